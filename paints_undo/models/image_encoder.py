@@ -1,0 +1,46 @@
+"""CLIP vision for pictures of any aspect ratio."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import CLIPVisionModelWithProjection
+from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
+
+# The statistics of the pictures CLIP was trained on (Radford et al. 2021).
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STANDARD_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+
+
+class ImageEncoder(CLIPVisionModelWithProjection):
+    """Token features of a picture, as the image projection reads them."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The last hidden state before the post layer norm, (b, 1 + rows * columns, width).
+
+        pictures (b, 3, h, w) in -1..1, any size: the shorter side becomes as many patches as the network was trained
+        with, the longer side keeps the aspect ratio.
+        """
+        encoder = self.vision_model
+        tokens = encoder.pre_layrnorm(embed_patches(encoder.embeddings, self.prepare(pictures)))
+        return encoder.encoder(inputs_embeds=tokens).last_hidden_state
+
+    def prepare(self, pictures: Tensor) -> Tensor:
+        """Pictures in -1..1, resized to whole patches and normalised as CLIP was trained."""
+        height, width = pictures.shape[-2:]
+        patch = self.config.patch_size
+        shorter_side_patches = self.config.image_size // patch
+        size = [patch * round(shorter_side_patches * side / min(height, width)) for side in (height, width)]
+        # bicubic with antialias has no half-precision kernel on every device
+        resized = F.interpolate((pictures.float() + 1) / 2, size, mode="bicubic", antialias=True)
+        mean, deviation = (resized.new_tensor(values).view(3, 1, 1) for values in (MEAN, STANDARD_DEVIATION))
+        return ((resized - mean) / deviation).to(pictures.dtype)
+
+
+def embed_patches(embeddings: CLIPVisionEmbeddings, pictures: Tensor) -> Tensor:
+    """Class token and patches (b, 1 + rows * columns, width), with the position grid stretched by nearest neighbour."""
+    patches = embeddings.patch_embedding(pictures)
+    class_position, grid = embeddings.position_embedding.weight.split([1, embeddings.num_patches])
+    side = embeddings.image_size // embeddings.patch_size
+    grid = F.interpolate(grid.T.reshape(1, -1, side, side), patches.shape[-2:], mode="nearest")
+    class_token = (embeddings.class_embedding + class_position).expand(len(patches), 1, -1)
+    return torch.cat([class_token, (patches + grid).flatten(2).transpose(1, 2)], dim=1)

@@ -1,0 +1,271 @@
+"""The building blocks of the 3D UNet.
+
+Frames travel as a batch, (b t, c, h, w); the blocks that mix frames unfold them for themselves.
+Every block takes (x, conditions), so that a stage of the UNet is a plain sequence of blocks.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paints_undo.models.attention import attention
+
+GROUPS = 32
+
+# Which frames' keys and values each of the t frames sees in the spatial self-attention, beside or instead of its own.
+TEMPORAL_WINDOWS = {
+    "prv": lambda t: (range(t), [0, *range(t - 1)]),
+    "first": lambda t: (range(t), [0] * t),
+    "roll": lambda t: ([t - 1, *range(t - 1)], range(t), [*range(1, t), 0]),
+}
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What every block may look at beside its input."""
+
+    embedding: Tensor  # (b, embedding width): timestep and frame stride
+    text: Tensor  # (b, tokens, context width)
+    image: Tensor  # (b, t, tokens, context width)
+    frames: int  # t
+
+
+class FrameConvolution(nn.Conv2d):
+    """A 3x3 convolution of each frame."""
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        return super().forward(x)
+
+
+class Downsample(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        return self.op(x)
+
+
+class Upsample(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class TemporalConvolution(nn.Module):
+    """Four 3x1x1 convolutions along t on (b, c, t, h, w), added to the input."""
+
+    def __init__(self, channels: int, dropout: float):
+        super().__init__()
+
+        def unit(*dropped: nn.Module) -> nn.Sequential:
+            convolution = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+            return nn.Sequential(nn.GroupNorm(GROUPS, channels), nn.SiLU(), *dropped, convolution)
+
+        self.conv1 = unit()
+        self.conv2 = unit(nn.Dropout(dropout))
+        self.conv3 = unit(nn.Dropout(dropout))
+        self.conv4 = unit(nn.Dropout(dropout))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv4(self.conv3(self.conv2(self.conv1(x))))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions of each frame with the embedding between them, then the temporal convolutions."""
+
+    def __init__(self, channels: int, out_channels: int, embedding_width: int, dropout: float, temporal_conv: bool):
+        super().__init__()
+        self.in_layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_width, out_channels))
+        self.out_layers = nn.Sequential(
+            nn.GroupNorm(GROUPS, out_channels),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+        )
+        same_width = channels == out_channels
+        self.skip_connection = nn.Identity() if same_width else nn.Conv2d(channels, out_channels, 1)
+        # the checkpoint spells it so
+        self.temopral_conv = TemporalConvolution(out_channels, dropout) if temporal_conv else nn.Identity()
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        embedding = self.emb_layers(conditions.embedding).repeat_interleave(conditions.frames, dim=0)
+        hidden = self.out_layers(self.in_layers(x) + embedding[:, :, None, None])
+        return per_video(self.temopral_conv, self.skip_connection(x) + hidden, conditions.frames)
+
+
+def per_video(layer: nn.Module, x: Tensor, frames: int) -> Tensor:
+    """Apply a layer of (b, c, t, h, w) to frames (b t, c, h, w)."""
+    video = x.unflatten(0, (-1, frames)).transpose(1, 2)
+    return layer(video).transpose(1, 2).flatten(0, 1)
+
+
+class SelfAttention(nn.Module):
+    """Tokens look at each other, or with a temporal window also at those of other frames."""
+
+    def __init__(self, width: int, heads: int, head_width: int, temporal_window: str | None = None):
+        super().__init__()
+        inner = heads * head_width
+        self.heads = heads
+        self.to_q = nn.Linear(width, inner, bias=False)
+        self.to_k = nn.Linear(width, inner, bias=False)
+        self.to_v = nn.Linear(width, inner, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner, width))
+        self.window = TEMPORAL_WINDOWS.get(temporal_window)
+
+    def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
+        key, value = self.to_k(tokens), self.to_v(tokens)
+        if self.window is not None:
+            key, value = (self.extend(x, conditions.frames) for x in (key, value))
+        return self.to_out(attention(self.to_q(tokens), key, value, self.heads))
+
+    def extend(self, tokens: Tensor, frames: int) -> Tensor:
+        """(b t, n, d) -> (b t, k n, d): each frame's tokens together with those of the frames in its window."""
+        videos = tokens.unflatten(0, (-1, frames))
+        return torch.cat([videos[:, list(seen)] for seen in self.window(frames)], dim=2).flatten(0, 1)
+
+
+class TextAndImageAttention(nn.Module):
+    """Each frame's tokens look at the text, and with the same queries at that frame's own image tokens."""
+
+    def __init__(self, width: int, heads: int, head_width: int, context_width: int, learnable_scale: bool):
+        super().__init__()
+        inner = heads * head_width
+        self.heads = heads
+        self.to_q = nn.Linear(width, inner, bias=False)
+        self.to_k = nn.Linear(context_width, inner, bias=False)
+        self.to_v = nn.Linear(context_width, inner, bias=False)
+        self.to_k_ip = nn.Linear(context_width, inner, bias=False)
+        self.to_v_ip = nn.Linear(context_width, inner, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner, width))
+        self.alpha = nn.Parameter(torch.zeros(())) if learnable_scale else None
+
+    def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
+        query = self.to_q(tokens)
+        # one long sequence for each video, so that the text is not repeated for every frame
+        of_video = query.unflatten(0, (-1, conditions.frames)).flatten(1, 2)
+        text, image = conditions.text, conditions.image.flatten(0, 1)
+        seen = attention(of_video, self.to_k(text), self.to_v(text), self.heads).reshape(query.shape)
+        seen_image = attention(query, self.to_k_ip(image), self.to_v_ip(image), self.heads)
+        if self.alpha is not None:
+            seen_image = seen_image * (self.alpha.tanh() + 1)
+        return self.to_out(seen + seen_image)
+
+
+class GEGLU(nn.Module):
+    """A linear layer whose second half gates the first (Shazeer 2020)."""
+
+    def __init__(self, width: int, inner: int):
+        super().__init__()
+        self.proj = nn.Linear(width, 2 * inner)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        value, gate = self.proj(tokens).chunk(2, dim=-1)
+        return value * F.gelu(gate)
+
+
+class FeedForward(nn.Module):
+    def __init__(self, width: int, dropout: float):
+        super().__init__()
+        self.net = nn.Sequential(GEGLU(width, 4 * width), nn.Dropout(dropout), nn.Linear(4 * width, width))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.net(tokens)
+
+
+class TransformerBlock(nn.Module):
+    """Two attentions and a feed-forward, each on layer-normalised tokens and added to them."""
+
+    def __init__(self, width: int, first: nn.Module, second: nn.Module, dropout: float):
+        super().__init__()
+        self.attn1 = first
+        self.ff = FeedForward(width, dropout)
+        self.attn2 = second
+        self.norm1 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width)
+        self.norm3 = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
+        tokens = tokens + self.attn1(self.norm1(tokens), conditions)
+        tokens = tokens + self.attn2(self.norm2(tokens), conditions)
+        return tokens + self.ff(self.norm3(tokens))
+
+
+class TokenConvolution(nn.Conv1d):
+    """A 1x1 convolution applied to tokens (b, n, c): a linear layer with a convolution's weight shape."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return F.linear(tokens, self.weight.squeeze(-1), self.bias)
+
+
+class SpatialTransformer(nn.Module):
+    """Each frame's pixels look at each other, at the text and at the frame's image tokens."""
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        head_width: int,
+        depth: int,
+        context_width: int,
+        learnable_scale: bool,
+        temporal_window: str | None,
+        dropout: float,
+    ):
+        super().__init__()
+        inner = heads * head_width
+        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.proj_in = nn.Linear(channels, inner)
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(
+                inner,
+                SelfAttention(inner, heads, head_width, temporal_window),
+                TextAndImageAttention(inner, heads, head_width, context_width, learnable_scale),
+                dropout,
+            )
+            for _ in range(depth)
+        )
+        self.proj_out = nn.Linear(inner, channels)
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        tokens = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
+        for block in self.transformer_blocks:
+            tokens = block(tokens, conditions)
+        return x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
+
+
+class TemporalTransformer(nn.Module):
+    """Each pixel looks at itself in all frames; statistics of the norm run over frames, too."""
+
+    def __init__(
+        self, channels: int, heads: int, head_width: int, depth: int, dropout: float, convolutional: bool = False
+    ):
+        super().__init__()
+        inner = heads * head_width
+        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.proj_in = TokenConvolution(channels, inner, 1) if convolutional else nn.Linear(channels, inner)
+        self.transformer_blocks = nn.ModuleList(
+            TransformerBlock(
+                inner, SelfAttention(inner, heads, head_width), SelfAttention(inner, heads, head_width), dropout
+            )
+            for _ in range(depth)
+        )
+        self.proj_out = TokenConvolution(inner, channels, 1) if convolutional else nn.Linear(inner, channels)
+
+    def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
+        height, width = x.shape[-2:]
+        video = x.unflatten(0, (-1, conditions.frames)).transpose(1, 2)  # (b, c, t, h, w)
+        tokens = self.norm(video).permute(0, 3, 4, 2, 1).flatten(0, 2)  # (b h w, t, c)
+        tokens = self.proj_in(tokens)
+        for block in self.transformer_blocks:
+            tokens = block(tokens, conditions)
+        tokens = self.proj_out(tokens).unflatten(0, (-1, height, width))  # (b, h, w, t, c)
+        return x + tokens.permute(0, 3, 4, 1, 2).flatten(0, 1)

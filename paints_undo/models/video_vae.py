@@ -1,0 +1,318 @@
+"""The video VAE of ToonCrafter (Xing et al. 2024): latent diffusion's picture encoder, and a decoder of 16 frames that
+looks back at the encoder's hidden states of the first and the last frame."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from paints_undo.models.attention import attention
+
+GROUPS = 32
+SCALING_FACTOR = 0.18215
+
+# The combiners' attention: as many heads of this width, whatever the level's channels.
+COMBINER_HEADS = 8
+COMBINER_HEAD_WIDTH = 64
+CONVOLUTION_LEVELS = (0, 1)  # these levels have too many pixels for attention
+
+
+@dataclass(frozen=True)
+class VideoVAEConfig:
+    """Sizes, under the names of the checkpoint's config.json."""
+
+    in_channels: int = 3
+    out_ch: int = 3
+    ch: int = 128
+    ch_mult: tuple[int, ...] = (1, 2, 4, 4)
+    num_res_blocks: int = 2
+    z_channels: int = 4
+    double_z: bool = True
+    attn_resolutions: tuple[int, ...] = ()
+    resolution: int = 256  # of the training pictures; no size depends on it
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.double_z or self.attn_resolutions or self.dropout:
+            raise ValueError(
+                f"video VAE: double_z {self.double_z}, attn_resolutions {list(self.attn_resolutions)} and dropout "
+                f"{self.dropout} are given, but only True, [] and 0 are implemented"
+            )
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels at each level, the finest first."""
+        return [self.ch * multiplier for multiplier in self.ch_mult]
+
+    @property
+    def downsampling(self) -> int:
+        """Pixels for each latent, along height and along width."""
+        return 2 ** (len(self.ch_mult) - 1)
+
+
+def group_norm(channels: int, eps: float = 1e-6) -> nn.GroupNorm:
+    return nn.GroupNorm(GROUPS, channels, eps=eps)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions of each picture, added to the input."""
+
+    def __init__(self, channels: int, out_channels: int):
+        super().__init__()
+        self.norm1 = group_norm(channels)
+        self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
+        self.norm2 = group_norm(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.nin_shortcut = nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv1(F.silu(self.norm1(x)))
+        hidden = self.conv2(F.silu(self.norm2(hidden)))
+        return self.nin_shortcut(x) + hidden
+
+
+class PixelAttention(nn.Module):
+    """The pixels of one picture look at each other, with a single head."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = group_norm(channels)
+        self.q = nn.Conv2d(channels, channels, 1)
+        self.k = nn.Conv2d(channels, channels, 1)
+        self.v = nn.Conv2d(channels, channels, 1)
+        self.proj_out = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed = self.norm(x)
+        query, key, value = (layer(normed).flatten(2).transpose(1, 2) for layer in (self.q, self.k, self.v))
+        seen = attention(query, key, value, heads=1).transpose(1, 2).reshape(x.shape)
+        return x + self.proj_out(seen)
+
+
+class EncoderMiddle(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.block_1 = ResidualBlock(channels, channels)
+        self.attn_1 = PixelAttention(channels)
+        self.block_2 = ResidualBlock(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block_2(self.attn_1(self.block_1(x)))
+
+
+class Downsample(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.pad(x, (0, 1, 0, 1)))
+
+
+class Upsample(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+
+
+class EncoderLevel(nn.Module):
+    """Residual blocks at one size; `downsample` is called by the encoder, which keeps the state before it."""
+
+    def __init__(self, channels: int, out_channels: int, blocks: int, last: bool):
+        super().__init__()
+        widths = [channels] + [out_channels] * blocks
+        self.block = nn.Sequential(*(ResidualBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.downsample = nn.Identity() if last else Downsample(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(x)
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: VideoVAEConfig):
+        super().__init__()
+        widths = config.widths
+        self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
+        self.down = nn.ModuleList(
+            EncoderLevel(before, width, config.num_res_blocks, last=level == len(widths) - 1)
+            for level, (before, width) in enumerate(zip([config.ch, *widths[:-1]], widths, strict=True))
+        )
+        self.mid = EncoderMiddle(widths[-1])
+        self.norm_out = group_norm(widths[-1])
+        self.conv_out = nn.Conv2d(widths[-1], 2 * config.z_channels, 3, padding=1)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Moments (n, 2 z, h, w) and the hidden states the decoder asks for: each level's last, then `conv_in`'s."""
+        first = self.conv_in(pictures)
+        x, hidden_states = first, []
+        for level in self.down:
+            x = level(x)
+            hidden_states.append(x)
+            x = level.downsample(x)
+        x = self.mid(x)
+        return self.conv_out(F.silu(self.norm_out(x))), [*hidden_states, first]
+
+
+class TimeStack(nn.Module):
+    """Two 3x1x1 convolutions along t on (b, c, t, h, w), added to the input."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+
+        def unit(*dropped: nn.Module) -> nn.Sequential:
+            convolution = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+            return nn.Sequential(group_norm(channels, eps=1e-5), nn.SiLU(), *dropped, convolution)
+
+        self.in_layers = unit()
+        self.out_layers = unit(nn.Dropout(0.0))  # keeps the convolution at the checkpoint's index
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.out_layers(self.in_layers(x))
+
+
+class VideoBlock(ResidualBlock):
+    """A residual block of each frame, mixed with its own temporal version."""
+
+    def __init__(self, channels: int, out_channels: int):
+        super().__init__(channels, out_channels)
+        self.time_stack = TimeStack(out_channels)
+        self.mix_factor = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        still = super().forward(x).unflatten(0, (-1, frames)).transpose(1, 2)  # (b, c, t, h, w)
+        return torch.lerp(still, self.time_stack(still), self.mix_factor.sigmoid()).transpose(1, 2).flatten(0, 1)
+
+
+class DecoderMiddle(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        self.block_1 = VideoBlock(channels, channels)
+        self.attn_1 = PixelAttention(channels)
+        self.block_2 = VideoBlock(channels, channels)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        return self.block_2(self.attn_1(self.block_1(x, frames)), frames)
+
+
+class ConvolutionCombiner(nn.Module):
+    """Adds a 1x1 convolution of each reference frame to the frame it stands at: the first and the last."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor, references: Tensor, frames: int) -> Tensor:
+        """x (b t, c, h, w); references (b, 2, c, h, w)."""
+        first, last = self.conv(references.flatten(0, 1)).unflatten(0, (-1, 2)).unbind(1)
+        video = x.unflatten(0, (-1, frames))
+        ends = [(video[:, 0] + first).unsqueeze(1), (video[:, -1] + last).unsqueeze(1)]
+        return torch.cat([ends[0], video[:, 1:-1], ends[1]], dim=1).flatten(0, 1)
+
+
+class AttentionCombiner(nn.Module):
+    """Every frame's pixels look at the pixels of both reference frames."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        inner = COMBINER_HEADS * COMBINER_HEAD_WIDTH
+        self.norm = group_norm(channels)
+        self.to_q = nn.Linear(channels, inner, bias=False)
+        self.to_k = nn.Linear(channels, inner, bias=False)
+        self.to_v = nn.Linear(channels, inner, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner, channels))
+
+    def forward(self, x: Tensor, references: Tensor, frames: int) -> Tensor:
+        """x (b t, c, h, w); references (b, 2, c, h, w)."""
+        query = self.to_q(self.norm(x).flatten(2).transpose(1, 2))  # (b t, h w, inner)
+        # all frames ask the same two pictures: one long query sequence instead of 16 copies of keys and values
+        query = query.unflatten(0, (-1, frames)).flatten(1, 2)
+        context = references.permute(0, 1, 3, 4, 2).flatten(1, 3)  # (b, 2 h w, c)
+        seen = self.to_out(attention(query, self.to_k(context), self.to_v(context), COMBINER_HEADS))
+        return x + seen.reshape(x.shape[0], -1, x.shape[1]).transpose(1, 2).reshape(x.shape)
+
+
+class DecoderLevel(nn.Module):
+    def __init__(self, channels: int, out_channels: int, blocks: int, last: bool):
+        super().__init__()
+        widths = [channels] + [out_channels] * blocks
+        self.block = nn.ModuleList(VideoBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.upsample = nn.Identity() if last else Upsample(out_channels)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        for block in self.block:
+            x = block(x, frames)
+        return x
+
+
+class FrameMixingConvolution(nn.Conv2d):
+    """A 3x3 convolution of each frame, then a 3x1x1 convolution along t."""
+
+    def __init__(self, channels: int, out_channels: int):
+        super().__init__(channels, out_channels, 3, padding=1)
+        self.time_mix_conv = nn.Conv3d(out_channels, out_channels, (3, 1, 1), padding=(1, 0, 0))
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        """(b t, c, h, w) -> (b, out, t, h, w)."""
+        return self.time_mix_conv(super().forward(x).unflatten(0, (-1, frames)).transpose(1, 2))
+
+
+class Decoder(nn.Module):
+    def __init__(self, config: VideoVAEConfig):
+        super().__init__()
+        widths = config.widths
+        self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
+        self.mid = DecoderMiddle(widths[-1])
+        self.up = nn.ModuleList(
+            DecoderLevel(before, width, config.num_res_blocks + 1, last=level == 0)
+            for level, (before, width) in enumerate(zip([*widths[1:], widths[-1]], widths, strict=True))
+        )
+        combiners = [
+            ConvolutionCombiner if level in CONVOLUTION_LEVELS else AttentionCombiner for level in range(len(widths))
+        ]
+        self.attn_refinement = nn.ModuleList(
+            combiner(width)
+            for combiner, width in zip([*combiners, ConvolutionCombiner], [*widths, config.ch], strict=True)
+        )
+        self.norm_out = group_norm(config.ch)
+        self.conv_out = FrameMixingConvolution(config.ch, config.out_ch)
+
+    def forward(self, latents: Tensor, references: list[Tensor]) -> Tensor:
+        """latents (b, z, t, h, w) and the encoder's hidden states, each (b, 2, c, h, w) -> (b, 3, t, H, W)."""
+        frames = latents.shape[2]
+        x = self.mid(self.conv_in(latents.transpose(1, 2).flatten(0, 1)), frames)
+        for level in reversed(range(len(self.up))):
+            x = self.up[level](x, frames)
+            x = self.attn_refinement[level](x, references[level], frames)
+            x = self.up[level].upsample(x)
+        x = F.silu(self.norm_out(x))
+        return self.conv_out(self.attn_refinement[-1](x, references[-1], frames), frames)
+
+
+class VideoVAE(nn.Module):
+    """Pictures to latents, and 16 latents back to a video of the size of its two reference pictures."""
+
+    def __init__(self, config: VideoVAEConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.quant_conv = nn.Conv2d(2 * config.z_channels, 2 * config.z_channels, 1)
+        # in the checkpoint, but the original's decoding never applies it
+        self.post_quant_conv = nn.Conv2d(config.z_channels, config.z_channels, 1)
+
+    def encode(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Scaled mode latents (n, z, h, w) of pictures (n, 3, H, W) in -1..1, and the hidden states for decode()."""
+        moments, hidden_states = self.encoder(pictures)
+        mode, _ = self.quant_conv(moments).chunk(2, dim=1)
+        return mode * SCALING_FACTOR, hidden_states
+
+    def decode(self, latents: Tensor, references: list[Tensor]) -> Tensor:
+        """Frames (b, 3, t, H, W), about -1..1, of scaled latents (b, z, t, h, w).
+
+        references: encode()'s hidden states of the first and the last frame, each (b, 2, c, h, w).
+        """
+        return self.decoder(latents / SCALING_FACTOR, references)

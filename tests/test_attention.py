@@ -1,0 +1,61 @@
+"""One function computes every attention, whatever the backend and the batch."""
+
+import pytest
+import torch
+
+from paints_undo.models import attention as module
+from paints_undo.models.attention import attention, attention_backend
+
+
+def plainly(query, key, value, heads):
+    """Attention by its definition, in float64."""
+    split = [x.double().unflatten(-1, (heads, -1)).transpose(1, 2) for x in (query, key, value)]
+    weights = (split[0] @ split[1].transpose(-1, -2) / split[0].shape[-1] ** 0.5).softmax(-1)
+    return (weights @ split[2]).transpose(1, 2).flatten(2)
+
+
+def tokens(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_against_the_definition():
+    query, key, value = tokens(2, 5, 24), tokens(2, 7, 24, seed=1), tokens(2, 7, 24, seed=2)
+    found = attention(query, key, value, heads=3)
+    assert (found - plainly(query, key, value, 3)).abs().max() < 1e-6
+
+
+def test_large_batches_are_cut_in_pieces(monkeypatch):
+    query, key, value = (tokens(11, 4, 8, seed=seed) for seed in range(3))
+    whole, seen = attention(query, key, value, heads=2), []
+    sdpa = module.BACKENDS["sdpa"]
+    monkeypatch.setitem(module.BACKENDS, "sdpa", lambda q, k, v: seen.append(len(q)) or sdpa(q, k, v))
+    monkeypatch.setattr(module, "LARGEST_BATCH", 4)
+    assert torch.equal(attention(query, key, value, heads=2), whole)
+    assert seen == [4, 4, 3]
+
+
+def test_chosen_backend_is_used_and_forgotten(monkeypatch):
+    calls = []
+    monkeypatch.setitem(module.BACKENDS, "other", lambda q, k, v: calls.append(q.shape) or q)
+    x = tokens(1, 3, 8)
+    with attention_backend("other"):
+        assert torch.equal(attention(x, x, x, heads=2), x)
+    attention(x, x, x, heads=2)
+    assert calls == [(1, 2, 3, 4)]
+
+
+def test_unknown_backend():
+    with (
+        pytest.raises(ValueError, match="'flash' is unknown; choose one of sdpa, xformers"),
+        attention_backend("flash"),
+    ):
+        pass
+
+
+@pytest.mark.gpu
+def test_xformers_agrees_with_sdpa():
+    pytest.importorskip("xformers.ops", reason="the extra xformers is not installed")
+    query, key, value = (tokens(4, 64, 128, seed=seed).cuda().half() for seed in range(3))
+    with attention_backend("xformers"):
+        found = attention(query, key, value, heads=2)
+    assert (found - attention(query, key, value, heads=2)).abs().max() < 5e-3
