@@ -1,0 +1,1 @@
+"""Schedules, denoisers, guidance and samplers: mathematics only, no networks and no files."""

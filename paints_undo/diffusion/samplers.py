@@ -1,0 +1,59 @@
+"""The two samplers: pure loops from noise to clean latents."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from paints_undo.diffusion.denoisers import NoiseDenoiser, VelocityDenoiser
+from paints_undo.diffusion.guidance import Predict
+from paints_undo.diffusion.schedules import VideoStep
+
+OnStep = Callable[[int, int], None]  # (sampling steps done, sampling steps in all); raising ends the run
+DrawNoise = Callable[[], Tensor]  # fresh noise of the latents' shape, dtype and device
+
+
+def dpm_solver_2m(predict: Predict, noise: Tensor, sigmas: Sequence[float], on_step: OnStep) -> Tensor:
+    """DPM-Solver++(2M): Lu et al. 2022, algorithm 2, in the time -log(sigma).
+
+    noise (b, ...) of unit variance; sigmas falling, the last one 0. The first step and the step to 0 are of first
+    order. No noise is added on the way, so each sample depends on its own noise alone.
+    """
+    denoise = NoiseDenoiser()
+    x, x0_before, h_before = noise * sigmas[0], None, None
+    steps = list(zip(sigmas, sigmas[1:], strict=False))
+    for done, (sigma, sigma_next) in enumerate(steps, start=1):
+        x0 = denoise(predict, x, sigma)
+        if sigma_next == 0:
+            x = x0
+        else:
+            h = math.log(sigma / sigma_next)
+            slope = x0
+            if x0_before is not None:
+                half_ratio = h / (2 * h_before)
+                slope = (1 + half_ratio) * x0 - half_ratio * x0_before
+            x = (sigma_next / sigma) * x - math.expm1(-h) * slope
+            x0_before, h_before = x0, h
+        on_step(done, len(steps))
+    return x
+
+
+def ddim(predict: Predict, noise: Tensor, steps: Sequence[VideoStep], draw_noise: DrawNoise, on_step: OnStep) -> Tensor:
+    """DDIM (Song et al. 2020, equation 12) on v-prediction with rescaled x0.
+
+    noise (b, ...) of unit variance. Every step adds fresh noise, the last one too.
+    """
+    denoise = VelocityDenoiser()
+    x = noise
+    for done, step in enumerate(steps, start=1):
+        x0, e = denoise(predict, x, step.timestep, step.a)
+        x0 = x0 * step.x0_ratio
+        x = step.a_previous**0.5 * x0 + step.direction * e + step.sigma * draw_noise()
+        on_step(done, len(steps))
+    return x
+
+
+def draw_normal(shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Standard normal noise, drawn where the generator lives and handed to `device`."""
+    return torch.randn(tuple(shape), generator=generator, dtype=dtype, device=generator.device).to(device)
