@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all, and failures to write them as one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Puts ``data`` at ``path`` all at once: the old file stays until the new one is whole and on the disk.
+
+    Raises OSError, one sentence naming the folder and the remedy; then nothing has changed.
+    """
+    path = Path(path)
+    with written_atomically(path) as temporary, explained("write", path), open(temporary, "wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_atomically(path: str | Path) -> Iterator[Path]:
+    """An empty temporary file beside ``path`` to write to; on leaving it becomes ``path``.
+
+    An exception from the block passes through and the temporary is removed. Raises OSError as above.
+    """
+    path = Path(path)
+    temporary = temporary_for(path)
+    try:
+        with explained("write", path):
+            open(temporary, "xb").close()
+        yield temporary
+        with explained("write", path):
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_for(path: Path) -> Path:
+    """A fresh name beside ``path``, ending in .tmp: two writers of one file never share a temporary."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Removes the temporaries that a killed process left in ``folder`` (not in folders below it)."""
+    for leftover in folder.glob(".*.tmp"):
+        logger.info("removing %s, left by an interrupted write", leftover)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                leftover.unlink()
+
+
+@contextlib.contextmanager
+def explained(action: str, path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into one sentence: what could not be done, where, why, and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            remedy = "free some space there or choose another folder"
+        elif error.errno in _FORBIDDEN:
+            remedy = "close programs that have it open, or choose a folder you may write to"
+        else:
+            remedy = "check that the folder is there or choose another one"
+        reason = (error.strerror or str(error)).rstrip(".").lower()
+        failure = OSError(f"Cannot {action} {path.name} in the folder {path.parent}: {reason}; {remedy}.")
+        failure.errno = error.errno
+        raise failure from error

@@ -1,0 +1,163 @@
+"""Frames to an H.264 file and back, through the ffmpeg program that imageio-ffmpeg brings along."""
+
+from __future__ import annotations
+
+import operator
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+import imageio_ffmpeg
+import numpy as np
+
+from paints_undo.atomic import written_atomically
+from paints_undo.errors import InputError
+
+FPS_RANGE = (1, 60)
+
+# BT.709 is what players assume of HD video; saying so in the file keeps small videos from being shown with the
+# BT.601 colours of old television. full_chroma_int and accurate_rnd keep flat colours from drifting.
+_SCALER = "flags=bicubic+accurate_rnd+full_chroma_int"
+_TO_VIDEO = f"scale=in_range=pc:out_range=tv:out_color_matrix=bt709:{_SCALER},format=yuv420p"
+_TO_PIXELS = f"scale=out_range=pc:{_SCALER},format=rgb24"
+_COLOUR_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+# CRF 16 is visually lossless for line art; 18, the usual figure, already frays thin strokes.
+_ENCODER = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+
+
+def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int) -> None:
+    """Writes ``frames`` to ``path`` as MP4: H.264, yuv420p, BT.709, playable while it still downloads.
+
+    ``frames`` is an array uint8 (n, h, w, 3) or any iterable of uint8 RGB (h, w, 3) of one size; it is consumed one
+    frame at a time. An odd width or height is made even by repeating the last column or row, because 4:2:0 video has
+    one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. The file appears when it is complete.
+
+    Raises InputError for a bad fps, no frames, or frames of mixed sizes; OSError (one sentence) when the file cannot
+    be written. An exception from the iterable passes through. In each case nothing is left at ``path``.
+    """
+    fps = _checked_fps(fps)
+    path = Path(path).absolute()
+    frames = iter(frames)
+    first = next(frames, None)
+    if first is None:
+        raise InputError("There are no frames to write; a video needs at least one.")
+    height, width = _checked_frame(first, 0, None).shape[:2]
+    size = f"{width + width % 2}x{height + height % 2}"
+    with written_atomically(path) as temporary:
+        command = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
+        command += ["-vf", _TO_VIDEO, *_ENCODER, *_COLOUR_TAGS, "-f", "mp4", "-y", str(temporary)]
+        with _ffmpeg(command, f"write the video {path}", stdin=subprocess.PIPE) as process:
+            for number, frame in enumerate(chain([first], frames)):
+                _checked_frame(frame, number, (height, width))
+                even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+                process.stdin.write(even.tobytes())
+
+
+def read_video(path: str | Path) -> np.ndarray:
+    """The frames of a video file, uint8 (n, h, w, 3) RGB. Raises InputError when it is missing or no video."""
+    path = Path(path).absolute()
+    if not path.is_file():
+        raise InputError(f"There is no video at {path}; check the path.")
+    # PPM frames carry their own size, so nothing has to be guessed from ffmpeg's messages.
+    command = ["-i", str(path), "-map", "0:v:0", "-vf", _TO_PIXELS, "-fps_mode", "passthrough"]
+    command += ["-f", "image2pipe", "-c:v", "ppm", "pipe:1"]
+    try:
+        with _ffmpeg(command, f"read the video {path}", stdout=subprocess.PIPE) as process:
+            frames = list(_ppm_frames(process.stdout))
+    except OSError as error:
+        raise InputError(str(error)) from error
+    if not frames:
+        raise InputError(f"{path} holds no video frames; give a video file.")
+    return np.stack(frames)
+
+
+@contextmanager
+def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) -> Iterator:
+    """Runs ffmpeg while the block feeds or drains it; raises OSError with its last line if it fails."""
+    # Errors go to a file and not to a pipe: nobody reads a pipe here, and a full one would stop ffmpeg.
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=messages,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
+        )
+        try:
+            try:
+                yield process
+                if process.stdin:
+                    process.stdin.close()
+            except OSError as error:
+                # Most likely ffmpeg gave up and closed its end; then its own last line says why. Closing our end first
+                # lets a healthy ffmpeg finish, so that waiting for it cannot hang.
+                _close_quietly(process)
+                if process.wait() == 0:
+                    raise
+                raise _ffmpeg_failure(purpose, messages) from error
+            if process.wait() != 0:
+                raise _ffmpeg_failure(purpose, messages)
+        finally:
+            process.kill()
+            process.wait()
+            _close_quietly(process)
+
+
+def _close_quietly(process: subprocess.Popen) -> None:
+    for stream in (process.stdin, process.stdout):
+        try:
+            if stream:
+                stream.close()
+        except OSError:  # unsent bytes of a pipe whose reader is gone
+            continue
+
+
+def _ffmpeg_failure(purpose: str, messages: IO[bytes]) -> OSError:
+    messages.seek(0)
+    said = messages.read().decode("utf-8", "replace")
+    # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.
+    lines = [re.sub(r"^(\[[^\]]*\]\s*)+", "", line.strip()) for line in said.splitlines()]
+    telling = [line for line in lines if line not in ("", "Conversion failed!")] or ["it gave no reason"]
+    remedy = "check that the file is a video" if purpose.startswith("read") else "check the folder and its free space"
+    return OSError(f"Cannot {purpose}: ffmpeg says {telling[-1]!r}; {remedy}.")
+
+
+def _ppm_frames(stream: IO[bytes]) -> Iterator[np.ndarray]:
+    while stream.readline():  # "P6"
+        width, height = (int(number) for number in stream.readline().split())
+        stream.readline()  # "255", the largest value
+        pixels = stream.read(width * height * 3)
+        if len(pixels) < width * height * 3:
+            return  # ffmpeg stopped in the middle; its exit status says so
+        yield np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+def _checked_fps(fps: int) -> int:
+    low, high = FPS_RANGE
+    try:
+        number = operator.index(fps)
+    except TypeError:
+        number = None
+    if number is None or isinstance(fps, bool) or not low <= number <= high:
+        raise InputError(f"fps is {fps!r}; give a whole number from {low} to {high}.")
+    return number
+
+
+def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None) -> np.ndarray:
+    shape = getattr(frame, "shape", ())
+    if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+        raise InputError(
+            f"Frame {number} has shape {tuple(shape)} and type {getattr(frame, 'dtype', type(frame).__name__)}; "
+            "give uint8 RGB arrays (height, width, 3)."
+        )
+    if size is not None and shape[:2] != size:
+        raise InputError(
+            f"Frame {number} is {shape[1]}x{shape[0]} pixels and the first is {size[1]}x{size[0]}; "
+            "give frames of one size."
+        )
+    return frame

@@ -1,0 +1,344 @@
+"""paints_undo.runs: a run folder keeps everything exactly, resumes, and refuses what is not its own."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paints_undo import atomic
+from paints_undo.errors import InputError
+from paints_undo.images import read_picture
+from paints_undo.runs import RunFolder, package_versions, run_folder_for
+
+SETTINGS = {
+    "models": {"name": "released", "revision": "2184fb267be2c03bb106f9ba91b223d7dc94e4e3"},
+    "keyframes": {"prompt": 'a "quoted" 絵\n', "operation_steps": (400, 999), "seed": 12345, "guidance_scale": 3.0},
+    "segments": {"seed": 2**53 + 1, "guidance_scale": 0.1 + 0.2, "tiny": 5e-324},
+    "device": "cpu",
+    "dtype": "fp32",
+    "save_frames": False,
+    "tags": None,
+}
+
+
+def noise(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.fixture
+def artwork() -> np.ndarray:
+    return noise(0, 64, 48, 3)
+
+
+@pytest.fixture
+def run(tmp_path, artwork) -> RunFolder:
+    return RunFolder.create(tmp_path / "out" / "run", SETTINGS, artwork)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# What is kept
+
+
+def test_new_folder_holds_the_record_and_the_artwork(run, artwork):
+    assert files(run.path) == ["artwork.png", "run.json"]
+    record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+    assert record["state"] == "running"
+    assert record["artwork"] == {"sha256": hashlib.sha256(artwork.tobytes()).hexdigest(), "width": 48, "height": 64}
+    assert record["packages"] == package_versions()
+    assert np.array_equal(read_picture(run.path / "artwork.png"), artwork)
+
+
+def test_settings_come_back_without_loss(run):
+    again = RunFolder.open(run.path).settings
+    assert again["keyframes"]["operation_steps"] == [400, 999]
+    again["keyframes"]["operation_steps"] = tuple(again["keyframes"]["operation_steps"])
+    assert again == SETTINGS
+    assert [type(value) for value in again["segments"].values()] == [int, float, float]
+
+
+def test_settings_are_a_copy(run):
+    run.settings["keyframes"]["seed"] = 1
+    assert run.settings["keyframes"]["seed"] == 12345
+
+
+def test_package_versions_name_what_can_change_pixels():
+    versions = package_versions()
+    assert set(versions) == {"paints_undo", "torch", "diffusers", "transformers", "onnxruntime", "numpy", "opencv"}
+    assert versions["numpy"] == np.__version__
+    assert "not installed" not in versions.values()
+
+
+def test_artwork_comes_back_and_another_picture_in_its_place_is_noticed(run, artwork):
+    again = RunFolder.open(run.path)
+    assert np.array_equal(again.artwork, artwork)
+    (run.path / "artwork.png").write_bytes((run.save_keyframe(1, 255 - artwork)).read_bytes())
+    with pytest.raises(InputError, match="artwork.png is not the picture this run was started with"):
+        _ = again.artwork
+
+
+def test_keyframes_are_exact_and_named_by_operation_step(run):
+    pictures = {0: noise(1, 64, 48, 3), 400: noise(2, 64, 48, 3), 999: np.full((64, 48, 3), 255, np.uint8)}
+    for step, picture in pictures.items():
+        run.save_keyframe(step, picture)
+    again = RunFolder.open(run.path)
+    for step, picture in pictures.items():
+        assert np.array_equal(again.keyframe(step), picture)
+    assert again.keyframe(401) is None
+    assert files(run.path / "keyframes") == ["0000.png", "0400.png", "0999.png"]
+
+
+def test_segments_are_exact_and_readable_without_this_program(run):
+    frames = noise(3, 16, 64, 96, 3)
+    assert run.segment(0) is None
+    path = run.save_segment(0, frames)
+    assert np.array_equal(RunFolder.open(run.path).segment(0), frames)
+    assert path == run.path / "segments" / "00.npz"
+    assert np.array_equal(np.load(path)["frames"], frames)
+    smooth = np.repeat(np.linspace(0, 255, 96).astype(np.uint8), 3).reshape(1, 1, 96, 3).repeat(64, 1).repeat(16, 0)
+    assert run.save_segment(1, smooth).stat().st_size < smooth.size / 20
+
+
+def test_frames_are_numbered_from_zero_and_replace_earlier_ones(run):
+    run.save_frames(noise(4, 5, 64, 48, 3))
+    frames = noise(5, 3, 64, 48, 3)
+    folder = run.save_frames(iter(frames))
+    assert files(folder) == ["00000.png", "00001.png", "00002.png"]
+    assert np.array_equal(read_picture(folder / "00002.png"), frames[2])
+
+
+def test_interrupted_frames_leave_none(run):
+    def failing():
+        yield noise(6, 64, 48, 3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.save_frames(failing())
+    assert files(run.path) == ["artwork.png", "run.json"]
+    assert [path.name for path in run.path.iterdir() if path.is_dir()] == []
+
+
+def test_finish_is_remembered(run):
+    assert not run.finished
+    run.finish()
+    assert RunFolder.open(run.path).finished
+    assert RunFolder.open(run.path).settings == run.settings
+    assert run.timelapse == run.path / "timelapse.mp4"
+
+
+# Resuming
+
+
+def test_same_run_is_continued(run, artwork):
+    run.save_keyframe(400, noise(1, 64, 48, 3))
+    run.save_segment(0, noise(2, 16, 64, 48, 3))
+    before = {name: (run.path / name).read_bytes() for name in files(run.path)}
+    again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), artwork.copy())
+    assert np.array_equal(again.keyframe(400), noise(1, 64, 48, 3))
+    assert again.segment(0) is not None
+    assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"device": "cuda"}, "device is cpu there and cuda now"),
+        ({"keyframes": {**SETTINGS["keyframes"], "seed": 7}}, r"keyframes\.seed is 12345 there and 7 now"),
+        ({"save_frames": 0}, "save_frames is False there and 0 now"),
+        ({"new": 1}, "new is not set there and 1 now"),
+        ({"keyframes": 1, "segments": 1, "device": 1, "dtype": 1}, "and 1 more"),
+    ],
+)
+def test_other_settings_are_refused_with_the_difference(run, artwork, change, message):
+    before = (run.path / "run.json").read_bytes()
+    with pytest.raises(InputError, match=message) as caught:
+        RunFolder.create(run.path, {**SETTINGS, **change}, artwork)
+    assert str(run.path) in str(caught.value)
+    assert "choose another output folder or delete this one" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert (run.path / "run.json").read_bytes() == before
+
+
+def test_other_artwork_is_refused(run, artwork):
+    other = artwork.copy()
+    other[0, 0, 0] ^= 1
+    with pytest.raises(InputError, match="the artwork is another picture"):
+        RunFolder.create(run.path, SETTINGS, other)
+
+
+def test_other_package_versions_are_continued_with_a_warning(run, artwork, caplog):
+    record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
+    record["packages"]["torch"] = "1.0"
+    (run.path / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    RunFolder.create(run.path, SETTINGS, artwork)
+    assert "torch is 1.0 there" in caplog.text
+
+
+def test_start_that_was_interrupted_before_run_json_is_taken_over(tmp_path, artwork):
+    (tmp_path / "artwork.png").write_bytes(b"half")
+    (tmp_path / ".run.json.0123abcd.tmp").write_bytes(b"{")
+    run = RunFolder.create(tmp_path, SETTINGS, artwork)
+    assert files(tmp_path) == ["artwork.png", "run.json"]
+    assert np.array_equal(run.artwork, artwork)
+
+
+def test_folder_with_other_files_is_refused(tmp_path, artwork):
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=r"belong to no run \(holiday.jpg\); choose an empty or a new folder"):
+        RunFolder.create(tmp_path, SETTINGS, artwork)
+    assert files(tmp_path) == ["holiday.jpg"]
+
+
+def test_leftovers_of_a_killed_process_are_swept(run):
+    run.save_keyframe(400, noise(1, 64, 48, 3))
+    run.save_segment(0, noise(1, 2, 64, 48, 3))
+    kept = files(run.path)
+    for name in (".timelapse.mp4.00000000.tmp", "keyframes/.0600.png.1.tmp", "segments/.01.npz.2.tmp"):
+        (run.path / name).write_bytes(b"half")
+    (run.path / ".frames.3.tmp").mkdir()
+    (run.path / ".frames.3.tmp" / "00000.png").write_bytes(b"half")
+    RunFolder.open(run.path)
+    assert files(run.path) == kept
+
+
+@pytest.mark.parametrize("data", [b"", b"half a picture", b"PK\x03\x04 broken"])
+def test_damaged_keyframe_or_segment_counts_as_absent(run, caplog, data):
+    run.save_keyframe(400, noise(1, 64, 48, 3)).write_bytes(data)
+    run.save_segment(0, noise(1, 2, 64, 48, 3)).write_bytes(data)
+    assert run.keyframe(400) is None
+    assert run.segment(0) is None
+    assert caplog.text.count("is damaged and will be made again") == 2
+
+
+def test_bit_rot_in_a_segment_is_noticed(run):
+    path = run.save_segment(0, noise(1, 4, 64, 48, 3))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+    assert run.segment(0) is None
+
+
+# Bad folders
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "run.json is damaged"),
+        (b'{"format": 1, "sta', "run.json is damaged"),
+        (b"\xff\xfe\x00", "run.json is damaged"),
+        (b"[" * 100_000, "run.json is damaged"),
+        (b"[1, 2]", "was not written by this program"),
+        (b'{"name": "somebody else\'s"}', "was not written by this program"),
+        (b'{"format": 2}', "has format 2 and this version reads format 1"),
+        (b'{"format": 1, "state": "running", "artwork": {}, "packages": {}}', r"settings is missing"),
+    ],
+)
+def test_bad_run_json_is_one_sentence(tmp_path, artwork, data, message):
+    (tmp_path / "run.json").write_bytes(data)
+    for attempt in (lambda: RunFolder.open(tmp_path), lambda: RunFolder.create(tmp_path, SETTINGS, artwork)):
+        with pytest.raises(InputError, match=message) as caught:
+            attempt()
+        assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
+    assert (tmp_path / "run.json").read_bytes() == data
+
+
+def test_no_run_is_one_sentence(tmp_path):
+    for folder in (tmp_path, tmp_path / "missing"):
+        with pytest.raises(InputError, match="There is no run in .* give the folder of an earlier run"):
+            RunFolder.open(folder)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_unwritable_disk_is_one_sentence_and_starts_nothing(tmp_path, artwork, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(atomic.os, "replace", fail)
+    with pytest.raises(OSError, match="Cannot write artwork.png in the folder .*; (free some|close programs)"):
+        RunFolder.create(tmp_path / "run", SETTINGS, artwork)
+    assert files(tmp_path) == []
+
+
+def test_file_in_the_place_of_the_folder_is_one_sentence(tmp_path, artwork):
+    (tmp_path / "run").write_bytes(b"")
+    with pytest.raises(OSError, match="Cannot make run in the folder .*file exists"):
+        RunFolder.create(tmp_path / "run", SETTINGS, artwork)
+
+
+# Values that a program got wrong
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"a": {"b": float("nan")}}, r"settings\.a\.b is nan"),
+        ({"a": [1, np.int64(3)]}, r"settings\.a\[1\] is .*int64"),
+        ({"a": Path("x")}, r"settings\.a is"),
+        ({1: 2}, "keys are strings"),
+    ],
+)
+def test_settings_that_json_would_change_are_refused(tmp_path, artwork, settings, message):
+    with pytest.raises(TypeError, match=message):
+        RunFolder.create(tmp_path / "run", settings, artwork)
+    assert not (tmp_path / "run").exists()
+
+
+def test_pictures_of_another_type_are_refused(run):
+    with pytest.raises(TypeError, match="keyframe has shape .* float32; give a uint8 RGB array"):
+        run.save_keyframe(1, np.zeros((64, 48, 3), np.float32))
+    with pytest.raises(TypeError, match="segment has shape"):
+        run.save_segment(1, noise(0, 64, 48, 3))
+
+
+def test_steps_and_indices_out_of_range_are_refused(run):
+    for step in (-1, 1000):
+        with pytest.raises(InputError, match=r"operation step is -?\d+; allowed are 0 .* to 999"):
+            run.keyframe(step)
+    with pytest.raises(InputError, match="segment index is -1"):
+        run.segment(-1)
+
+
+# Folder names
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("girl.png", "girl"), ("my_art-2.tar.png", None), ("絵.jpg", "絵"), ("plain", "plain"), (".png", None)],
+)
+def test_plain_names_stay(tmp_path, name, expected):
+    folder = run_folder_for(tmp_path, name)
+    assert folder.parent == tmp_path
+    if expected:
+        assert folder.name == expected
+
+
+UNSAFE_NAMES = ["../../etc/passwd", "..", ".", "", "a/b.png", "C:\\x\\con.png", "con.png", "NUL", "lpt1.txt", "-rf.png"]
+UNSAFE_NAMES += ["a b;rm -rf $HOME.png", "~.png", "%s", "a\x00b", "a\nb.png", "trailing. .png", "\udcff.png"]
+UNSAFE_NAMES += ["x" * 5000, "絵" * 300 + ".png"]
+
+
+@pytest.mark.parametrize("name", UNSAFE_NAMES)
+def test_unsafe_names_become_safe(tmp_path, name):
+    folder = run_folder_for(tmp_path, name)
+    assert folder.parent == tmp_path
+    folder.mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    assert folder.name[0] not in "-._~" and folder.name[-1] not in ". "
+    assert not set(folder.name) & set('<>:"/\\|?*;$ \n\x00%')
+    assert len(folder.name.encode("utf-8")) <= 255
+    assert folder.name.lower() not in {"con", "nul", "lpt1"}
+
+
+def test_names_that_would_become_the_same_stay_apart(tmp_path):
+    names = ["a b.png", "a-b.png", "a;b.png", "con.png", "artwork-con.png", "x" * 100, "x" * 101]
+    assert len({run_folder_for(tmp_path, name) for name in names}) == len(names)
+    assert run_folder_for(tmp_path, "a b.png") == run_folder_for(tmp_path, "a b.png")

@@ -1,0 +1,163 @@
+"""paints_undo.video: what goes in comes out, in a file that players and browsers open."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import weakref
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from paints_undo import video
+from paints_undo.errors import InputError
+from paints_undo.video import read_video, write_video
+
+
+def gradients(count: int, height: int = 64, width: int = 96) -> np.ndarray:
+    """A soft picture that moves a little from frame to frame, uint8 (count, height, width, 3)."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack(
+        [
+            np.stack([120 + 100 * np.sin((x + 3 * t) / 31), 120 + 100 * np.cos(y / 23), 120 + 0 * x + t], -1)
+            for t in range(count)
+        ]
+    ).astype(np.uint8)
+
+
+def probe(path: Path) -> str:
+    """What ffmpeg says about a file."""
+    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    return subprocess.run([ffmpeg, "-hide_banner", "-i", str(path)], capture_output=True, text=True).stderr
+
+
+def test_round_trip_keeps_count_order_and_pixels(tmp_path):
+    frames = gradients(24)
+    write_video(frames, tmp_path / "a.mp4", 4)
+    back = read_video(tmp_path / "a.mp4")
+    assert back.shape == frames.shape and back.dtype == np.uint8
+    assert np.abs(back.astype(int) - frames).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    "colour",
+    [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255), (0, 0, 0), (230, 120, 40)],
+)
+def test_solid_colours_survive(tmp_path, colour):
+    frames = np.full((6, 64, 80, 3), colour, np.uint8)
+    write_video(frames, tmp_path / "a.mp4", 4)
+    assert np.abs(read_video(tmp_path / "a.mp4").astype(int) - frames).max() <= 3
+
+
+def test_format_is_what_every_player_takes(tmp_path):
+    write_video(gradients(8, 320, 512), tmp_path / "a.mp4", 4)
+    said = probe(tmp_path / "a.mp4")
+    assert "h264" in said and "yuv420p(tv, bt709" in said and "512x320" in said and "4 fps" in said
+    assert "Duration: 00:00:02.00" in said
+
+
+def test_index_comes_first_so_that_playing_starts_while_loading(tmp_path):
+    write_video(gradients(8), tmp_path / "a.mp4", 4)
+    data = (tmp_path / "a.mp4").read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize(("height", "width"), [(65, 97), (64, 97), (65, 96)])
+def test_odd_sizes_are_padded_by_repeating_the_edge(tmp_path, height, width):
+    frames = gradients(4, height, width)
+    write_video(frames, tmp_path / "a.mp4", 4)
+    back = read_video(tmp_path / "a.mp4").astype(int)
+    assert back.shape == (4, height + height % 2, width + width % 2, 3)
+    assert np.abs(back[:, :height, :width] - frames).mean() < 2
+    assert np.abs(back[:, -1, -1] - frames[:, -1, -1]).max() < 16
+
+
+def test_sizes_are_never_rounded_to_16(tmp_path):
+    write_video(gradients(3, 66, 130), tmp_path / "a.mp4", 4)
+    assert read_video(tmp_path / "a.mp4").shape == (3, 66, 130, 3)
+
+
+def test_frames_are_streamed_not_collected(tmp_path):
+    references = []
+
+    def stream():
+        for frame in gradients(20):
+            frame = frame.copy()
+            references.append(weakref.ref(frame))
+            assert sum(reference() is not None for reference in references) <= 3
+            yield frame
+
+    write_video(stream(), tmp_path / "a.mp4", 4)
+    assert len(read_video(tmp_path / "a.mp4")) == len(references) == 20
+
+
+def test_one_frame_is_a_video(tmp_path):
+    write_video(gradients(1), tmp_path / "a.mp4", 1)
+    assert len(read_video(tmp_path / "a.mp4")) == 1
+
+
+def test_path_with_spaces_and_foreign_letters(tmp_path):
+    folder = tmp_path / "my pictures & 絵 %d"
+    folder.mkdir()
+    write_video(gradients(2), folder / "-time lapse.mp4", 60)
+    assert len(read_video(folder / "-time lapse.mp4")) == 2
+
+
+@pytest.mark.parametrize("fps", [0, 61, -4, 2.5, float("nan"), "4", None, True])
+def test_bad_fps_names_value_and_range(tmp_path, fps):
+    with pytest.raises(InputError, match=r"fps is .*; give a whole number from 1 to 60\."):
+        write_video(gradients(2), tmp_path / "a.mp4", fps)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([], "no frames"),
+        ([np.zeros((8, 8, 3), np.float32)], "Frame 0 has shape .* float32"),
+        ([np.zeros((8, 8), np.uint8)], "Frame 0 has shape"),
+        ([np.zeros((64, 64, 3), np.uint8), np.zeros((64, 66, 3), np.uint8)], "Frame 1 is 66x64 .* first is 64x64"),
+    ],
+)
+def test_bad_frames_are_refused_and_leave_nothing(tmp_path, frames, message):
+    with pytest.raises(InputError, match=message):
+        write_video(frames, tmp_path / "a.mp4", 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError("stop"), OSError(errno.EIO, "the frames' own trouble")])
+def test_exception_from_the_frames_passes_and_keeps_the_old_video(tmp_path, error):
+    (tmp_path / "a.mp4").write_bytes(b"old")
+
+    def failing():
+        yield from gradients(3)
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        write_video(failing(), tmp_path / "a.mp4", 4)
+    assert caught.value is error
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+    assert (tmp_path / "a.mp4").read_bytes() == b"old"
+
+
+def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "_ENCODER", ["-c:v", "no_such_encoder"])
+    with pytest.raises(OSError, match=r"Cannot write the video .*a\.mp4: ffmpeg says .*; check the folder") as caught:
+        write_video(gradients(40, 512, 512), tmp_path / "a.mp4", 4)
+    assert str(caught.value).count("\n") == 0 and "Encoder not found" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_folder_is_one_sentence(tmp_path):
+    with pytest.raises(OSError, match="Cannot write a.mp4 in the folder .*nowhere"):
+        write_video(gradients(2), tmp_path / "nowhere" / "a.mp4", 4)
+
+
+def test_reading_what_is_no_video_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"not a video at all")
+    with pytest.raises(InputError, match="Cannot read the video .*check that the file is a video"):
+        read_video(tmp_path / "a.mp4")
+    with pytest.raises(InputError, match="There is no video at"):
+        read_video(tmp_path / "b.mp4")
