@@ -1,0 +1,176 @@
+"""Networks come to the device, go again, and are never copied back; no GPU is needed to see it."""
+
+import pytest
+import torch
+from torch import nn
+
+import memory_management
+from memory_management import Residency, pick_device, pick_dtype, picture_vae_dtype
+
+# A device without memory: weights "moved" there lose their values, so that a copy back would show.
+ELSEWHERE = torch.device("meta")
+
+
+def network():
+    layer = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+    layer.expect = {name: tensor.clone() for name, tensor in layer.state_dict().items()}
+    layer.storage = {name: tensor.data_ptr() for name, tensor in layer.state_dict().items()}
+    return layer
+
+
+def is_home(layer):
+    state = layer.state_dict()
+    same_storage = all(state[name].data_ptr() == pointer for name, pointer in layer.storage.items())
+    return same_storage and all(torch.equal(state[name], value) for name, value in layer.expect.items())
+
+
+def where(layer):
+    return {tensor.device.type for tensor in layer.state_dict().values()}
+
+
+def test_moves_and_returns_to_the_very_same_host_memory():
+    residency, layer = Residency(ELSEWHERE), network()
+    with residency.on_device(layer):
+        assert where(layer) == {"meta"} and residency.resident == [layer]
+    assert is_home(layer) and residency.resident == []
+
+
+def test_several_networks_and_nested_blocks():
+    residency, a, b = Residency(ELSEWHERE), network(), network()
+    with residency.on_device(a):
+        with residency.on_device(a, b):
+            assert where(a) == where(b) == {"meta"}
+        assert where(a) == {"meta"} and is_home(b)
+    assert is_home(a)
+
+
+def test_an_exception_brings_everything_home():
+    residency, a, b = Residency(ELSEWHERE), network(), network()
+    with pytest.raises(RuntimeError, match="in the middle"), residency.on_device(a, b):
+        raise RuntimeError("in the middle")
+    assert is_home(a) and is_home(b) and residency.resident == []
+
+
+def test_a_failing_move_brings_everything_home(monkeypatch):
+    residency, a, b = Residency(ELSEWHERE), network(), network()
+    bring = residency._bring
+
+    def full(layer):
+        if layer is b:
+            raise torch.OutOfMemoryError("no room")
+        bring(layer)
+
+    monkeypatch.setattr(residency, "_bring", full)
+    with pytest.raises(torch.OutOfMemoryError), residency.on_device(a, b):
+        pytest.fail("the block must not run")
+    assert is_home(a) and residency.resident == []
+
+
+def test_tied_weights_stay_tied():
+    residency, a = Residency(ELSEWHERE), nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    a[1].weight = a[0].weight
+    with residency.on_device(a):
+        assert a[1].weight.is_meta and a[0].weight.is_meta
+    assert a[1].weight is a[0].weight
+
+
+def test_a_move_that_fails_half_way_is_undone(monkeypatch):
+    residency, layer = Residency(ELSEWHERE), network()
+    moved, to = [], torch.Tensor.to
+
+    def failing(tensor, *arguments, **options):
+        if len(moved) == 2:
+            raise torch.OutOfMemoryError("no room")
+        moved.append(tensor)
+        return to(tensor, *arguments, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", failing)
+    with pytest.raises(torch.OutOfMemoryError), residency.on_device(layer):
+        pytest.fail("the block must not run")
+    monkeypatch.undo()
+    assert is_home(layer) and residency.resident == []
+
+
+def test_stays_while_memory_lasts_and_the_oldest_leaves_first(monkeypatch):
+    size = sum(tensor.nbytes for tensor in network().state_dict().values())
+    a, b, c = network(), network(), network()
+    residency = Residency(ELSEWHERE, reserve=10)
+
+    def free(device):  # room for two networks beside the reserve
+        return 10 + 2 * size - size * len(residency.resident)
+
+    monkeypatch.setattr(memory_management, "free_memory", free)
+    for layer in (a, b):
+        with residency.on_device(layer):
+            pass
+    assert residency.resident == [a, b]
+    with residency.on_device(a):  # used again: b is now the oldest
+        pass
+    with residency.on_device(c):
+        assert set(residency.resident) == {a, c} and is_home(b)
+    residency.drop_all()
+    assert residency.resident == [] and is_home(a) and is_home(c)
+
+
+def test_on_a_cpu_nothing_moves():
+    residency, layer = Residency(torch.device("cpu")), network()
+    with residency.on_device(layer):
+        assert is_home(layer) and residency.resident == []
+
+
+def test_pick_device(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device() == pick_device("cpu") == torch.device("cpu")
+    with pytest.raises(ValueError, match="device is 'cuda', but PyTorch .* finds no such device"):
+        pick_device("cuda")
+    with pytest.raises(ValueError, match="device is 'tpu'; use one of cuda, mps, cpu"):
+        pick_device("tpu")
+    with pytest.raises(ValueError, match="write it like cuda, cuda:1"):
+        pick_device("cuda:x")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device() == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert pick_device() == torch.device("cuda")
+    with pytest.raises(ValueError, match="'cuda:3'"):
+        pick_device("cuda:3")
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "dtype"),
+    [
+        ("cpu", None, torch.float32),
+        ("cpu", "bf16", torch.bfloat16),
+        ("cuda", None, torch.float16),
+        ("cuda", "fp32", torch.float32),
+        ("mps", None, torch.float16),
+    ],
+)
+def test_pick_dtype(device, name, dtype):
+    assert pick_dtype(torch.device(device), name) == dtype
+
+
+def test_never_fp16_on_a_cpu():
+    with pytest.raises(ValueError, match="dtype is 'fp16', which a CPU"):
+        pick_dtype(torch.device("cpu"), "fp16")
+    with pytest.raises(ValueError, match="dtype is 'int8'"):
+        pick_dtype(torch.device("cpu"), "int8")
+
+
+def test_the_picture_vae_never_runs_in_fp16(monkeypatch):
+    cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert picture_vae_dtype(cuda, torch.float16) == torch.bfloat16
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    assert picture_vae_dtype(cuda, torch.float16) == torch.float32
+    assert picture_vae_dtype(torch.device("mps"), torch.float16) == torch.float32
+    assert picture_vae_dtype(torch.device("cpu"), torch.bfloat16) == torch.bfloat16
+
+
+@pytest.mark.gpu
+def test_on_a_real_gpu():
+    residency, layer = Residency(torch.device("cuda"), reserve=2**60), network()
+    with residency.on_device(layer):
+        assert where(layer) == {"cuda"}
+    assert is_home(layer)
