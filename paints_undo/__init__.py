@@ -1,0 +1,29 @@
+"""Paints-UNDO: a picture goes in, and out comes a believable video of how it was drawn.
+
+>>> from paints_undo import PaintsUndo
+>>> timelapse = PaintsUndo.load().undo(artwork, out="outputs/artwork")  # doctest: +SKIP
+"""
+
+__version__ = "0.1.0"
+
+# Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.images` needs none of them.
+_HOMES = {
+    "PaintsUndo": "pipeline",
+    "UndoOptions": "pipeline",
+    "Timelapse": "pipeline",
+    "KeyframeOptions": "keyframes",
+    "SegmentOptions": "segments",
+    "Progress": "progress",
+    "InputError": "errors",
+    "CheckpointError": "errors",
+    "Cancelled": "errors",
+}
+__all__ = list(_HOMES)  # noqa: PLE0604
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

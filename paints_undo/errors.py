@@ -1,0 +1,26 @@
+"""The exceptions that callers of this package may want to tell apart."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """A value or a file given by the user cannot be used.
+
+    The message is one sentence a person can act on: what was wrong, where, the value found and the remedy.
+    Interfaces show it as it stands, without a traceback.
+    """
+
+
+class CheckpointError(RuntimeError):
+    """A model file is missing, damaged or does not fit the network it is meant for.
+
+    The message names the file or tensor, what was found, what was expected and how to put it right.
+    """
+
+
+class Cancelled(Exception):
+    """The user asked a run to stop.
+
+    Raised from a progress callback; the run ends without leaving a half-written file behind. It is no error, so it
+    derives from neither :class:`InputError` nor :class:`CheckpointError`.
+    """

@@ -1,0 +1,44 @@
+"""Checks of the values a user gives, with the field, the value and the allowed range in the message."""
+
+import math
+from collections.abc import Iterable
+
+from paints_undo.errors import InputError
+
+
+def whole_number(field: str, value: object, low: int, high: int) -> int:
+    """`value` as an int within low..high; 50.0 counts as whole, 2.7 and True do not."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value != int(value) or not low <= value <= high:
+        raise InputError(f"{field} is {value!r}; use a whole number from {low} to {high}")
+    return int(value)
+
+
+def number(field: str, value: object, low: float, high: float) -> float:
+    """`value` as a finite float within low..high."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not low <= value <= high:
+        raise InputError(f"{field} is {value!r}; use a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def text(field: str, value: object, longest: int = 10_000) -> str:
+    """`value` as a string of at most `longest` characters."""
+    if not isinstance(value, str):
+        raise InputError(f"{field} is {value!r}; use text")
+    if len(value) > longest:
+        raise InputError(f"{field} has {len(value):,} characters; use at most {longest:,}")
+    return value
+
+
+def operation_steps(values: Iterable[object]) -> tuple[int, ...]:
+    """The operation steps in ascending order, each 0..999 and named once."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise InputError(f"operation steps are {values!r}; give a list of whole numbers from 0 to 999")
+    steps = [whole_number("operation step", value, 0, 999) for value in values]
+    if not steps:
+        raise InputError("operation steps are empty; give at least one from 0 (finished) to 999 (first stroke)")
+    repeated = sorted({step for step in steps if steps.count(step) > 1})
+    if repeated:
+        raise InputError(f"operation step {repeated[0]} is given {steps.count(repeated[0])} times; name each step once")
+    return tuple(sorted(steps))

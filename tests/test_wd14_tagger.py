@@ -1,0 +1,400 @@
+"""The tagger against recorded answers, on models of other shapes, and with everything that can be wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from wd14_tagger import DEFAULT_MODEL, MODELS, Tagger, TaggerModel, download_tagger
+from wd14_tagger import models as tagger_models
+from wd14_tagger.tagger import prompt_spelling
+
+DATA = Path(__file__).parent / "data" / "tagger"
+EXPECTED = json.loads((DATA / "expected.json").read_text())
+
+
+def waves(height: int, width: int) -> np.ndarray:
+    """The synthetic pictures the answers were recorded for."""
+    x, y = np.arange(width, dtype=float)[None, :], np.arange(height, dtype=float)[:, None]
+    planes = 127 + 120 * np.sin(x / 17 + y / 31), 127 + 110 * np.cos(x / 23 - y / 13), 127 + 100 * np.sin(x * y / 2000)
+    return np.stack(np.broadcast_arrays(*planes), -1).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def tagger() -> Tagger:
+    return Tagger(DATA / "model.onnx", DATA / "selected_tags.csv", providers=["CPUExecutionProvider"])
+
+
+def write_tags(path: Path, rows: list[tuple[str, int]]) -> Path:
+    lines = [f"{number},{name},{category},1" for number, (name, category) in enumerate(rows)]
+    path.write_text("\n".join(["tag_id,name,category,count", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def write_model(path: Path, size: int | str, rows: int | str, layout: str = "NHWC", batch: int | str = 1) -> Path:
+    """A model whose probabilities are the mean blue, green and red (in that order: BGR) over 255."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    shape = [batch, size, size, 3] if layout == "NHWC" else [batch, 3, size, size]
+    graph = helper.make_graph(
+        [
+            helper.make_node("Constant", [], ["axes"], value=onnx.numpy_helper.from_array(np.array([1, 2]))),
+            helper.make_node("Constant", [], ["full"], value=onnx.numpy_helper.from_array(np.float32(255))),
+            helper.make_node("ReduceMean", ["picture_in", "axes"], ["mean"], keepdims=0),
+            helper.make_node("Div", ["mean", "full"], ["chances"]),
+        ],
+        "mean_colour",
+        [helper.make_tensor_value_info("picture_in", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("chances", TensorProto.FLOAT, [batch, rows])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+class TestRecordedAnswers:
+    @pytest.mark.parametrize("name", EXPECTED)
+    def test_probabilities(self, tagger: Tagger, name: str) -> None:
+        height, width, _ = EXPECTED[name]["shape"]
+        values = tagger.probabilities(waves(height, width))
+        assert values.dtype == np.float32 and values.shape == (19,)
+        np.testing.assert_allclose(values, EXPECTED[name]["probabilities"], rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("name", EXPECTED)
+    def test_prompts(self, tagger: Tagger, name: str) -> None:
+        height, width, _ = EXPECTED[name]["shape"]
+        picture, prompts = waves(height, width), EXPECTED[name]["prompts"]
+        assert tagger.prompt(picture) == prompts["0.35,0.85"]
+        assert tagger.prompt(picture, 0.2, 0.5) == prompts["0.2,0.5"]
+        assert tagger.prompt(picture, exclude="smile, hat") == prompts["exclude smile, hat"]
+        assert tagger.tags(picture) == prompts["0.35,0.85"].split(", ")
+
+
+class TestTags:
+    @pytest.fixture
+    def three(self, tmp_path: Path) -> Tagger:
+        """Probabilities in csv order: blue, green, red."""
+        rows = [("blue_sky", 0), ("green_(series)", 4), ("red_hair", 0)]
+        return Tagger(write_model(tmp_path / "m.onnx", 16, 3), write_tags(tmp_path / "t.csv", rows))
+
+    def picture(self, red: int, green: int, blue: int) -> np.ndarray:
+        return np.full((40, 40, 3), (red, green, blue), np.uint8)
+
+    def test_channels_are_given_as_bgr(self, three: Tagger) -> None:
+        values = three.probabilities(self.picture(255, 51, 102))
+        np.testing.assert_allclose(values, [0.4, 0.2, 1.0], atol=1e-6)
+
+    def test_characters_come_first_then_csv_order(self, three: Tagger) -> None:
+        assert three.tags(self.picture(255, 255, 255)) == [r"green \(series\)", "blue sky", "red hair"]
+
+    def test_above_means_strictly_above(self, three: Tagger) -> None:
+        white, black = self.picture(255, 255, 255), self.picture(0, 0, 0)
+        assert three.tags(white, 1.0, 1.0) == []
+        assert three.tags(white, 0.999, 1.0) == ["blue sky", "red hair"]
+        assert three.tags(black, 0.0, 0.0) == [] and three.prompt(black) == ""
+
+    def test_each_category_has_its_own_threshold(self, three: Tagger) -> None:
+        half = self.picture(128, 128, 128)
+        assert three.tags(half) == ["blue sky", "red hair"]
+        assert three.tags(half, 0.6, 0.4) == [r"green \(series\)"]
+
+    def test_ratings_never_appear(self, tmp_path: Path) -> None:
+        tags = write_tags(tmp_path / "t.csv", [("general", 9), ("explicit", 9), ("red_hair", 0)])
+        tagger = Tagger(write_model(tmp_path / "m.onnx", 16, 3), tags)
+        assert tagger.tags(self.picture(255, 255, 255), 0.0, 0.0) == ["red hair"]
+
+    def test_excluded_names_are_the_csvs_own(self, three: Tagger, caplog: pytest.LogCaptureFixture) -> None:
+        white = self.picture(255, 255, 255)
+        assert three.tags(white, exclude=" RED_hair,, green_(series) ") == ["blue sky"]
+        assert not caplog.records
+        with caplog.at_level(logging.WARNING):
+            assert "blue sky" in three.tags(white, exclude="blue sky")
+        assert "underscores" in caplog.text
+
+    def test_spelling(self) -> None:
+        assert prompt_spelling("saber_(fate)_(alter)") == r"saber \(fate\) \(alter\)"
+        assert prompt_spelling("^_^") == "^ ^"
+
+    def test_white_border_and_centring(self, tmp_path: Path) -> None:
+        tags = write_tags(tmp_path / "t.csv", [("a", 0), ("b", 0), ("c", 0)])
+        tagger = Tagger(write_model(tmp_path / "m.onnx", 16, 3), tags)
+        wide = np.zeros((32, 128, 3), np.uint8)  # becomes 16 x 4 black pixels on 16 x 16 white ones
+        np.testing.assert_allclose(tagger.probabilities(wide), 0.75, atol=1e-6)
+
+    def test_extreme_shapes_keep_at_least_one_pixel(self, three: Tagger) -> None:
+        assert np.isfinite(three.probabilities(np.zeros((1, 5000, 3), np.uint8))).all()
+        assert np.isfinite(three.probabilities(np.zeros((1, 1, 3), np.uint8))).all()
+
+
+class TestModels:
+    rows = [("a", 0), ("b", 0), ("c", 0)]
+
+    @pytest.mark.parametrize("batch", [1, "batch_size"])
+    def test_names_and_size_come_from_the_model(self, tmp_path: Path, batch: int | str) -> None:
+        model = write_model(tmp_path / "m.onnx", 128, 3, batch=batch)
+        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
+        np.testing.assert_allclose(tagger.probabilities(np.full((50, 70, 3), 255, np.uint8)), 1.0)
+
+    def test_an_open_size_means_448(self, tmp_path: Path) -> None:
+        model = write_model(tmp_path / "m.onnx", "side", "rows")
+        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
+        assert tagger.probabilities(np.zeros((50, 50, 3), np.uint8)).shape == (3,)
+        assert tagger._session()[1].size == 448
+
+    @pytest.mark.parametrize("rows", [3, "rows"])
+    def test_a_csv_of_another_model(self, tmp_path: Path, rows: int | str) -> None:
+        model = write_model(tmp_path / "m.onnx", 16, rows)
+        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows[:2]))
+        with pytest.raises(ValueError, match=r"gives 3 probabilities, but .*t\.csv has 2 rows"):
+            tagger.probabilities(np.zeros((50, 50, 3), np.uint8))
+
+    def test_a_model_of_another_family(self, tmp_path: Path) -> None:
+        model = write_model(tmp_path / "m.onnx", 16, 16, layout="NCHW")
+        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
+        with pytest.raises(ValueError, match="WD14"):
+            tagger.probabilities(np.zeros((50, 50, 3), np.uint8))
+
+    def test_a_damaged_model(self, tmp_path: Path) -> None:
+        damaged = tmp_path / "m.onnx"
+        damaged.write_bytes((DATA / "model.onnx").read_bytes()[:5000])
+        tagger = Tagger(damaged, DATA / "selected_tags.csv")
+        with pytest.raises(ValueError, match=r"m\.onnx cannot be opened"):
+            tagger.probabilities(waves(64, 64))
+
+    def test_the_session_is_opened_once_by_many_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        import onnxruntime
+
+        opened = []
+        real = onnxruntime.InferenceSession
+        monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: opened.append(a) or real(*a, **k))
+        tagger = Tagger(DATA / "model.onnx", DATA / "selected_tags.csv")
+        assert not opened
+        answers: list[str] = []
+        threads = [threading.Thread(target=lambda: answers.append(tagger.prompt(waves(64, 64)))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(opened) == 1
+        assert answers == [EXPECTED["square"]["prompts"]["0.35,0.85"]] * 4
+
+
+class TestProviders:
+    def test_an_unavailable_provider_is_named(self) -> None:
+        with pytest.raises(ValueError, match=r"NoSuchProvider.*CPUExecutionProvider"):
+            Tagger(DATA / "model.onnx", DATA / "selected_tags.csv", providers=["NoSuchProvider"])
+        with pytest.raises(ValueError, match="providers"):
+            Tagger(DATA / "model.onnx", DATA / "selected_tags.csv", providers=[])
+
+    @pytest.mark.parametrize("accelerator", ["CUDAExecutionProvider", "CoreMLExecutionProvider"])
+    def test_an_accelerator_is_tried_first_and_may_fail(
+        self, monkeypatch: pytest.MonkeyPatch, accelerator: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        import onnxruntime
+
+        tried: list[list[str]] = []
+        real = onnxruntime.InferenceSession
+
+        def open_session(path: str, providers: list[tuple[str, dict]]) -> object:
+            tried.append([name for name, _ in providers])
+            if len(providers) > 1:
+                raise RuntimeError("no device")
+            return real(path, providers=providers)
+
+        available = ["CPUExecutionProvider", "AzureExecutionProvider", accelerator]
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+        monkeypatch.setattr(onnxruntime, "InferenceSession", open_session)
+        tagger = Tagger(DATA / "model.onnx", DATA / "selected_tags.csv")
+        assert tagger.prompt(waves(64, 64)) == EXPECTED["square"]["prompts"]["0.35,0.85"]
+        assert tried == [[accelerator, "CPUExecutionProvider"], ["CPUExecutionProvider"]]
+        assert accelerator in caplog.text and "no device" in caplog.text
+
+    @pytest.mark.gpu
+    def test_answers_on_a_gpu(self) -> None:
+        import onnxruntime
+
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            pytest.skip("this onnxruntime has no CUDA provider")
+        tagger = Tagger(DATA / "model.onnx", DATA / "selected_tags.csv", ["CUDAExecutionProvider"])
+        for case in EXPECTED.values():
+            values = tagger.probabilities(waves(*case["shape"][:2]))
+            np.testing.assert_allclose(values, case["probabilities"], rtol=0, atol=1e-4)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        "picture",
+        [
+            np.zeros((40, 40, 3), np.float32),
+            np.zeros((40, 40, 3), np.int64),
+            np.zeros((40, 40), np.uint8),
+            np.zeros((40, 40, 4), np.uint8),
+            np.zeros((1, 40, 40, 3), np.uint8),
+            np.zeros((0, 40, 3), np.uint8),
+            [[0, 0, 0]],
+        ],
+    )
+    def test_pictures(self, tagger: Tagger, picture: object) -> None:
+        with pytest.raises(ValueError, match="convert it first"):
+            tagger.tags(picture)
+
+    @pytest.mark.parametrize("value", [float("nan"), -0.01, 1.01, float("inf")])
+    @pytest.mark.parametrize("field", ["threshold", "character_threshold"])
+    def test_thresholds(self, tagger: Tagger, field: str, value: float) -> None:
+        with pytest.raises(ValueError, match=rf"^{field} is {value}, .*0\.\.1"):
+            tagger.tags(waves(64, 64), **{field: value})
+
+    def test_missing_files(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"tagger model .*no\.onnx"):
+            Tagger(tmp_path / "no.onnx", DATA / "selected_tags.csv")
+        with pytest.raises(FileNotFoundError, match=r"tag table .*no\.csv"):
+            Tagger(DATA / "model.onnx", tmp_path / "no.csv")
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"tag_id,name,category,count\n",
+            b"tag_id,tag,category,count\n1,solo,0,5\n",
+            b"tag_id,name,category,count\n1,solo\n",
+            b"tag_id,name,category,count\n1,solo,many,5\n",
+            b"\xff\xfe\x00broken\n1,2\n",
+        ],
+    )
+    def test_tables_that_are_none(self, tmp_path: Path, content: bytes) -> None:
+        path = tmp_path / "selected_tags.csv"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"selected_tags\.csv .*download it again"):
+            Tagger(DATA / "model.onnx", path)
+
+    def test_quoted_names_and_a_byte_order_mark_are_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        text = '\ufefftag_id,name,category,count\n1,"don\'t_say_""lazy""",0,5\n2,"a,b",4,5\n'
+        path.write_bytes(text.encode("utf-8"))
+        tagger = Tagger(DATA / "model.onnx", path)
+        assert tagger.names == ['don\'t_say_"lazy"', "a,b"] and tagger.categories == [0, 4]
+
+
+class TestPublishedModels:
+    def test_the_default_is_the_moat_v2_copy(self) -> None:
+        model = MODELS[DEFAULT_MODEL]
+        assert model.repository == "lllyasviel/misc"
+        assert (model.model_file, model.tags_file) == ("wd-v1-4-moat-tagger-v2.onnx", "wd-v1-4-moat-tagger-v2.csv")
+        assert model.model_sha256 == "b8cef913be4c9e8d93f9f903e74271416502ce0b4b04df0ff1e2f00df488aa03"
+
+    def test_every_other_model_is_pinned_to_a_commit(self) -> None:
+        assert len(MODELS) == 12
+        for name, model in MODELS.items():
+            if name != DEFAULT_MODEL:
+                assert model.repository == f"SmilingWolf/{name}" and len(model.revision) == 40
+                assert (model.model_file, model.tags_file) == ("model.onnx", "selected_tags.csv")
+            assert model.model_sha256 is not None
+
+    def test_checksums_are_checked_for_their_form(self) -> None:
+        with pytest.raises(ValueError, match="tags_sha256"):
+            TaggerModel("a/b", "main", None, "ABC")
+
+
+class TestDownload:
+    content = b"the content of a file"
+
+    @pytest.fixture
+    def hub(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Hub:
+        digest = hashlib.sha256(self.content).hexdigest()
+        model = TaggerModel("someone/tagger", "0" * 40, digest)
+        monkeypatch.setitem(tagger_models.MODELS, "tiny", model)
+        hub = Hub(tmp_path, self.content)
+        monkeypatch.setattr("huggingface_hub.hf_hub_download", hub)
+        return hub
+
+    def test_both_files_are_fetched_at_the_pinned_revision(self, hub: Hub, tmp_path: Path) -> None:
+        model, tags = download_tagger("tiny", cache=tmp_path)
+        assert (model.name, tags.name) == ("model.onnx", "selected_tags.csv")
+        assert [call["revision"] for call in hub.calls] == ["0" * 40] * 2
+        assert all(call["cache_dir"] == tmp_path and not call["force_download"] for call in hub.calls)
+
+    def test_a_damaged_file_is_fetched_again_once(self, hub: Hub, tmp_path: Path) -> None:
+        hub.damaged = 1
+        model, _ = download_tagger("tiny", cache=tmp_path)
+        assert model.read_bytes() == self.content
+        assert [call["force_download"] for call in hub.calls] == [False, True, False]
+
+    @pytest.mark.parametrize("local_files_only", [False, True])
+    def test_a_file_that_stays_damaged(self, hub: Hub, tmp_path: Path, local_files_only: bool) -> None:
+        hub.damaged = 9
+        with pytest.raises(ValueError, match=r"model\.onnx of the repository someone/tagger has the sha256 .*delete"):
+            download_tagger("tiny", cache=tmp_path, local_files_only=local_files_only)
+        assert len(hub.calls) == (1 if local_files_only else 2)
+
+    def test_a_broken_connection(self, hub: Hub, tmp_path: Path) -> None:
+        hub.error = ConnectionError("cut off\nand a second line")
+        with pytest.raises(FileNotFoundError) as caught:
+            download_tagger("tiny", cache=tmp_path)
+        message = str(caught.value)
+        assert "model.onnx of the repository someone/tagger" in message and str(tmp_path) in message
+        assert "cut off" in message and "HF_ENDPOINT" in message and "\n" not in message
+
+    def test_an_unknown_name(self) -> None:
+        with pytest.raises(ValueError, match="choose one of .*wd-v1-4-moat-tagger-v2"):
+            download_tagger("wd-v9")
+
+    def test_the_real_client_offline_with_an_empty_cache(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match="wd-v1-4-moat-tagger-v2.onnx .*lllyasviel/misc .*local_files_only"):
+            download_tagger(cache=tmp_path, local_files_only=True)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+    @pytest.mark.hub
+    def test_the_published_default(self) -> None:
+        tagger = Tagger(*download_tagger())
+        assert len(tagger.names) == 9083
+        assert tagger.probabilities(waves(150, 220)).shape == (9083,)
+
+
+class Hub:
+    """Stands in for the hub client's download function."""
+
+    def __init__(self, folder: Path, content: bytes) -> None:
+        self.folder, self.content = folder, content
+        self.calls: list[dict] = []
+        self.damaged = 0
+        self.error: Exception | None = None
+
+    def __call__(self, repository: str, file: str, **options: object) -> str:
+        self.calls.append({"repository": repository, "file": file, **options})
+        if self.error:
+            raise self.error
+        path = self.folder / file
+        path.write_bytes(b"rubbish" if self.damaged > 0 else self.content)
+        self.damaged -= 1
+        return str(path)
+
+
+def test_the_import_is_light() -> None:
+    program = (
+        "import sys, wd14_tagger\n"
+        "heavy = {'torch', 'onnxruntime', 'huggingface_hub', 'paints_undo', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_tagging_needs_no_torch() -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "import numpy as np\n"
+        "from wd14_tagger import Tagger\n"
+        f"tagger = Tagger({str(DATA / 'model.onnx')!r}, {str(DATA / 'selected_tags.csv')!r})\n"
+        "print(tagger.prompt(np.zeros((64, 64, 3), np.uint8), 0.0, 0.0))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.count(",") > 5
