@@ -1,0 +1,268 @@
+"""Model families: where their files are, and how each part becomes a network.
+
+Networks are built without memory, their weights mapped from disk, and every difference between the two is an error that
+names the file and the key.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
+
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.models.image_encoder import ImageEncoder
+from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
+from paints_undo.models.keyframe_unet import KeyframeUNet
+from paints_undo.models.video_unet import VideoUNet, VideoUNetConfig
+from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+
+log = logging.getLogger(__name__)
+
+FAMILY_FILE = "model_family.json"
+CONFIG_FILE = "config.json"
+MINI_FOLDER = Path(__file__).parent / "mini"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network of a family: its weights' file name, and how it is built from its config.json."""
+
+    weights: str
+    build: Callable[[dict], nn.Module]
+    prefix: str = ""  # stands before every key in the file, but not in the network
+
+
+def configured(network: type[nn.Module], config: type) -> Callable[[dict], nn.Module]:
+    """Builds `network` from the fields of the dataclass `config`."""
+    known = {f.name for f in fields(config)}
+
+    def build(values: dict) -> nn.Module:
+        unknown = sorted(values.keys() - known)
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no setting of this network")
+        return network(config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
+
+    return build
+
+
+def text_encoder(values: dict) -> CLIPTextModel:
+    return CLIPTextModel(CLIPTextConfig(**values))
+
+
+# transformers 5.6 dropped the prefix from this network's keys; the published files have it
+TEXT_ENCODER = Part("model.safetensors", text_encoder, prefix="text_model.")
+
+PARTS = {
+    "single_frame/text_encoder": TEXT_ENCODER,
+    "single_frame/vae": Part("diffusion_pytorch_model.safetensors", AutoencoderKL.from_config),
+    "single_frame/unet": Part("diffusion_pytorch_model.safetensors", KeyframeUNet.from_config),
+    "multi_frame/text_encoder": TEXT_ENCODER,
+    "multi_frame/image_encoder": Part("model.safetensors", lambda values: ImageEncoder(CLIPVisionConfig(**values))),
+    "multi_frame/image_projection": Part("model.safetensors", configured(ImageProjection, ImageProjectionConfig)),
+    "multi_frame/vae": Part("model.safetensors", configured(VideoVAE, VideoVAEConfig)),
+    "multi_frame/unet": Part("model.safetensors", configured(VideoUNet, VideoUNetConfig)),
+}
+TOKENIZERS = ("single_frame/tokenizer", "multi_frame/tokenizer")
+TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
+
+
+@dataclass(frozen=True)
+class ModelFamily:
+    """One tagger, one single-frame and one multi-frame checkpoint, and the sizes they were trained for."""
+
+    name: str
+    folders: dict[str, Path]  # "single_frame" and "multi_frame" -> folder
+    revision: str = ""
+    tagger_model: Path | None = None
+    tagger_tags: Path | None = None
+    keyframe_size: tuple[int, int] = (512, 640)  # width, height
+    video_sizes: tuple[tuple[int, int], ...] = ((320, 512), (384, 448), (448, 384), (512, 320))  # height, width
+    video_prompt: str = "1girl, masterpiece, best quality"
+    keyframe_defaults: dict[str, Any] = field(default_factory=dict)  # for KeyframeOptions
+    segment_defaults: dict[str, Any] = field(default_factory=dict)  # for SegmentOptions
+
+    def __post_init__(self) -> None:
+        for height, width in self.video_sizes:
+            multiple = self.video_size_multiple
+            if height % multiple or width % multiple:
+                raise CheckpointError(
+                    f"model family {self.name}: video size {height} x {width} is no multiple of {multiple}, which its "
+                    f"networks need; correct video_sizes in {FAMILY_FILE}"
+                )
+        self.check_keyframe_size(*self.keyframe_size)
+
+    def part_folder(self, part: str) -> Path:
+        """The folder of a part such as "single_frame/unet"."""
+        checkpoint, name = part.split("/")
+        return self.folders[checkpoint] / name
+
+    def config(self, part: str) -> dict:
+        """A part's config.json."""
+        return read_json(self.part_folder(part) / CONFIG_FILE)
+
+    @property
+    def size_multiple(self) -> int:
+        """Width and height of keyframes must be multiples of this many pixels to survive every halving."""
+        vae, unet = self.config("single_frame/vae"), self.config("single_frame/unet")
+        return 2 ** (len(vae["block_out_channels"]) - 1 + len(unet["block_out_channels"]) - 1)
+
+    @property
+    def video_size_multiple(self) -> int:
+        """The same for segments."""
+        vae, unet = self.config("multi_frame/vae"), self.config("multi_frame/unet")
+        return 2 ** (len(vae["ch_mult"]) - 1 + len(unet["channel_mult"]) - 1)
+
+    def check_keyframe_size(self, width: int, height: int) -> None:
+        """Raises InputError where the keyframe networks cannot work at this size."""
+        multiple = self.size_multiple
+        for name, value in (("width", width), ("height", height)):
+            if value % multiple:
+                near = max(multiple, round(value / multiple) * multiple)
+                raise InputError(
+                    f"{name} is {value}, but the model family {self.name} needs a multiple of {multiple}; try {near}"
+                )
+
+
+def open_family(folder: Path, name: str | None = None) -> ModelFamily:
+    """The model family in a folder of the layout single_frame/, multi_frame/ and, if there, tagger/.
+
+    Raises CheckpointError naming the first file that is missing or unreadable; no weights are read.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"no model family at {folder}: there is no such folder; use mini, released or a folder")
+    described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
+    tagger = [folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv")]
+    family_folders = {checkpoint: folder / checkpoint for checkpoint in ("single_frame", "multi_frame")}
+    check_files(family_folders)
+    return ModelFamily(
+        name=name or described.get("name") or folder.resolve().name,
+        folders=family_folders,
+        **dict(zip(("tagger_model", "tagger_tags"), tagger, strict=True)) if all(t.exists() for t in tagger) else {},
+        **described_sizes(folder / FAMILY_FILE, described),
+    )
+
+
+def described_sizes(file: Path, described: dict) -> dict[str, Any]:
+    """The fields of ModelFamily that a model_family.json gives."""
+    values: dict[str, Any] = {}
+    try:
+        if "keyframe_size" in described:
+            size = described["keyframe_size"]
+            values["keyframe_size"] = (int(size["width"]), int(size["height"]))
+        if "video_sizes" in described:
+            values["video_sizes"] = tuple((int(height), int(width)) for height, width in described["video_sizes"])
+        for key, kind in (("video_prompt", str), ("keyframe_defaults", dict), ("segment_defaults", dict)):
+            if key in described:
+                values[key] = kind(described[key])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be used: {error!r}; compare it with the one of the mini family") from None
+    return values
+
+
+def check_files(folders: dict[str, Path]) -> None:
+    """Raises CheckpointError for the first file of a family that is not there."""
+    wanted = [(part, name) for part, p in PARTS.items() for name in (CONFIG_FILE, p.weights)]
+    wanted += [(part, name) for part in TOKENIZERS for name in TOKENIZER_FILES[:2]]
+    for part, name in wanted:
+        checkpoint, folder = part.split("/")
+        file = folders[checkpoint] / folder / name
+        if not file.is_file():
+            raise CheckpointError(f"the model file {file} is missing; copy or download the whole model family again")
+
+
+def read_json(file: Path) -> dict:
+    """The object in a JSON file; CheckpointError names the file when it cannot be read."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read ({error}); copy or download it again") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{file} holds no JSON object; copy or download it again")
+    return values
+
+
+def load_part(family: ModelFamily, part: str, dtype: torch.dtype) -> nn.Module:
+    """The network of one part, in evaluation mode on the CPU, its floating-point weights in `dtype`.
+
+    part: a key of PARTS.  Raises CheckpointError naming the file, and the key where one is wrong.
+    """
+    folder, recipe = family.part_folder(part), PARTS[part]
+    values = read_json(folder / CONFIG_FILE)
+    try:
+        with torch.device("meta"):
+            network = recipe.build(values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder / CONFIG_FILE} does not fit this program: {error}") from None
+    load_weights(network, folder / recipe.weights, dtype, recipe.prefix)
+    return network.eval().requires_grad_(False)
+
+
+def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str = "") -> None:
+    """Give a network built on the meta device the tensors of a safetensors file, mapped from disk where dtypes agree.
+
+    Raises CheckpointError unless the file holds exactly the network's keys, each of the right shape and finite.
+    """
+    expected = network.state_dict()
+    try:
+        with safe_open(file, framework="pt") as stored:
+            # older transformers stored these whole numbers 0, 1, 2, ... beside the weights
+            keys = {key.removeprefix(prefix): key for key in list(stored.keys()) if not key.endswith(".position_ids")}
+            compare_keys(file, prefix, expected.keys(), keys.keys())
+            state = {
+                key: checked(file, stored_key, stored.get_tensor(stored_key), expected[key].shape).to(dtype)
+                for key, stored_key in keys.items()
+            }
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file} is damaged ({error}); delete it and download or copy it again") from None
+    network.load_state_dict(state, strict=True, assign=True)
+    fill_position_ids(network)
+    left = [name for name, tensor in [*network.named_parameters(), *network.named_buffers()] if tensor.is_meta]
+    if left:
+        raise CheckpointError(f"{file} gives no values for {left[0]}; this version of the libraries is not supported")
+
+
+def compare_keys(file: Path, prefix: str, expected: Any, found: Any) -> None:
+    """Raises CheckpointError naming one key that is missing or one too many."""
+    for keys, problem in ((expected - found, "lacks"), (found - expected, "has the unknown")):
+        if keys:
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise CheckpointError(
+                f"{file} {problem} tensor {prefix}{min(keys)}{more}; the file or the config.json beside it belongs to "
+                "another network"
+            )
+
+
+def checked(file: Path, key: str, tensor: Tensor, shape: torch.Size) -> Tensor:
+    """The tensor, if it has this shape and only finite values."""
+    if tensor.shape != shape:
+        raise CheckpointError(
+            f"{file}: tensor {key} has shape {list(tensor.shape)}, but its config.json asks for {list(shape)}"
+        )
+    if tensor.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(tensor)):
+        raise CheckpointError(f"{file}: tensor {key} holds values that are not finite; download or copy the file again")
+    return tensor
+
+
+def fill_position_ids(network: nn.Module) -> None:
+    """transformers keeps 0, 1, 2, ... in buffers that no file holds; after a build on meta they have no values."""
+    for module in network.modules():
+        ids = getattr(module, "position_ids", None)
+        if isinstance(ids, Tensor) and ids.is_meta:
+            module.position_ids = torch.arange(ids.shape[-1]).expand(ids.shape)
+
+
+def load_tokenizer(family: ModelFamily, part: str) -> CLIPTokenizer:
+    """The tokenizer of "single_frame/tokenizer" or "multi_frame/tokenizer"."""
+    folder = family.part_folder(part)
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"the tokenizer in {folder} cannot be read ({error}); copy it again") from None

@@ -1,0 +1,30 @@
+"""What every test file may rely on: tests marked gpu or hub only run where they can, and say so where they cannot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tiny_family import write_tiny_family
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips ``gpu`` tests without a GPU, and ``hub`` tests unless PAINTS_UNDO_HUB_TESTS=1 allows downloads."""
+    no_gpu = None
+    for item in items:
+        if item.get_closest_marker("gpu"):
+            if no_gpu is None:
+                import torch  # only when a test needs it: collecting the others stays quick
+
+                no_gpu = not torch.cuda.is_available()
+            if no_gpu:
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+        if item.get_closest_marker("hub") and os.environ.get("PAINTS_UNDO_HUB_TESTS") != "1":
+            item.add_marker(pytest.mark.skip(reason="downloads from the model hub; set PAINTS_UNDO_HUB_TESTS=1"))
+
+
+@pytest.fixture(scope="session")
+def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a whole model family of tiny networks; not to be changed."""
+    return write_tiny_family(tmp_path_factory.mktemp("models") / "reference")
