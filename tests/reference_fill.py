@@ -24,7 +24,7 @@ def reference_tensor(key: str, shape) -> torch.Tensor:
 
 
 def fill(module: torch.nn.Module) -> torch.nn.Module:
-    """Fill all floating-point parameters and persistent buffers of `module` in place; integer buffers are left alone."""
+    """Fill all floating-point parameters and buffers of `module` in place; integer buffers are left alone."""
     state = module.state_dict()
     for key, value in state.items():
         if value.is_floating_point():
