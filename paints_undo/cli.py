@@ -1,0 +1,216 @@
+"""The command line: python -m paints_undo run ARTWORK... --out DIR."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paints_undo import __version__
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.progress import Progress, TimeLeft, in_words
+
+if TYPE_CHECKING:
+    from paints_undo.pipeline import PaintsUndo, UndoOptions
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+# command-line name -> field of KeyframeOptions and of SegmentOptions
+KEYFRAME_FLAGS = {
+    "prompt": (str, "what the artwork shows, instead of the tagger's answer"),
+    "negative_prompt": (str, "what the keyframes shall not look like"),
+    "width": (int, "of the keyframes, in pixels"),
+    "height": (int, "of the keyframes, in pixels"),
+    "seed": (int, "of the keyframes' noise"),
+    "sampling_steps": (int, "denoising iterations of the keyframes, 1 to 100"),
+    "guidance_scale": (float, "how strictly the keyframes follow the prompt, 1 to 32"),
+}
+SEGMENT_FLAGS = {
+    "video_prompt": (str, "kind of picture, like '1girl, masterpiece, best quality'; never the artwork's tags"),
+    "video_seed": (int, "of the segments' noise; pair i uses seed + i"),
+    "video_sampling_steps": (int, "denoising iterations of the segments, 1 to 100"),
+    "video_guidance_scale": (float, "how strictly the segments follow their conditions, 1 to 32"),
+    "frame_stride": (int, "how much happens between two frames; the networks know 3 best"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="paints-undo", description="From a picture to a video of how it was drawn.")
+    top.add_argument("--version", action="version", version=f"paints-undo {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="draw the timelapse of one or more artworks")
+    run.add_argument("artworks", nargs="*", metavar="ARTWORK", help="picture files")
+    run.add_argument("--replay", metavar="RUN_FOLDER", help="repeat an earlier run from its run.json, artwork and all")
+    run.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where run folders go (outputs)")
+    add_engine_flags(run)
+    drawing = run.add_argument_group("keyframes")
+    add_option_flags(drawing, KEYFRAME_FLAGS)
+    drawing.add_argument(
+        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
+    )
+    filling = run.add_argument_group("segments")
+    add_option_flags(filling, SEGMENT_FLAGS)
+    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
+    run.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
+    run.add_argument("--quiet", action="store_true", help="show no progress")
+    run.set_defaults(work=run_command)
+
+    download = commands.add_parser("download", help="fetch the published model family (7.6 GB) into the hub's cache")
+    download.set_defaults(work=download_command)
+
+    doctor = commands.add_parser("doctor", help="say what this machine can do, and what is missing")
+    add_engine_flags(doctor)
+    doctor.set_defaults(work=doctor_command)
+    return top
+
+
+def add_engine_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what computes; the web app has the same."""
+    command.add_argument("--models", default="auto", metavar="mini|released|FOLDER", help="the model family")
+    command.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+    command.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="number format of the networks")
+    command.add_argument(
+        "--noise",
+        choices=["device", "cpu"],
+        default="device",
+        help="where noise is drawn: on the compute device as the original, or on the CPU, the same for every device",
+    )
+    command.add_argument("--attention", choices=["sdpa", "xformers"], default="sdpa", help="attention backend")
+
+
+def add_option_flags(group: argparse._ArgumentGroup, flags: dict[str, tuple[type, str]]) -> None:
+    for name, (kind, meaning) in flags.items():
+        group.add_argument("--" + name.replace("_", "-"), type=kind, help=meaning)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 2 bad input (one sentence on stderr), 1 failed."""
+    # the traps of a terminal that cannot show a file name are not worth a failed run
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    chosen = parser().parse_args(arguments)
+    try:
+        return chosen.work(chosen)
+    except InputError as error:
+        print(f"paints-undo: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except (CheckpointError, OSError) as error:
+        print(f"paints-undo: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("paints-undo: stopped; the same command goes on where it was", file=sys.stderr)
+        return INTERRUPTED
+
+
+def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
+    from paints_undo.pipeline import PaintsUndo  # takes seconds, which --help and bad flags need not wait for
+
+    return PaintsUndo.load(chosen.models, chosen.device, chosen.dtype, chosen.noise, chosen.attention)
+
+
+def run_command(chosen: argparse.Namespace) -> int:
+    """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
+    from paints_undo.images import read_picture
+    from paints_undo.runs import RunFolder, run_folder_for
+
+    if bool(chosen.artworks) == bool(chosen.replay):
+        raise InputError("give one or more picture files, or --replay with the folder of an earlier run")
+    engine = load_engine(chosen)
+    if chosen.replay:
+        earlier = RunFolder.open(chosen.replay)
+        warn_of_differences(earlier.settings, engine)
+        jobs = [(f"{Path(chosen.replay).resolve().name}-replay", lambda: earlier.artwork)]
+        options = recorded_options(earlier.settings)
+    else:
+        jobs = [(Path(name).name, lambda name=name: read_picture(name)) for name in chosen.artworks]
+        options = chosen_options(engine.default_options, chosen)
+    # checked here, before the first picture is read or a network is loaded
+    engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+
+    worst = DONE
+    for name, artwork in jobs:
+        try:
+            folder = run_folder_for(chosen.out, name)
+            timelapse = engine.undo(artwork(), options, folder, Meter(name, chosen.quiet), chosen.save_frames)
+            print(timelapse.folder / "timelapse.mp4")
+        except InputError as error:
+            print(f"paints-undo: {name}: {error}", file=sys.stderr)
+            worst = max(worst, BAD_INPUT)
+    return worst
+
+
+def chosen_options(defaults: "UndoOptions", chosen: argparse.Namespace) -> "UndoOptions":
+    """The defaults with what the flags change."""
+
+    def given(names: Sequence[str], prefix: str = "") -> dict:
+        values = {name.removeprefix(prefix): getattr(chosen, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+    keyframes = replace(defaults.keyframes, **given([*KEYFRAME_FLAGS, "operation_steps"]))
+    segments = replace(defaults.segments, **given(list(SEGMENT_FLAGS), prefix="video_"))
+    # an empty --prompt is a choice, too: no words, and no tagger
+    return replace(defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given(["fps"]))
+
+
+def recorded_options(settings: dict) -> "UndoOptions":
+    from paints_undo.pipeline import UndoOptions
+
+    if "options" not in settings:
+        raise InputError("this run.json records no options; start a new run")
+    return UndoOptions.from_settings(settings["options"])
+
+
+def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:
+    """Say what differs from the recorded run, beside the options, and may so change its pixels."""
+    now = engine.settings_of(engine.default_options)
+    for name in sorted(now.keys() - {"options"}):
+        if settings.get(name) != now[name]:
+            logging.warning("%s was %s and is %s: the frames may differ", name, settings.get(name), now[name])
+
+
+def download_command(chosen: argparse.Namespace) -> int:
+    from paints_undo.released import download_released
+
+    logging.getLogger("paints_undo").setLevel(logging.INFO)
+    family = download_released()
+    print(f"the model family released is complete in {family.folders['single_frame'].parents[2]}")
+    return DONE
+
+
+def doctor_command(chosen: argparse.Namespace) -> int:
+    from paints_undo.doctor import examine
+
+    report = examine(chosen.models, chosen.device, chosen.dtype, chosen.attention)
+    print(report.text)
+    return DONE if report.ready else FAILED
+
+
+class Meter:
+    """One line on the terminal that says how far a run is and how long the rest of it takes."""
+
+    def __init__(self, name: str, quiet: bool):
+        self.name = name
+        self.quiet = quiet
+        self.on_terminal = sys.stderr.isatty()
+        self.time_left = TimeLeft()
+        self.last = ""
+
+    def __call__(self, progress: Progress) -> None:
+        left = self.time_left(progress)
+        if self.quiet:
+            return
+        ended = progress.done >= progress.total
+        line = f"{self.name}: {progress.stage}, {progress.detail} {progress.done}/{progress.total}"
+        if left is not None and not ended:
+            line += f", {in_words(left)} left"
+        if self.on_terminal:
+            print(f"\r{line:<{len(self.last)}}", end="\n" if ended else "", file=sys.stderr, flush=True)
+            self.last = "" if ended else line
+        elif ended:
+            print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,97 @@
+"""What this machine can do: one screen before the first run."""
+
+import platform
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from memory_management import free_memory, pick_device, pick_dtype
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.models.attention import BACKENDS, attention, attention_backend
+from paints_undo.runs import package_versions
+
+# Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
+TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
+
+
+@dataclass
+class Report:
+    """Findings in words, and whether a run can succeed."""
+
+    lines: list[str] = field(default_factory=list)
+    ready: bool = True
+
+    @property
+    def text(self) -> str:
+        verdict = "ready: a run can start" if self.ready else "not ready: see the lines marked with !"
+        return "\n".join([*self.lines, verdict])
+
+    def say(self, subject: str, finding: str) -> None:
+        self.lines.append(f"  {subject:<12} {finding}")
+
+    def warn(self, subject: str, finding: str) -> None:
+        self.lines.append(f"! {subject:<12} {finding}")
+        self.ready = False
+
+
+def examine(models: str, device: str | None, dtype: str | None, backend: str = "sdpa") -> Report:
+    """Look at this machine as a run with these choices would use it; reads no weights, downloads nothing."""
+    report = Report()
+    report.say("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    report.say("packages", ", ".join(f"{name} {version}" for name, version in package_versions().items()))
+    try:
+        compute = pick_device(device)
+        number_format = pick_dtype(compute, dtype)
+    except ValueError as error:
+        report.warn("device", str(error))
+        return report
+    report.say("device", describe_device(compute))
+    report.say("dtype", str(number_format).removeprefix("torch."))
+    nvidia_idle = compute.type == "cpu" and device is None and shutil.which("nvidia-smi") and not torch.version.cuda
+    if nvidia_idle:
+        report.say("hint", "there is an NVIDIA GPU, but this PyTorch is built without CUDA; see README, Requirements")
+    examine_attention(report, backend, compute, number_format)
+    examine_models(report, models)
+    free = shutil.disk_usage(Path.cwd()).free
+    report.say("disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
+    return report
+
+
+def describe_device(device: torch.device) -> str:
+    if device.type != "cuda":
+        return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+    free, total = free_memory(device), torch.cuda.get_device_properties(device).total_memory
+    return f"{device} {torch.cuda.get_device_name(device)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+
+
+def examine_attention(report: Report, chosen: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Compute one attention on every backend that is here, against float64 by definition."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, 64, 128, generator=generator) for _ in range(3))
+    exact = attention(query.double(), key.double(), value.double(), heads=2)
+    for name in BACKENDS:
+        try:
+            with attention_backend(name):
+                found = attention(*(x.to(device, dtype) for x in (query, key, value)), heads=2)
+            error = (found.double().cpu() - exact).abs().max().item()
+            finding, fine = f"{name} agrees within {error:.1e}", error < TOLERANCE[dtype]
+        except (ImportError, RuntimeError, NotImplementedError, ValueError) as problem:
+            finding, fine = f"{name} does not work here: {str(problem).splitlines()[0]}", False
+        if fine or name != chosen:
+            report.say("attention", finding)
+        else:
+            report.warn("attention", finding)
+
+
+def examine_models(report: Report, models: str) -> None:
+    from paints_undo.pipeline import find_family  # the pipeline imports much, and only this line needs it
+
+    try:
+        family = find_family(models)
+    except (CheckpointError, InputError) as error:
+        report.warn("models", str(error))
+        return
+    tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
+    report.say("models", f"{family.name} in {family.folders['single_frame'].parent}, {tagger}")
