@@ -86,6 +86,7 @@ class ModelFamily:
     keyframe_size: tuple[int, int] = (512, 640)  # width, height
     video_sizes: tuple[tuple[int, int], ...] = ((320, 512), (384, 448), (448, 384), (512, 320))  # height, width
     video_prompt: str = "1girl, masterpiece, best quality"
+    keyframe_prediction: str = "epsilon"  # what the keyframe UNet predicts: KeyframeDenoiser
     keyframe_defaults: dict[str, Any] = field(default_factory=dict)  # for KeyframeOptions
     segment_defaults: dict[str, Any] = field(default_factory=dict)  # for SegmentOptions
 
@@ -159,7 +160,12 @@ def described_sizes(file: Path, described: dict) -> dict[str, Any]:
             values["keyframe_size"] = (int(size["width"]), int(size["height"]))
         if "video_sizes" in described:
             values["video_sizes"] = tuple((int(height), int(width)) for height, width in described["video_sizes"])
-        for key, kind in (("video_prompt", str), ("keyframe_defaults", dict), ("segment_defaults", dict)):
+        for key, kind in (
+            ("video_prompt", str),
+            ("keyframe_prediction", str),
+            ("keyframe_defaults", dict),
+            ("segment_defaults", dict),
+        ):
             if key in described:
                 values[key] = kind(described[key])
     except (KeyError, TypeError, ValueError) as error:

@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from paints_undo import validation
+from paints_undo.diffusion.denoisers import KeyframeDenoiser
 from paints_undo.diffusion.guidance import Predict, guided
 from paints_undo.diffusion.samplers import OnStep, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas
@@ -107,7 +109,8 @@ def sample(
             return lambda x, timestep: unet(x, torch.tensor(timestep, device=device), text, artwork_latent, steps)
 
         predict = guided(told(positive), told(negative), options.guidance_scale)
-        return dpm_solver_2m(predict, noise, sigmas, reporting("sampling", on_progress))
+        denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
+        return dpm_solver_2m(denoise, noise, sigmas, reporting("sampling", on_progress))
 
 
 def decode(parts: Parts, latents: Tensor, on_progress: OnProgress) -> np.ndarray:

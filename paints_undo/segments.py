@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from paints_undo import validation
+from paints_undo.diffusion.denoisers import SegmentDenoiser
 from paints_undo.diffusion.guidance import Predict, rescaled_guidance
 from paints_undo.diffusion.samplers import OnStep, ddim, draw_normal
 from paints_undo.diffusion.schedules import video_steps
@@ -159,7 +161,8 @@ def denoise(
                 report(number * total + done, len(pairs) * total)
 
             predict = rescaled_guidance(told(positive), told(negative), options.guidance_scale)
-            results.append(ddim(predict, draw_noise(), steps, draw_noise, on_step).cpu())
+            denoised = partial(SegmentDenoiser(), predict)
+            results.append(ddim(denoised, draw_noise(), steps, draw_noise, on_step).cpu())
     return results
 
 

@@ -11,7 +11,7 @@ from paints_undo.pipeline import UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.video import read_video
 
-QUICK = "--sampling-steps 1 --video-sampling-steps 1 --operation-steps 500 --device cpu".split()
+QUICK = ["--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paints_undo.diffusion.denoisers import NoiseDenoiser, VelocityDenoiser, training_noise
+from paints_undo.diffusion.denoisers import PREDICTIONS, KeyframeDenoiser, SegmentDenoiser, training_noise
 
 
 @pytest.fixture
@@ -16,28 +16,39 @@ def batch():
 
 def test_a_network_that_knows_the_noise_has_no_loss(batch):
     latents, noise, timesteps = batch
-    loss = NoiseDenoiser().loss(lambda x, t: noise, latents, noise, timesteps)
+    loss = KeyframeDenoiser().loss(lambda x, t: noise, latents, noise, timesteps)
     assert loss.shape == (5,) and loss.max() == 0
 
 
-def test_noise_denoiser_inverts_its_training(batch):
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_keyframe_denoiser_inverts_its_training(batch, prediction):
     latents, noise, timesteps = batch
-    denoiser, seen = NoiseDenoiser(), {}
+    denoiser, seen = KeyframeDenoiser(prediction), {}
     denoiser.loss(lambda x, t: seen.update(x=x) or x, latents, noise, timesteps)
     for row, timestep in enumerate(timesteps):
         sigma = denoiser.sigmas[timestep].item()
-        noisy = seen["x"][row] * (sigma**2 + 1) ** 0.5
+        size = (sigma**2 + 1) ** 0.5
+        right = noise[row] if prediction == "epsilon" else (noise[row] - sigma * latents[row]) / size
 
-        def predict(x, t, row=row, timestep=timestep):
+        def predict(x, t, right=right, timestep=timestep):
             assert t == timestep  # the sampler finds the timestep that training used
-            return noise[row]
+            return right
 
-        torch.testing.assert_close(denoiser(predict, noisy, sigma), latents[row], rtol=0, atol=2e-4)
+        torch.testing.assert_close(denoiser(predict, seen["x"][row] * size, sigma), latents[row], rtol=0, atol=2e-4)
+        only = denoiser.loss(
+            lambda x, t, p=right: p[None], latents[row : row + 1], noise[row : row + 1], timestep[None]
+        )
+        assert only.max() < 1e-9
 
 
-def test_velocity_denoiser_inverts_its_training(batch):
+def test_unknown_prediction():
+    with pytest.raises(ValueError, match="keyframe prediction is 'x0'; use one of epsilon, v_prediction"):
+        KeyframeDenoiser("x0")
+
+
+def test_segment_denoiser_inverts_its_training(batch):
     latents, noise, timesteps = batch
-    denoiser, seen = VelocityDenoiser(), {}
+    denoiser, seen = SegmentDenoiser(), {}
     denoiser.loss(lambda x, t: seen.update(x=x) or x, latents, noise, timesteps)
     for row, timestep in enumerate(timesteps):
         a, scale = denoiser.alphas[timestep].item(), denoiser.scales[timestep].item()

@@ -1,10 +1,13 @@
 """Both samplers, with guidance and the reference networks, end in the recorded latents."""
 
+from functools import partial
+
 import pytest
 import torch
 from reference import SAMPLER, deviation, recorded
 from reference_fill import fill
 
+from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser
 from paints_undo.diffusion.guidance import guided, rescaled_guidance
 from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
@@ -17,6 +20,10 @@ CPU = torch.device("cpu")
 
 def nothing(done, total):
     pass
+
+
+def half(x, timestep):
+    return x * 0.5
 
 
 @torch.inference_mode()
@@ -32,7 +39,9 @@ def test_keyframe_sampler():
     noise = draw_normal(inputs["concat_conds"].shape, generator, torch.float32, CPU).repeat(3, 1, 1, 1)
     sigmas = karras_sigmas(keyframe_sigmas(), spec["steps"]).tolist()
     predict = guided(told(inputs["prompt_embeds"]), told(inputs["negative_prompt_embeds"]), spec["cfg_scale"])
-    latents = dpm_solver_2m(predict, noise, sigmas, lambda *progress: seen.append(progress))
+    latents = dpm_solver_2m(
+        partial(KeyframeDenoiser(), predict), noise, sigmas, lambda *progress: seen.append(progress)
+    )
     assert deviation(latents, reference.outputs["latents"]) < SAMPLER
     assert seen == [(done, 6) for done in range(1, 7)]
 
@@ -53,7 +62,7 @@ def test_video_sampler():
         return draw_normal(spec["shape"], generator, torch.float32, CPU)
 
     predict = rescaled_guidance(told("positive"), told("negative"), spec["cfg_scale"])
-    latents = ddim(predict, draw_noise(), video_steps(spec["steps"]), draw_noise, nothing)
+    latents = ddim(partial(SegmentDenoiser(), predict), draw_noise(), video_steps(spec["steps"]), draw_noise, nothing)
     assert deviation(latents, reference.outputs["latents"]) < SAMPLER
 
 
@@ -65,10 +74,10 @@ def test_every_count_of_sampling_steps_is_finite(sampling_steps, dtype):
     def draw_noise():
         return torch.randn(1, 4, 2, 3, 3, generator=generator).to(dtype)
 
-    video = ddim(lambda x, t: x * 0.5, draw_noise(), video_steps(sampling_steps), draw_noise, nothing)
+    video = ddim(partial(SegmentDenoiser(), half), draw_noise(), video_steps(sampling_steps), draw_noise, nothing)
     assert video.dtype == dtype and video.isfinite().all()
     sigmas = karras_sigmas(keyframe_sigmas(), sampling_steps).tolist()
-    keyframe = dpm_solver_2m(lambda x, t: x * 0.5, draw_noise(), sigmas, nothing)
+    keyframe = dpm_solver_2m(partial(KeyframeDenoiser(), half), draw_noise(), sigmas, nothing)
     assert keyframe.dtype == dtype and keyframe.isfinite().all()
 
 
@@ -81,7 +90,8 @@ def test_a_perfect_denoiser_finds_the_picture():
         sigma = next(levels)
         return (x * (sigma**2 + 1) ** 0.5 - picture) / sigma
 
-    found = dpm_solver_2m(predict, torch.randn(1, 4, 2, 3, generator=torch.Generator().manual_seed(1)), sigmas, nothing)
+    noise = torch.randn(1, 4, 2, 3, generator=torch.Generator().manual_seed(1))
+    found = dpm_solver_2m(partial(KeyframeDenoiser(), predict), noise, sigmas, nothing)
     torch.testing.assert_close(found, picture, rtol=0, atol=1e-3)
 
 

@@ -60,8 +60,8 @@ def test_post_quant_conv_is_loaded_but_not_applied(vae, encoded, reference):
 
 
 @torch.inference_mode()
-def test_fewer_levels_halve_less_often():
-    vae = VideoVAE(VideoVAEConfig(ch=32, ch_mult=(1, 2, 2), num_res_blocks=1)).eval()
+def test_fewer_levels_halve_less_often_and_narrow_ones_need_fewer_groups():
+    vae = VideoVAE(VideoVAEConfig(ch=24, ch_mult=(1, 2, 2), num_res_blocks=1, norm_groups=8)).eval()
     latents, hidden_states = vae.encode(torch.zeros(2, 3, 32, 16))
     assert vae.config.downsampling == 4 and latents.shape == (2, 4, 8, 4) and len(hidden_states) == 4
     assert vae.decode(torch.zeros(1, 4, 16, 8, 4), [state[None] for state in hidden_states]).shape == (1, 3, 16, 32, 16)

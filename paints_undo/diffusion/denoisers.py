@@ -1,6 +1,7 @@
 """From a network's raw prediction to the clean latents, and the loss that trains the same prediction."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -19,29 +20,45 @@ def along_batch(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
-class NoiseDenoiser:
-    """Stage 1: the network predicts the noise e in x = x0 + sigma e.
+PREDICTIONS = ("epsilon", "v_prediction")
 
-    It reads x / sqrt(sigma^2 + 1), which has unit variance: Karras et al. 2022, table 1, column "iDDPM".
+
+@dataclass(frozen=True)
+class KeyframeDenoiser:
+    """Stage 1: clean latents x0 in x = x0 + sigma e, from what the network predicts.
+
+    The network reads x / sqrt(sigma^2 + 1), of unit variance, and predicts, as the family was trained,
+    "epsilon": the noise e (the published networks; Ho et al. 2020), or
+    "v_prediction": v = (e - sigma x0) / sqrt(sigma^2 + 1) (Salimans and Ho 2022), easier for small networks.
     """
+
+    prediction: str = "epsilon"
+
+    def __post_init__(self) -> None:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"keyframe prediction is {self.prediction!r}; use one of {', '.join(PREDICTIONS)}")
 
     @cached_property
     def sigmas(self) -> Tensor:
         return keyframe_sigmas()
 
     def __call__(self, predict: Predict, x: Tensor, sigma: float) -> Tensor:
-        """The clean latents x0 in the noisy latents x."""
-        noise = predict(x / (sigma**2 + 1) ** 0.5, timestep_of_sigma(self.sigmas, sigma))
-        return x - sigma * noise
+        """The clean latents in the noisy latents x."""
+        size = (sigma**2 + 1) ** 0.5
+        predicted = predict(x / size, timestep_of_sigma(self.sigmas, sigma))
+        if self.prediction == "epsilon":
+            return x - sigma * predicted
+        return x / size**2 - (sigma / size) * predicted
 
     def loss(self, predict: PredictBatch, x0: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        """Mean squared error of the predicted noise for each sample, (b,); timesteps (b,) 0..999."""
+        """Mean squared error of the prediction for each sample, (b,); timesteps (b,) 0..999."""
         sigma = along_batch(self.sigmas[timesteps.cpu()], x0)
-        x = (x0 + sigma * noise) / (sigma**2 + 1).sqrt()
-        return F.mse_loss(predict(x, timesteps).float(), noise.float(), reduction="none").flatten(1).mean(1)
+        size = (sigma**2 + 1).sqrt()
+        target = noise if self.prediction == "epsilon" else (noise - sigma * x0) / size
+        return squared_error(predict((x0 + sigma * noise) / size, timesteps), target)
 
 
-class VelocityDenoiser:
+class SegmentDenoiser:
     """Stage 2: the network predicts v = sqrt(a) e - sqrt(1 - a) x0 (Salimans and Ho 2022) in
     x = sqrt(a) x0 + sqrt(1 - a) e, with x0 scaled by the timestep's x0 scale."""
 
@@ -64,7 +81,12 @@ class VelocityDenoiser:
         x0 = scale * x0
         x = a.sqrt() * x0 + (1 - a).sqrt() * noise
         v = a.sqrt() * noise - (1 - a).sqrt() * x0
-        return F.mse_loss(predict(x, timesteps).float(), v.float(), reduction="none").flatten(1).mean(1)
+        return squared_error(predict(x, timesteps), v)
+
+
+def squared_error(found: Tensor, wanted: Tensor) -> Tensor:
+    """The mean over all axes but the batch, (b,)."""
+    return F.mse_loss(found.float(), wanted.float(), reduction="none").flatten(1).mean(1)
 
 
 def training_noise(latents: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -6,25 +6,24 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from paints_undo.diffusion.denoisers import NoiseDenoiser, VelocityDenoiser
-from paints_undo.diffusion.guidance import Predict
 from paints_undo.diffusion.schedules import VideoStep
 
+DenoiseKeyframes = Callable[[Tensor, float], Tensor]  # noisy latents, sigma -> clean latents
+DenoiseSegment = Callable[[Tensor, int, float], tuple[Tensor, Tensor]]  # ..., timestep, a -> clean latents and noise
 OnStep = Callable[[int, int], None]  # (sampling steps done, sampling steps in all); raising ends the run
 DrawNoise = Callable[[], Tensor]  # fresh noise of the latents' shape, dtype and device
 
 
-def dpm_solver_2m(predict: Predict, noise: Tensor, sigmas: Sequence[float], on_step: OnStep) -> Tensor:
+def dpm_solver_2m(denoise: DenoiseKeyframes, noise: Tensor, sigmas: Sequence[float], on_step: OnStep) -> Tensor:
     """DPM-Solver++(2M): Lu et al. 2022, algorithm 2, in the time -log(sigma).
 
     noise (b, ...) of unit variance; sigmas falling, the last one 0. The first step and the step to 0 are of first
     order. No noise is added on the way, so each sample depends on its own noise alone.
     """
-    denoise = NoiseDenoiser()
     x, x0_before, h_before = noise * sigmas[0], None, None
     steps = list(zip(sigmas, sigmas[1:], strict=False))
     for done, (sigma, sigma_next) in enumerate(steps, start=1):
-        x0 = denoise(predict, x, sigma)
+        x0 = denoise(x, sigma)
         if sigma_next == 0:
             x = x0
         else:
@@ -39,15 +38,16 @@ def dpm_solver_2m(predict: Predict, noise: Tensor, sigmas: Sequence[float], on_s
     return x
 
 
-def ddim(predict: Predict, noise: Tensor, steps: Sequence[VideoStep], draw_noise: DrawNoise, on_step: OnStep) -> Tensor:
+def ddim(
+    denoise: DenoiseSegment, noise: Tensor, steps: Sequence[VideoStep], draw_noise: DrawNoise, on_step: OnStep
+) -> Tensor:
     """DDIM (Song et al. 2020, equation 12) on v-prediction with rescaled x0.
 
     noise (b, ...) of unit variance. Every step adds fresh noise, the last one too.
     """
-    denoise = VelocityDenoiser()
     x = noise
     for done, step in enumerate(steps, start=1):
-        x0, e = denoise(predict, x, step.timestep, step.a)
+        x0, e = denoise(x, step.timestep, step.a)
         x0 = x0 * step.x0_ratio
         x = step.a_previous**0.5 * x0 + step.direction * e + step.sigma * draw_noise()
         on_step(done, len(steps))

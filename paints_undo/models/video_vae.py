@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
 
-GROUPS = 32
 SCALING_FACTOR = 0.18215
 
 # The combiners' attention: as many heads of this width, whatever the level's channels.
@@ -32,6 +31,7 @@ class VideoVAEConfig:
     attn_resolutions: tuple[int, ...] = ()
     resolution: int = 256  # of the training pictures; no size depends on it
     dropout: float = 0.0
+    norm_groups: int = 32  # not in published files; narrower networks need fewer
 
     def __post_init__(self) -> None:
         if not self.double_z or self.attn_resolutions or self.dropout:
@@ -51,18 +51,14 @@ class VideoVAEConfig:
         return 2 ** (len(self.ch_mult) - 1)
 
 
-def group_norm(channels: int, eps: float = 1e-6) -> nn.GroupNorm:
-    return nn.GroupNorm(GROUPS, channels, eps=eps)
-
-
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions of each picture, added to the input."""
 
-    def __init__(self, channels: int, out_channels: int):
+    def __init__(self, channels: int, out_channels: int, groups: int):
         super().__init__()
-        self.norm1 = group_norm(channels)
+        self.norm1 = nn.GroupNorm(groups, channels, eps=1e-6)
         self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.norm2 = group_norm(out_channels)
+        self.norm2 = nn.GroupNorm(groups, out_channels, eps=1e-6)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.nin_shortcut = nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
 
@@ -75,9 +71,9 @@ class ResidualBlock(nn.Module):
 class PixelAttention(nn.Module):
     """The pixels of one picture look at each other, with a single head."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.norm = group_norm(channels)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -91,11 +87,11 @@ class PixelAttention(nn.Module):
 
 
 class EncoderMiddle(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.block_1 = ResidualBlock(channels, channels)
-        self.attn_1 = PixelAttention(channels)
-        self.block_2 = ResidualBlock(channels, channels)
+        self.block_1 = ResidualBlock(channels, channels, groups)
+        self.attn_1 = PixelAttention(channels, groups)
+        self.block_2 = ResidualBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
@@ -122,10 +118,10 @@ class Upsample(nn.Module):
 class EncoderLevel(nn.Module):
     """Residual blocks at one size; `downsample` is called by the encoder, which keeps the state before it."""
 
-    def __init__(self, channels: int, out_channels: int, blocks: int, last: bool):
+    def __init__(self, channels: int, out_channels: int, blocks: int, groups: int, last: bool):
         super().__init__()
         widths = [channels] + [out_channels] * blocks
-        self.block = nn.Sequential(*(ResidualBlock(a, b) for a, b in zip(widths, widths[1:], strict=False)))
+        self.block = nn.Sequential(*(ResidualBlock(a, b, groups) for a, b in zip(widths, widths[1:], strict=False)))
         self.downsample = nn.Identity() if last else Downsample(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,14 +131,14 @@ class EncoderLevel(nn.Module):
 class Encoder(nn.Module):
     def __init__(self, config: VideoVAEConfig):
         super().__init__()
-        widths = config.widths
+        widths, groups = config.widths, config.norm_groups
         self.conv_in = nn.Conv2d(config.in_channels, config.ch, 3, padding=1)
         self.down = nn.ModuleList(
-            EncoderLevel(before, width, config.num_res_blocks, last=level == len(widths) - 1)
+            EncoderLevel(before, width, config.num_res_blocks, groups, last=level == len(widths) - 1)
             for level, (before, width) in enumerate(zip([config.ch, *widths[:-1]], widths, strict=True))
         )
-        self.mid = EncoderMiddle(widths[-1])
-        self.norm_out = group_norm(widths[-1])
+        self.mid = EncoderMiddle(widths[-1], groups)
+        self.norm_out = nn.GroupNorm(groups, widths[-1], eps=1e-6)
         self.conv_out = nn.Conv2d(widths[-1], 2 * config.z_channels, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -160,12 +156,12 @@ class Encoder(nn.Module):
 class TimeStack(nn.Module):
     """Two 3x1x1 convolutions along t on (b, c, t, h, w), added to the input."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
 
         def unit(*dropped: nn.Module) -> nn.Sequential:
             convolution = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-            return nn.Sequential(group_norm(channels, eps=1e-5), nn.SiLU(), *dropped, convolution)
+            return nn.Sequential(nn.GroupNorm(groups, channels, eps=1e-5), nn.SiLU(), *dropped, convolution)
 
         self.in_layers = unit()
         self.out_layers = unit(nn.Dropout(0.0))  # keeps the convolution at the checkpoint's index
@@ -177,9 +173,9 @@ class TimeStack(nn.Module):
 class VideoBlock(ResidualBlock):
     """A residual block of each frame, mixed with its own temporal version."""
 
-    def __init__(self, channels: int, out_channels: int):
-        super().__init__(channels, out_channels)
-        self.time_stack = TimeStack(out_channels)
+    def __init__(self, channels: int, out_channels: int, groups: int):
+        super().__init__(channels, out_channels, groups)
+        self.time_stack = TimeStack(out_channels, groups)
         self.mix_factor = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -188,11 +184,11 @@ class VideoBlock(ResidualBlock):
 
 
 class DecoderMiddle(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.block_1 = VideoBlock(channels, channels)
-        self.attn_1 = PixelAttention(channels)
-        self.block_2 = VideoBlock(channels, channels)
+        self.block_1 = VideoBlock(channels, channels, groups)
+        self.attn_1 = PixelAttention(channels, groups)
+        self.block_2 = VideoBlock(channels, channels, groups)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x, frames)), frames)
@@ -216,10 +212,10 @@ class ConvolutionCombiner(nn.Module):
 class AttentionCombiner(nn.Module):
     """Every frame's pixels look at the pixels of both reference frames."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
         inner = COMBINER_HEADS * COMBINER_HEAD_WIDTH
-        self.norm = group_norm(channels)
+        self.norm = nn.GroupNorm(groups, channels, eps=1e-6)
         self.to_q = nn.Linear(channels, inner, bias=False)
         self.to_k = nn.Linear(channels, inner, bias=False)
         self.to_v = nn.Linear(channels, inner, bias=False)
@@ -236,10 +232,10 @@ class AttentionCombiner(nn.Module):
 
 
 class DecoderLevel(nn.Module):
-    def __init__(self, channels: int, out_channels: int, blocks: int, last: bool):
+    def __init__(self, channels: int, out_channels: int, blocks: int, groups: int, last: bool):
         super().__init__()
         widths = [channels] + [out_channels] * blocks
-        self.block = nn.ModuleList(VideoBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.block = nn.ModuleList(VideoBlock(a, b, groups) for a, b in zip(widths, widths[1:], strict=False))
         self.upsample = nn.Identity() if last else Upsample(out_channels)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
@@ -263,21 +259,19 @@ class FrameMixingConvolution(nn.Conv2d):
 class Decoder(nn.Module):
     def __init__(self, config: VideoVAEConfig):
         super().__init__()
-        widths = config.widths
+        widths, groups = config.widths, config.norm_groups
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
-        self.mid = DecoderMiddle(widths[-1])
+        self.mid = DecoderMiddle(widths[-1], groups)
         self.up = nn.ModuleList(
-            DecoderLevel(before, width, config.num_res_blocks + 1, last=level == 0)
+            DecoderLevel(before, width, config.num_res_blocks + 1, groups, last=level == 0)
             for level, (before, width) in enumerate(zip([*widths[1:], widths[-1]], widths, strict=True))
         )
         combiners = [
-            ConvolutionCombiner if level in CONVOLUTION_LEVELS else AttentionCombiner for level in range(len(widths))
+            ConvolutionCombiner(width) if level in CONVOLUTION_LEVELS else AttentionCombiner(width, groups)
+            for level, width in enumerate(widths)
         ]
-        self.attn_refinement = nn.ModuleList(
-            combiner(width)
-            for combiner, width in zip([*combiners, ConvolutionCombiner], [*widths, config.ch], strict=True)
-        )
-        self.norm_out = group_norm(config.ch)
+        self.attn_refinement = nn.ModuleList([*combiners, ConvolutionCombiner(config.ch)])
+        self.norm_out = nn.GroupNorm(groups, config.ch, eps=1e-6)
         self.conv_out = FrameMixingConvolution(config.ch, config.out_ch)
 
     def forward(self, latents: Tensor, references: list[Tensor]) -> Tensor:
