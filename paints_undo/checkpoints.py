@@ -21,7 +21,8 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
 from paints_undo.models.keyframe_unet import KeyframeUNet
-from paints_undo.models.video_unet import VideoUNet, VideoUNetConfig
+from paints_undo.models.video_unet import VideoUNet
+from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
 from paints_undo.errors import Cancelled
 from paints_undo.models.keyframe_unet import KeyframeUNet
-from paints_undo.models.video_unet import VideoUNet, VideoUNetConfig
+from paints_undo.models.video_unet import VideoUNet
+from paints_undo.models.video_unet_config import VideoUNetConfig
 
 CPU = torch.device("cpu")
 

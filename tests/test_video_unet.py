@@ -7,7 +7,8 @@ import torch
 from reference import FORWARD, deviation, recorded, shapes
 from reference_fill import fill
 
-from paints_undo.models.video_unet import VideoUNet, VideoUNetConfig
+from paints_undo.models.video_unet import VideoUNet
+from paints_undo.models.video_unet_config import VideoUNetConfig
 
 
 @pytest.fixture(scope="module")

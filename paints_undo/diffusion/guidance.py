@@ -9,7 +9,9 @@ Predict = Callable[[Tensor, int], Tensor]
 
 
 def guided(positive: Predict, negative: Predict, scale: float) -> Predict:
-    """negative + scale * (positive - negative)."""
+    """negative + scale * (positive - negative); at scale 1 that is the positive prediction, and costs no more."""
+    if scale == 1:
+        return positive
 
     def predict(x: Tensor, timestep: int) -> Tensor:
         toward, away = positive(x, timestep), negative(x, timestep)
@@ -21,8 +23,11 @@ def guided(positive: Predict, negative: Predict, scale: float) -> Predict:
 def rescaled_guidance(positive: Predict, negative: Predict, scale: float, rescale: float = 0.7) -> Predict:
     """Guidance that keeps most of the positive prediction's contrast: Lin et al. 2023, equations 15 and 16.
 
-    r * v * std(v_positive) / std(v) + (1 - r) * v, with one standard deviation for each sample.
+    r * v * std(v_positive) / std(v) + (1 - r) * v, with one standard deviation for each sample.  At scale 1 that is the
+    positive prediction, and costs no more.
     """
+    if scale == 1:
+        return positive
 
     def predict(x: Tensor, timestep: int) -> Tensor:
         toward, away = positive(x, timestep), negative(x, timestep)

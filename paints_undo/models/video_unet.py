@@ -1,90 +1,21 @@
 """The multi-frame 3D UNet, derived from VideoCrafter's (Chen et al. 2023) by way of ToonCrafter (Xing et al. 2024)."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from paints_undo.models.video_unet_blocks import (
-    GROUPS,
-    TEMPORAL_WINDOWS,
     Conditions,
     Downsample,
     FrameConvolution,
+    InitialTemporalTransformer,
     ResidualBlock,
     SpatialTransformer,
     TemporalTransformer,
     Upsample,
 )
-
-INITIAL_TEMPORAL_HEADS = 8
-
-
-@dataclass(frozen=True)
-class VideoUNetConfig:
-    """Sizes and choices, under the names of the checkpoint's config.json.
-
-    The second group exists in published files with one value only; this network computes that one and refuses others.
-    """
-
-    in_channels: int = 8
-    out_channels: int = 4
-    model_channels: int = 320
-    attention_resolutions: tuple[int, ...] = (4, 2, 1)
-    num_res_blocks: int = 2
-    channel_mult: tuple[int, ...] = (1, 2, 4, 4)
-    dropout: float = 0.1
-    num_head_channels: int = 64
-    transformer_depth: int = 1
-    context_dim: int = 1024
-    temporal_conv: bool = True
-    temporal_length: int = 16
-    image_cross_attention_scale_learnable: bool = False
-    temporal_window: str | None = None
-
-    use_linear: bool = True
-    temporal_attention: bool = True
-    temporal_selfatt_only: bool = True
-    addition_attention: bool = True
-    image_cross_attention: bool = True
-    fs_condition: bool = True
-    conv_resample: bool = True
-    dims: int = 2
-    num_heads: int = -1
-    use_relative_position: bool = False
-    use_causal_attention: bool = False
-    use_scale_shift_norm: bool = False
-    resblock_updown: bool = False
-    tempspatial_aware: bool = False
-    default_fs: int = 24  # the original never reads it: the frame stride is always given
-
-    def __post_init__(self) -> None:
-        for name in SETTLED:
-            settled, value = type(self).__dataclass_fields__[name].default, getattr(self, name)
-            if value != settled:
-                raise ValueError(f"video UNet: {name} is {value!r}, but only {settled!r} is implemented")
-        if self.temporal_window not in (None, *TEMPORAL_WINDOWS):
-            choices = ", ".join(TEMPORAL_WINDOWS)
-            raise ValueError(f"video UNet: temporal_window is {self.temporal_window!r}; use None, {choices}")
-
-
-SETTLED = [
-    "use_linear",
-    "temporal_attention",
-    "temporal_selfatt_only",
-    "addition_attention",
-    "image_cross_attention",
-    "fs_condition",
-    "conv_resample",
-    "dims",
-    "num_heads",
-    "use_relative_position",
-    "use_causal_attention",
-    "use_scale_shift_norm",
-    "resblock_updown",
-    "tempspatial_aware",
-]
+from paints_undo.models.video_unet_config import VideoUNetConfig
 
 
 def sinusoidal_features(positions: Tensor, width: int) -> Tensor:
@@ -111,23 +42,15 @@ class VideoUNet(nn.Module):
         super().__init__()
         self.config = config
         width, levels = config.model_channels, config.channel_mult
-        embedding_width = 4 * width
-        self.time_embed = embedding(width, embedding_width)
-        self.fps_embedding = embedding(width, embedding_width)
-
-        def residual(channels: int, out_channels: int) -> ResidualBlock:
-            return ResidualBlock(channels, out_channels, embedding_width, config.dropout, config.temporal_conv)
+        self.time_embed = embedding(width, config.embedding_width)
+        self.fps_embedding = embedding(width, config.embedding_width)
 
         channels, skips = width, [width]
         self.input_blocks = nn.ModuleList([Stage(FrameConvolution(config.in_channels, width, 3, padding=1))])
-        self.init_attn = Stage(
-            TemporalTransformer(
-                width, INITIAL_TEMPORAL_HEADS, config.num_head_channels, config.transformer_depth, config.dropout, True
-            )
-        )
+        self.init_attn = Stage(InitialTemporalTransformer(width, config))
         for level, multiplier in enumerate(levels):
             for _ in range(config.num_res_blocks):
-                block = residual(channels, multiplier * width)
+                block = ResidualBlock(channels, multiplier * width, config)
                 channels = multiplier * width
                 self.input_blocks.append(Stage(block, *self.transformers(channels, 2**level)))
                 skips.append(channels)
@@ -136,34 +59,29 @@ class VideoUNet(nn.Module):
                 skips.append(channels)
 
         transformers = self.transformers(channels, config.attention_resolutions[0])  # whatever the resolution
-        self.middle_block = Stage(residual(channels, channels), *transformers, residual(channels, channels))
+        residuals = [ResidualBlock(channels, channels, config) for _ in range(2)]
+        self.middle_block = Stage(residuals[0], *transformers, residuals[1])
 
         self.output_blocks = nn.ModuleList()
         for level, multiplier in reversed(list(enumerate(levels))):
             for index in range(config.num_res_blocks + 1):
-                block = residual(channels + skips.pop(), multiplier * width)
+                block = ResidualBlock(channels + skips.pop(), multiplier * width, config)
                 channels = multiplier * width
                 last = level > 0 and index == config.num_res_blocks
                 upsample = [Upsample(channels)] if last else []
                 self.output_blocks.append(Stage(block, *self.transformers(channels, 2**level), *upsample))
         self.out = nn.Sequential(
-            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, config.out_channels, 3, padding=1)
+            nn.GroupNorm(config.norm_groups, channels),
+            nn.SiLU(),
+            nn.Conv2d(channels, config.out_channels, 3, padding=1),
         )
 
     def transformers(self, channels: int, downsampling: int) -> list[nn.Module]:
         """The spatial and the temporal transformer of one place, where the configuration asks for them."""
-        config = self.config
-        if downsampling not in config.attention_resolutions:
+        if downsampling not in self.config.attention_resolutions:
             return []
-        shape = channels, channels // config.num_head_channels, config.num_head_channels, config.transformer_depth
-        spatial = SpatialTransformer(
-            *shape,
-            config.context_dim,
-            config.image_cross_attention_scale_learnable,
-            config.temporal_window,
-            config.dropout,
-        )
-        return [spatial, TemporalTransformer(*shape, config.dropout)]
+        heads = channels // self.config.num_head_channels
+        return [SpatialTransformer(channels, heads, self.config), TemporalTransformer(channels, heads, self.config)]
 
     def forward(
         self, x: Tensor, timesteps: Tensor, text: Tensor, image: Tensor, keyframe_latents: Tensor, frame_stride: Tensor

@@ -11,15 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
+from paints_undo.models.video_unet_config import TEMPORAL_WINDOWS, VideoUNetConfig
 
-GROUPS = 32
-
-# Which frames' keys and values each of the t frames sees in the spatial self-attention, beside or instead of its own.
-TEMPORAL_WINDOWS = {
-    "prv": lambda t: (range(t), [0, *range(t - 1)]),
-    "first": lambda t: (range(t), [0] * t),
-    "roll": lambda t: ([t - 1, *range(t - 1)], range(t), [*range(1, t), 0]),
-}
+INITIAL_TEMPORAL_HEADS = 8
 
 
 @dataclass(frozen=True)
@@ -60,12 +54,12 @@ class Upsample(nn.Module):
 class TemporalConvolution(nn.Module):
     """Four 3x1x1 convolutions along t on (b, c, t, h, w), added to the input."""
 
-    def __init__(self, channels: int, dropout: float):
+    def __init__(self, channels: int, groups: int, dropout: float):
         super().__init__()
 
         def unit(*dropped: nn.Module) -> nn.Sequential:
             convolution = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-            return nn.Sequential(nn.GroupNorm(GROUPS, channels), nn.SiLU(), *dropped, convolution)
+            return nn.Sequential(nn.GroupNorm(groups, channels), nn.SiLU(), *dropped, convolution)
 
         self.conv1 = unit()
         self.conv2 = unit(nn.Dropout(dropout))
@@ -79,22 +73,23 @@ class TemporalConvolution(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions of each frame with the embedding between them, then the temporal convolutions."""
 
-    def __init__(self, channels: int, out_channels: int, embedding_width: int, dropout: float, temporal_conv: bool):
+    def __init__(self, channels: int, out_channels: int, config: VideoUNetConfig):
         super().__init__()
+        groups, dropout = config.norm_groups, config.dropout
         self.in_layers = nn.Sequential(
-            nn.GroupNorm(GROUPS, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+            nn.GroupNorm(groups, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
         )
-        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_width, out_channels))
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(config.embedding_width, out_channels))
         self.out_layers = nn.Sequential(
-            nn.GroupNorm(GROUPS, out_channels),
+            nn.GroupNorm(groups, out_channels),
             nn.SiLU(),
             nn.Dropout(dropout),
             nn.Conv2d(out_channels, out_channels, 3, padding=1),
         )
         same_width = channels == out_channels
         self.skip_connection = nn.Identity() if same_width else nn.Conv2d(channels, out_channels, 1)
-        # the checkpoint spells it so
-        self.temopral_conv = TemporalConvolution(out_channels, dropout) if temporal_conv else nn.Identity()
+        temporal = TemporalConvolution(out_channels, groups, dropout) if config.temporal_conv else nn.Identity()
+        self.temopral_conv = temporal  # the checkpoint spells it so
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
         embedding = self.emb_layers(conditions.embedding).repeat_interleave(conditions.frames, dim=0)
@@ -202,6 +197,9 @@ class TransformerBlock(nn.Module):
 class TokenConvolution(nn.Conv1d):
     """A 1x1 convolution applied to tokens (b, n, c): a linear layer with a convolution's weight shape."""
 
+    def __init__(self, width: int, out_width: int):
+        super().__init__(width, out_width, 1)
+
     def forward(self, tokens: Tensor) -> Tensor:
         return F.linear(tokens, self.weight.squeeze(-1), self.bias)
 
@@ -209,29 +207,22 @@ class TokenConvolution(nn.Conv1d):
 class SpatialTransformer(nn.Module):
     """Each frame's pixels look at each other, at the text and at the frame's image tokens."""
 
-    def __init__(
-        self,
-        channels: int,
-        heads: int,
-        head_width: int,
-        depth: int,
-        context_width: int,
-        learnable_scale: bool,
-        temporal_window: str | None,
-        dropout: float,
-    ):
+    def __init__(self, channels: int, heads: int, config: VideoUNetConfig):
         super().__init__()
+        head_width = config.num_head_channels
         inner = heads * head_width
-        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
+        self.norm = nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, inner)
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(
                 inner,
-                SelfAttention(inner, heads, head_width, temporal_window),
-                TextAndImageAttention(inner, heads, head_width, context_width, learnable_scale),
-                dropout,
+                SelfAttention(inner, heads, head_width, config.temporal_window),
+                TextAndImageAttention(
+                    inner, heads, head_width, config.context_dim, config.image_cross_attention_scale_learnable
+                ),
+                config.dropout,
             )
-            for _ in range(depth)
+            for _ in range(config.transformer_depth)
         )
         self.proj_out = nn.Linear(inner, channels)
 
@@ -245,20 +236,24 @@ class SpatialTransformer(nn.Module):
 class TemporalTransformer(nn.Module):
     """Each pixel looks at itself in all frames; statistics of the norm run over frames, too."""
 
-    def __init__(
-        self, channels: int, heads: int, head_width: int, depth: int, dropout: float, convolutional: bool = False
-    ):
+    projection: type[nn.Module] = nn.Linear
+
+    def __init__(self, channels: int, heads: int, config: VideoUNetConfig):
         super().__init__()
+        head_width = config.num_head_channels
         inner = heads * head_width
-        self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
-        self.proj_in = TokenConvolution(channels, inner, 1) if convolutional else nn.Linear(channels, inner)
+        self.norm = nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
+        self.proj_in = self.projection(channels, inner)
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(
-                inner, SelfAttention(inner, heads, head_width), SelfAttention(inner, heads, head_width), dropout
+                inner,
+                SelfAttention(inner, heads, head_width),
+                SelfAttention(inner, heads, head_width),
+                config.dropout,
             )
-            for _ in range(depth)
+            for _ in range(config.transformer_depth)
         )
-        self.proj_out = TokenConvolution(inner, channels, 1) if convolutional else nn.Linear(inner, channels)
+        self.proj_out = self.projection(inner, channels)
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
         height, width = x.shape[-2:]
@@ -269,3 +264,12 @@ class TemporalTransformer(nn.Module):
             tokens = block(tokens, conditions)
         tokens = self.proj_out(tokens).unflatten(0, (-1, height, width))  # (b, h, w, t, c)
         return x + tokens.permute(0, 3, 4, 1, 2).flatten(0, 1)
+
+
+class InitialTemporalTransformer(TemporalTransformer):
+    """The one behind the first convolution: always 8 heads, so wider inside than its input."""
+
+    projection = TokenConvolution
+
+    def __init__(self, channels: int, config: VideoUNetConfig):
+        super().__init__(channels, INITIAL_TEMPORAL_HEADS, config)
