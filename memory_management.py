@@ -5,6 +5,7 @@ host copy stays where it is and nothing is ever copied back.
 """
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,19 @@ def picture_vae_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
         return dtype
     native_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if native_bf16 else torch.float32
+
+
+def describe(device: torch.device) -> str:
+    """A device in words: its name and memory, or its threads."""
+    if device.type == "cuda":
+        free, total = free_memory(device) or 0, torch.cuda.get_device_properties(device).total_memory
+        return f"{device}, {torch.cuda.get_device_name(device)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+    return f"cpu, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
+
+
+def misses_an_nvidia_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU that the installed PyTorch was not built for."""
+    return shutil.which("nvidia-smi") is not None and torch.version.cuda is None
 
 
 def free_memory(device: torch.device) -> int | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from memory_management import free_memory, pick_device, pick_dtype
+from memory_management import describe, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.runs import package_versions
@@ -47,23 +47,15 @@ def examine(models: str, device: str | None, dtype: str | None, backend: str = "
     except ValueError as error:
         report.warn("device", str(error))
         return report
-    report.say("device", describe_device(compute))
+    report.say("device", describe(compute))
     report.say("dtype", str(number_format).removeprefix("torch."))
-    nvidia_idle = compute.type == "cpu" and device is None and shutil.which("nvidia-smi") and not torch.version.cuda
-    if nvidia_idle:
+    if device is None and misses_an_nvidia_gpu():
         report.say("hint", "there is an NVIDIA GPU, but this PyTorch is built without CUDA; see README, Requirements")
     examine_attention(report, backend, compute, number_format)
     examine_models(report, models)
     free = shutil.disk_usage(Path.cwd()).free
     report.say("disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
     return report
-
-
-def describe_device(device: torch.device) -> str:
-    if device.type != "cuda":
-        return f"{device.type}, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
-    free, total = free_memory(device), torch.cuda.get_device_properties(device).total_memory
-    return f"{device} {torch.cuda.get_device_name(device)}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
 
 
 def examine_attention(report: Report, chosen: str, device: torch.device, dtype: torch.dtype) -> None:

@@ -1,0 +1,154 @@
+"""The shape of the code: which way imports point, what importing does, and where some words may stand."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted(
+    file
+    for place in ("paints_undo", "wd14_tagger")
+    for file in (ROOT / place).rglob("*.py")
+    if "examples" not in file.parts  # a folder of pictures and the scripts that drew them
+) + [ROOT / "gradio_app.py", ROOT / "memory_management.py"]
+
+# Each module of ours may import only from these; the first name that matches decides.
+MAY_IMPORT = {
+    "wd14_tagger": ["wd14_tagger"],
+    "memory_management": [],
+    "paints_undo.errors": [],
+    "paints_undo.diffusion": ["paints_undo.diffusion"],
+    "paints_undo.models": ["paints_undo.models"],
+    "paints_undo.images": ["paints_undo.errors"],
+    "paints_undo.validation": ["paints_undo.errors"],
+    "paints_undo.progress": [],
+    "paints_undo.prompts": [],
+    "paints_undo.video": ["paints_undo.atomic", "paints_undo.errors"],
+    "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
+    "paints_undo.parts": ["memory_management", "paints_undo.checkpoints"],
+}
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def ours_imported_by(file: Path) -> set[str]:
+    """The modules of this project that a file imports, wherever the import stands."""
+    package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], *base.split(".")])
+            found.add(base.rstrip("."))
+    return {name for name in found if name.split(".")[0] in ("paints_undo", "wd14_tagger", "memory_management")}
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
+def test_imports_point_one_way(file):
+    name = name_of(file)
+    allowed = next((MAY_IMPORT[key] for key in MAY_IMPORT if (name + ".").startswith(key + ".")), None)
+    imported = ours_imported_by(file) - {name}
+    if allowed is not None:
+        strays = {i for i in imported if not any((i + ".").startswith(a + ".") for a in allowed)}
+        assert not strays, f"{name} imports {strays}"
+    above = {"gradio_app", "paints_undo.cli", "paints_undo.web"}
+    if not name.startswith(tuple(above)) and name != "paints_undo.__main__":
+        assert not any(i.startswith(tuple(above)) for i in imported), f"{name} imports the app or the command line"
+
+
+PRINTS = ("paints_undo.cli", "paints_undo.training.command", "gradio_app")
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
+def test_words_in_their_place(file):
+    name, tree = name_of(file), ast.parse(file.read_text(encoding="utf-8"))
+    # a network's first values come from the global generator: forked, it may be seeded
+    forked = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With) and any("fork_rng" in ast.unparse(i) for i in node.items)
+    ]
+    within_fork = {id(inner) for block in forked for inner in ast.walk(block)}
+    for node in ast.walk(tree):
+        place = f"{name}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.Attribute) and name != "memory_management":
+            assert node.attr not in ("cuda", "mps"), f"{place} asks about a device by itself"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called != "print" or name in PRINTS, f"{place} prints"
+            assert called != "torch.manual_seed" or id(node) in within_fork, f"{place} sets the global seed"
+            assert called != "sys.exit" or name in (*PRINTS, "paints_undo.__main__"), f"{place} ends the program"
+
+
+def test_no_file_without_a_home():
+    assert not [file for file in SOURCES if file.stem in ("utils", "util", "helpers", "common", "misc")]
+
+
+WATCH = """
+import builtins, os, socket, sys
+def forbid(name):
+    def refuse(*arguments, **options):
+        raise SystemExit(f"importing {{name}} {{arguments[:2]}}")
+    return refuse
+# third-party packages first: what they do on import is theirs
+import {third_party}
+before = dict(os.environ), set(os.listdir("."))
+really_open = builtins.open
+def reading(file, mode="r", *arguments, **options):
+    if set(mode) & set("wax+"):
+        raise SystemExit(f"importing writes {{file}}")
+    return really_open(file, mode, *arguments, **options)
+builtins.open = reading
+socket.socket.connect = forbid("connects to")
+socket.getaddrinfo = forbid("looks up")
+os.mkdir = forbid("makes the folder")
+torch = sys.modules.get("torch")
+if torch is not None:
+    torch.cuda._lazy_init = forbid("touches the GPU")
+    torch.manual_seed = forbid("seeds")
+sys.dont_write_bytecode = True
+import {module}
+assert (dict(os.environ), set(os.listdir("."))) == before, "importing changed the environment or the folder"
+assert torch is None or not torch.cuda.is_initialized()
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "third_party"),
+    [
+        ("paints_undo", "os"),
+        ("paints_undo.pipeline", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub"),
+        ("wd14_tagger", "onnxruntime, huggingface_hub, PIL.Image"),
+        ("gradio_app", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub, gradio"),
+        ("paints_undo.cli", "os"),
+    ],
+)
+def test_importing_touches_nothing(module, third_party, tmp_path):
+    code = WATCH.format(module=module, third_party=third_party)
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tagger_needs_no_torch(tmp_path):
+    code = "import sys; import wd14_tagger, wd14_tagger.tagger; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_the_command_line_answers_at_once():
+    code = (
+        "import sys\nfrom paints_undo.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "assert 'torch' not in sys.modules and 'diffusers' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60, stdout=subprocess.DEVNULL)
