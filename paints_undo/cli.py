@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"paints-undo: {error}", file=sys.stderr)
         return BAD_INPUT
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, OSError, MemoryError, FloatingPointError) as error:
         print(f"paints-undo: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, picture_vae_dtype
+from memory_management import Residency, describe, picture_vae_dtype
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
 
 # Host copies beyond this are let go after use: on a CPU they are converted to float32 and would not fit together.
@@ -38,12 +38,21 @@ class Parts:
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
-        """The network of a part, its weights on the device until the block ends."""
+        """The network of a part, its weights on the device until the block ends.
+
+        Raises MemoryError, one sentence, when the device has too little memory for what the block does.
+        """
         network = self._networks.pop(part, None) or load_part(self.family, part, self.dtype_of(part))
         self._networks[part] = network
         try:
             with self.residency.on_device(network):
                 yield network
+        except torch.OutOfMemoryError as error:
+            self.residency.drop_all()
+            raise MemoryError(
+                f"{describe(self.device)} has too little memory for {part}; make the pictures smaller (--width, "
+                "--height), close other programs that use the GPU, or take --device cpu"
+            ) from error
         finally:
             self._let_go()
 
