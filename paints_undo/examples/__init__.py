@@ -1,0 +1,1 @@
+"""Example pictures of the web app and the script that draws them."""

@@ -1,0 +1,352 @@
+"""The web app without a browser: its endpoints, controls, locks, errors and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+import gradio_app
+from paints_undo import examples
+from paints_undo.errors import CheckpointError
+from paints_undo.images import read_picture
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.pipeline import UndoOptions
+from paints_undo.runs import RunFolder
+from paints_undo.segments import SegmentOptions
+from paints_undo.video import read_video
+
+ARTWORK = str(Path(examples.__file__).parent / "girl.png")
+SMALL = {"width": 256, "height": 320, "sampling_steps": 2}
+
+
+class Served:
+    """A running app with its engine, its folder and clients of their own sessions."""
+
+    def __init__(self, out: Path, missing: str | None = None) -> None:
+        self.engine = FakeEngine()
+        self.missing = missing
+        self.out = out
+        self.app = gradio_app.build_app(self._load, out)
+        options = gradio_app._arguments(["--out", str(out)])
+        _, self.url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
+
+    def _load(self) -> FakeEngine:
+        if self.missing:
+            raise CheckpointError(self.missing)
+        return self.engine
+
+    def client(self) -> Client:
+        return Client(self.url, verbose=False, analytics_enabled=False)
+
+    def draw(self, client: Client, **changes: Any) -> list[dict[str, Any]]:
+        given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, **changes}
+        return client.predict(api_name="/generate_keyframes", **given)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    running = Served(tmp_path / "runs")
+    yield running
+    running.app.close(verbose=False)
+
+
+def ask(address: str, body: str | None = None, host: str | None = None) -> tuple[int, str]:
+    """The status and the text of an HTTP answer; a POST of JSON if there is a body."""
+    headers = {"Content-Type": "application/json"} | ({"Host": host} if host else {})
+    request = urllib.request.Request(address, None if body is None else body.encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def controls(app: Any) -> dict[str, list[dict[str, Any]]]:
+    """The components of the page by label, in the order of the page."""
+    by_label: dict[str, list[dict[str, Any]]] = {}
+    for component in app.get_config_file()["components"]:
+        label = component["props"].get("label") or component["props"].get("value")
+        if isinstance(label, str):
+            by_label.setdefault(label, []).append(component["props"])
+    return by_label
+
+
+def test_importing_touches_nothing() -> None:
+    watch = """
+import os, sys
+seen, before = [], dict(os.environ)
+def note(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "os.mkdir", "subprocess.Popen"):
+        seen.append((event, str(args)[:100]))
+    if event == "open" and isinstance(args[1], str) and set("wax+") & set(args[1]):
+        seen.append((event, str(args[0])))
+sys.addaudithook(note)
+import gradio_app, torch
+assert not torch.cuda.is_initialized()
+# torch makes a cache folder of its own when its compiler is imported
+assert not [event for event in seen if "torchinductor" not in event[1]], seen
+changed = {k for k in os.environ.keys() | before if os.environ.get(k) != before.get(k)}
+assert not {k for k in changed if k.startswith(("GRADIO", "HF_", "CUDA", "TORCH"))}, changed
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", watch], capture_output=True, text=True, timeout=120,
+                          cwd=Path(gradio_app.__file__).parent)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not list(Path(gradio_app.__file__).parent.glob("paints_undo/**/*.pyi"))
+
+
+def test_the_page_has_the_original_controls(tmp_path: Path) -> None:
+    app = gradio_app.build_app(FakeEngine, tmp_path)
+    found = controls(app)
+    for heading in ("Step 1: Upload Image and Generate Prompt", "Step 2: Generate Key Frames",
+                    "Step 3: Generate All Videos"):  # fmt: skip
+        assert any(heading in label for label in found)
+    for button in ("Generate Prompt", "Generate Key Frames", "Generate Video"):
+        assert found[button][0]["interactive"] is False
+    ranges = {
+        "Stage 1 Seed": (0, 50000, 1, 12345),
+        "Image Width": (256, 1024, 64, 512),
+        "Image Height": (256, 1024, 64, 640),
+        "Steps": (1, 100, 1, 50),
+        "Stage 2 Seed": (0, 50000, 1, 123),
+        "Sampling steps": (1, 100, 1, 50),
+        "FPS": (1, 30, 1, 4),
+    }
+    for label, expected in ranges.items():
+        props = found[label][0]
+        assert (props["minimum"], props["maximum"], props["step"], props["value"]) == expected, label
+    first, second = found["CFG Scale"]
+    assert (first["minimum"], first["maximum"], first["value"]) == (1, 32, 3.0)
+    assert (second["minimum"], second["maximum"], second["value"]) == (1, 15, 7.5)
+    assert found["Operation Steps"][0]["value"] == [400, 600, 800, 900, 950, 999]
+    assert len(found["Operation Steps"][0]["choices"]) == 1000
+    assert found["Negative Prompt"][0]["value"] == KeyframeOptions.negative_prompt
+    assert found["Prompt"][0]["value"] == SegmentOptions.prompt
+    assert "Do not paste the tags of Step 1" in found["Prompt"][0]["info"]
+    assert not tmp_path.joinpath("runs").exists()
+
+
+def test_a_small_family_brings_its_own_sizes(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    engine.family = replace(engine.family, keyframe_size=(96, 64), size_multiple=16)
+    engine.default_options = UndoOptions(KeyframeOptions(width=96, height=64))
+    width = controls(gradio_app.build_app(lambda: engine, tmp_path))["Image Width"][0]
+    assert (width["minimum"], width["maximum"], width["step"], width["value"]) == (16, 192, 16, 96)
+
+
+def test_exactly_three_endpoints_are_public(tmp_path: Path) -> None:
+    app = gradio_app.build_app(FakeEngine, tmp_path)
+    endpoints = app.get_api_info()["named_endpoints"]
+    assert set(endpoints) == {"/generate_prompt", "/generate_keyframes", "/generate_video"}
+    returned = {name: [value["component"] for value in endpoint["returns"]] for name, endpoint in endpoints.items()}
+    assert returned["/generate_prompt"] == ["Textbox"]
+    assert returned["/generate_keyframes"] == ["Gallery"]
+    assert returned["/generate_video"] == ["Video", "Gallery"]
+    named = [parameter["parameter_name"] for parameter in endpoints["/generate_video"]["parameters"]]
+    assert named == ["prompt", "seed", "guidance_scale", "sampling_steps", "fps"]
+    assert all(endpoint["description"] for endpoint in endpoints.values())
+
+
+def test_the_three_steps_hand_pixels_on_exactly(served: Served) -> None:
+    client = served.client()
+    assert not served.out.exists(), "no folder before the first result"
+    assert client.predict(handle_file(ARTWORK), api_name="/generate_prompt") == "1girl, solo, 512 wide"
+    assert not served.out.exists()
+
+    shown = served.draw(client, operation_steps=[300, 700], seed=77)
+    assert [picture["caption"] for picture in shown] == ["Step 300", "Step 700"]
+    for picture, drawn in zip(shown, served.engine.drawn, strict=True):
+        with Image.open(picture["image"]) as opened:
+            assert opened.format == "PNG"
+        np.testing.assert_array_equal(read_picture(picture["image"]), drawn)
+    (folder,) = served.out.iterdir()
+
+    video, frames = client.predict(fps=8, sampling_steps=3, api_name="/generate_video")
+    assert read_video(video["video"] if isinstance(video, dict) else video).shape[0] == len(frames) == 45
+    (filmed,) = set(served.out.iterdir()) - {folder}
+    run = RunFolder.open(filmed)
+    assert run.finished and run.settings["options"]["fps"] == 8
+    assert run.settings["options"]["keyframes"]["seed"] == 77
+    np.testing.assert_array_equal(run.keyframe(300), served.engine.drawn[0])
+
+
+def test_another_speed_draws_nothing_again(served: Served) -> None:
+    client = served.client()
+    served.draw(client, operation_steps=[500])
+    client.predict(sampling_steps=3, api_name="/generate_video")
+    before = served.engine.steps_done
+    client.predict(sampling_steps=3, fps=12, api_name="/generate_video")
+    assert served.engine.steps_done == before
+    client.predict(sampling_steps=3, fps=12, seed=9, api_name="/generate_video")
+    assert served.engine.steps_done > before
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"sampling_steps": 0}, "sampling steps is 0"),
+        ({"sampling_steps": 101}, "sampling steps is 101"),
+        ({"sampling_steps": 2.7}, "sampling steps is 2.7"),
+        ({"sampling_steps": "50"}, "sampling steps is '50'"),
+        ({"sampling_steps": None}, "sampling steps is None"),
+        ({"guidance_scale": 33}, "guidance scale is 33"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"width": 500}, "width is 500"),
+        ({"width": 10**9}, "width is 1000000000"),
+        ({"operation_steps": []}, "operation steps are empty"),
+        ({"operation_steps": [400, 400]}, "operation step 400 is given 2 times"),
+        ({"operation_steps": [1000]}, "operation step is 1000"),
+        ({"operation_steps": None}, "operation steps are None"),
+        ({"prompt": "x" * 10**6}, "prompt has 1,000,000 characters"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(shared: Served, changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(AppError, match=named):
+        shared.draw(shared.client(), **changes)
+    assert shared.engine.steps_done == 0 and not shared.out.exists()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = Served(tmp_path_factory.mktemp("web") / "runs")
+    yield running
+    running.app.close(verbose=False)
+
+
+@pytest.mark.parametrize(("content", "name"), [(b"no picture", "notes.png"), (b"", "empty.jpg"), (b"<svg/>", "a.svg")])
+def test_a_file_that_is_no_picture_is_refused(shared: Served, tmp_path: Path, content: bytes, name: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(AppError) as refused:
+        shared.client().predict(handle_file(str(file)), api_name="/generate_prompt")
+    assert "picture" in str(refused.value) and "/" not in str(refused.value).replace("GIF, BMP", "")
+
+
+def test_what_is_missing_is_asked_for(shared: Served) -> None:
+    with pytest.raises(AppError, match="There is no picture yet"):
+        shared.client().predict(None, api_name="/generate_prompt")
+    with pytest.raises(AppError, match="There are no key frames yet"):
+        shared.client().predict(api_name="/generate_video")
+
+
+def test_a_file_of_the_server_is_not_read(shared: Served) -> None:
+    foreign = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
+    with pytest.raises(AppError) as refused:
+        shared.client().predict(foreign, api_name="/generate_prompt")
+    assert "root:" not in str(refused.value)
+    for path in ("/etc/passwd", "../etc/passwd", "/proc/self/environ"):
+        assert ask(f"{shared.url}gradio_api/file={path}")[0] in (403, 404)
+
+
+def test_no_request_is_answered_with_500(shared: Served) -> None:
+    for name in ("generate_prompt", "generate_keyframes", "generate_video"):
+        for body in ({"data": []}, {"data": [None] * 12}, {"data": "x"}, {}, {"fn_index": 3, "data": []}):
+            for route in (f"run/{name}", f"call/{name}", "queue/join"):
+                assert ask(f"{shared.url}gradio_api/{route}", json.dumps(body))[0] < 500, (route, body)
+
+
+def test_nan_is_refused(shared: Served) -> None:
+    body = '{"session_hash": "s", "data": [null, "1girl", "", [400], 1, 256, 320, 2, NaN]}'
+    address = f"{shared.url}gradio_api/call/generate_keyframes"
+    status, answer = ask(address, body)
+    assert status in (200, 422)
+    if status == 200:
+        _, told = ask(f"{address}/{json.loads(answer)['event_id']}")
+        assert "event: error" in told and "guidance scale is" in told
+
+
+def test_other_host_names_and_the_monitor_are_refused(shared: Served) -> None:
+    assert ask(shared.url, host="evil.example")[0] == 421
+    assert ask(f"{shared.url}monitoring")[0] in (403, 404)
+
+
+def test_a_missing_family_is_said_and_can_be_added_without_a_restart(tmp_path: Path) -> None:
+    running = Served(tmp_path, missing="there is no family; run `python -m paints_undo download`")
+    try:
+        assert any("python -m paints_undo download" in label for label in controls(running.app))
+        client = running.client()
+        with pytest.raises(AppError, match="python -m paints_undo download"):
+            client.predict(handle_file(ARTWORK), api_name="/generate_prompt")
+        running.missing = None
+        assert client.predict(handle_file(ARTWORK), api_name="/generate_prompt").startswith("1girl")
+    finally:
+        running.app.close(verbose=False)
+
+
+def test_an_unexpected_error_stays_in_the_log(served: Served) -> None:
+    served.engine.fail_with = KeyError("/secret/place")
+    with pytest.raises(AppError) as failed:
+        served.client().predict(handle_file(ARTWORK), api_name="/generate_prompt")
+    assert "secret" not in str(failed.value) and "log" in str(failed.value)
+    served.engine.fail_with = None
+    assert served.client().predict(handle_file(ARTWORK), api_name="/generate_prompt")
+
+
+def test_visitors_take_turns_and_keep_their_own_pictures(served: Served) -> None:
+    served.engine.seconds_per_step = 0.02
+    clients = [served.client() for _ in range(4)]
+    given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, "operation_steps": [200]}
+    jobs = [
+        client.submit(api_name="/generate_keyframes", seed=seed, **given)
+        for seed, client in enumerate(clients, start=1)
+    ]
+    for seed, job in enumerate(jobs, start=1):
+        assert (read_picture(job.result(timeout=60)[0]["image"])[0, 0] == seed).all()
+    assert served.engine.most_at_work == 1
+
+
+def test_a_cancelled_call_stops_the_work(served: Served) -> None:
+    served.engine.seconds_per_step = 0.1
+    given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, "sampling_steps": 100}
+    job = served.client().submit(api_name="/generate_keyframes", **given)
+    while served.engine.steps_done < 3:
+        time.sleep(0.05)
+    job.cancel()
+    time.sleep(1.5)
+    stopped_at = served.engine.steps_done
+    time.sleep(0.5)
+    assert served.engine.steps_done == stopped_at < 50
+    assert not served.out.exists(), "nothing half-made is kept"
+    served.engine.seconds_per_step = 0.0
+    assert served.draw(served.client())
+
+
+def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    options = gradio_app._arguments([])
+    settings = gradio_app.launch_settings(options)
+    assert settings["server_name"] == "127.0.0.1" and settings["share"] is False and settings["auth"] is None
+    assert options.models == "auto" and options.out == Path("outputs").absolute()
+    opened = gradio_app.launch_settings(gradio_app._arguments(["--listen", "--auth", "ann:a:b", "--port", "8000"]))
+    assert opened["server_name"] == "0.0.0.0" and opened["auth"] == ("ann", "a:b") and opened["server_port"] == 8000
+    assert opened["app_kwargs"] == {}
+    for wrong in (["--auth", "ann"], ["--dtype", "int8"], ["--port", "x"]):
+        with pytest.raises(SystemExit) as stopped:
+            gradio_app._arguments(wrong)
+        assert stopped.value.code == 2
+    assert gradio_app.main(["--device", "abacus"]) == 2
+    assert "abacus" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert gradio_app.main(["--port", str(port), "--out", str(tmp_path / "runs")]) == 2
+    assert f"port {port} is taken" in capsys.readouterr().err

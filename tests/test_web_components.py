@@ -1,0 +1,26 @@
+"""The widgets hand values on as they came and keep Gradio's own front end."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from paints_undo.web.components import Artwork, OperationSteps, Slider, Status
+
+
+def test_values_are_handed_on_unchecked() -> None:
+    assert Slider(1, 100).preprocess(2.7) == 2.7
+    assert Slider(1, 100).preprocess(None) is None
+    assert OperationSteps(list(range(1000)), multiselect=True).preprocess([5, 5, 2000]) == [5, 5, 2000]
+    assert Artwork(type="filepath", image_mode=None).preprocess(None) is None
+
+
+def test_they_look_like_what_they_come_from() -> None:
+    assert Slider(1, 2).get_block_name() == gr.Slider(1, 2).get_block_name()
+    assert Artwork().get_block_name() == "image" and Status().get_block_name() == "html"
+    assert OperationSteps([1], multiselect=True).get_block_name() == "dropdown"
+
+
+def test_the_api_says_numbers_and_leaves_the_status_out() -> None:
+    items = OperationSteps(list(range(1000)), multiselect=True).api_info()["items"]
+    assert items == {"type": "integer", "minimum": 0, "maximum": 999}
+    assert Status().skip_api
