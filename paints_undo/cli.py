@@ -79,7 +79,7 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
         default="device",
         help="where noise is drawn: on the compute device as the original, or on the CPU, the same for every device",
     )
-    command.add_argument("--attention", choices=["sdpa", "xformers"], default="sdpa", help="attention backend")
+    command.add_argument("--attention", choices=["sdpa", "xformers", "plain"], default="sdpa", help="attention backend")
 
 
 def add_option_flags(group: argparse._ArgumentGroup, flags: dict[str, tuple[type, str]]) -> None:

@@ -113,7 +113,12 @@ class PaintsUndo:
         width, height = self.family.keyframe_size
         drawing = {"width": width, "height": height, **self.family.keyframe_defaults}
         filling = {"prompt": self.family.video_prompt, **self.family.segment_defaults}
-        return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
+        try:
+            return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
+        except (TypeError, InputError) as error:
+            raise CheckpointError(
+                f"the defaults in {FAMILY_FILE} of the model family {self.family.name} cannot be used: {error}"
+            ) from None
 
     def tag(self, artwork: Picture) -> str:
         """The artwork's tags as one comma-separated prompt."""
@@ -191,17 +196,20 @@ class PaintsUndo:
     def _keyframes(
         self, artwork: np.ndarray, options: UndoOptions, folder: RunFolder | None, on_progress: OnProgress
     ) -> np.ndarray:
-        """The keyframes: those in the folder, and the missing ones drawn (each depends on its own step alone)."""
+        """The keyframes in the folder, or all of them drawn.
+
+        If only some are missing all are drawn again: a batch of another size rounds differently, and a run that was
+        interrupted must end in the very same pictures.
+        """
         wanted = options.keyframes.operation_steps
-        have = {step: folder.keyframe(step) for step in wanted} if folder else dict.fromkeys(wanted)
-        missing = tuple(step for step in wanted if have[step] is None)
-        if missing:
-            rest = dataclasses.replace(options.keyframes, operation_steps=missing)
-            have.update(zip(missing, self.draw_keyframes(artwork, rest, on_progress), strict=True))
+        kept = [folder.keyframe(step) for step in wanted] if folder else []
+        if kept and all(keyframe is not None for keyframe in kept):
+            return np.stack(kept)
+        drawn = self.draw_keyframes(artwork, options.keyframes, on_progress)
         if folder:
-            for step in missing:
-                folder.save_keyframe(step, have[step])
-        return np.stack([have[step] for step in wanted])
+            for step, keyframe in zip(wanted, drawn, strict=True):
+                folder.save_keyframe(step, keyframe)
+        return drawn
 
     def _segments(
         self, pictures: Sequence[np.ndarray], options: UndoOptions, folder: RunFolder | None, on_progress: OnProgress

@@ -180,7 +180,8 @@ class VideoBlock(ResidualBlock):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         still = super().forward(x).unflatten(0, (-1, frames)).transpose(1, 2)  # (b, c, t, h, w)
-        return torch.lerp(still, self.time_stack(still), self.mix_factor.sigmoid()).transpose(1, 2).flatten(0, 1)
+        mixed = torch.lerp(still, self.time_stack(still), self.mix_factor.sigmoid().to(still))
+        return mixed.transpose(1, 2).flatten(0, 1)
 
 
 class DecoderMiddle(nn.Module):
