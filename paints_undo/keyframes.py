@@ -20,8 +20,6 @@ from paints_undo.prompts import encode_prompt
 
 log = logging.getLogger(__name__)
 
-LARGEST_SEED = 2**32 - 1
-
 
 @dataclass(frozen=True)
 class KeyframeOptions:
@@ -46,7 +44,7 @@ class KeyframeOptions:
             "operation_steps": ordered,
             "width": validation.whole_number("width", self.width, 16, 4096),
             "height": validation.whole_number("height", self.height, 16, 4096),
-            "seed": validation.whole_number("seed", self.seed, 0, LARGEST_SEED),
+            "seed": validation.seed("seed", self.seed),
             "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, 1, 100),
             "guidance_scale": validation.number("guidance scale", self.guidance_scale, 1.0, 32.0),
         }

@@ -1,6 +1,5 @@
 """The published weights: whether they are in the Hugging Face cache, and how they get there."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 import wd14_tagger
 from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
 from paints_undo.errors import CheckpointError
+from wd14_tagger.models import file_sha256
 
 log = logging.getLogger(__name__)
 
@@ -116,12 +116,3 @@ def assemble(local_files_only: bool) -> ModelFamily:
         tagger_model=model,
         tagger_tags=tags,
     )
-
-
-def file_sha256(file: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

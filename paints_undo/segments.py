@@ -15,7 +15,6 @@ from paints_undo.diffusion.samplers import OnStep, ddim, draw_normal
 from paints_undo.diffusion.schedules import video_steps
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to, nearest_bucket, pixels_to_tensor, tensor_to_pixels
-from paints_undo.keyframes import LARGEST_SEED
 from paints_undo.parts import Parts
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.prompts import encode_prompt
@@ -40,7 +39,7 @@ class SegmentOptions:
     def __post_init__(self) -> None:
         checked = {
             "prompt": validation.text("video prompt", self.prompt),
-            "seed": validation.whole_number("video seed", self.seed, 0, LARGEST_SEED),
+            "seed": validation.seed("video seed", self.seed),
             "sampling_steps": validation.whole_number("video sampling steps", self.sampling_steps, 1, 100),
             "guidance_scale": validation.number("video guidance scale", self.guidance_scale, 1.0, 32.0),
             "frame_stride": validation.whole_number("frame stride", self.frame_stride, 1, 60),

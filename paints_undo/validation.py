@@ -14,6 +14,11 @@ def whole_number(field: str, value: object, low: int, high: int) -> int:
     return int(value)
 
 
+def seed(field: str, value: object) -> int:
+    """`value` as a seed of 32 bits, which every generator takes."""
+    return whole_number(field, value, 0, 2**32 - 1)
+
+
 def number(field: str, value: object, low: float, high: float) -> float:
     """`value` as a finite float within low..high."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -136,14 +136,14 @@ def download_tagger(
 
 def _fetch(model: TaggerModel, file: str, sha256: str | None, cache: str | Path | None, local_only: bool) -> Path:
     path = _from_hub(model, file, cache, local_only, again=False)
-    if sha256 is None or _sha256(path) == sha256:
+    if sha256 is None or file_sha256(path) == sha256:
         return path
     log.warning("%s of %s is damaged", path, model.repository)
     if not local_only:
         path = _from_hub(model, file, cache, local_only, again=True)
-        if _sha256(path) == sha256:
+        if file_sha256(path) == sha256:
             return path
-    found = _sha256(path)
+    found = file_sha256(path)
     raise ValueError(
         f"{path} of the repository {model.repository} has the sha256 {found} instead of {sha256}: "
         "delete it and download it again"
@@ -174,7 +174,8 @@ def _from_hub(model: TaggerModel, file: str, cache: str | Path | None, local_onl
     return Path(path)
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
