@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from paints_undo import __version__
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import Progress, TimeLeft, in_words
+from paints_undo.training.command import add_commands as add_training_commands
 
 if TYPE_CHECKING:
     from paints_undo.pipeline import PaintsUndo, UndoOptions
@@ -65,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this machine can do, and what is missing")
     add_engine_flags(doctor)
     doctor.set_defaults(work=doctor_command)
+
+    add_training_commands(commands)
     return top
 
 

@@ -1,0 +1,106 @@
+"""`python -m paints_undo train PART` and `evaluate`: the command line of the recipe.
+
+What it needs is imported when a command runs: the program's `--help` and `run` must not wait for it, nor need the
+packages of the `train` extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import logging
+from pathlib import Path
+
+from paints_undo.errors import InputError
+
+log = logging.getLogger(__name__)
+
+PARTS = ("vae", "tagger", "keyframes", "segments")
+"""What can be trained, in the order in which the parts build on one another."""
+SPLITS = {"held_out": 300, "unseen_style": 100}  # pictures that training never sees
+NEEDED = {
+    # module: the package that brings it
+    "dicebear": "dicebear-core",
+    "onnx": "onnx",
+    "scipy": "scipy",
+    "skia": "skia-python",
+    "skimage": "scikit-image",
+}
+
+
+def add_commands(subparsers: argparse._SubParsersAction) -> None:
+    """Add `train` and `evaluate` to the command line; each sets `work` to the function that does it."""
+    train = subparsers.add_parser("train", help="train a model family of your own, or a part of it")
+    train.add_argument("part", choices=["data", *PARTS, "all"], help="what to train; data only draws the pictures")
+    _add_common_flags(train)
+    train.add_argument("--data", type=Path, metavar="FOLDER", help="your own time-lapse videos or folders of pictures")
+    train.add_argument("--start", metavar="FAMILY", help="family to go on from: mini, released or a folder (keyframes)")
+    train.add_argument("--minutes", type=float, help="training time of each part")
+    train.add_argument("--steps", type=int, help="number of updates instead of a time")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--threads", type=int, help="CPU threads; all of them by default")
+    train.set_defaults(work=train_command)
+    evaluate = subparsers.add_parser("evaluate", help="figures of a model family on pictures it never saw")
+    _add_common_flags(evaluate)
+    evaluate.add_argument("--models", default="mini", metavar="mini|FOLDER", help="the model family (mini)")
+    evaluate.add_argument("--count", type=int, default=32, help="pictures for each figure (32)")
+    evaluate.set_defaults(work=evaluate_command)
+
+
+def _add_common_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default=Path("training"), help="folder for all results (training)")
+    command.add_argument("--cache", type=Path, help="folder for the drawn pictures")
+    command.add_argument("--pictures", type=int, default=5000, help="how many to draw and train on (5000)")
+    command.add_argument("--size", type=int, default=128, help="side of the pictures in pixels (128)")
+
+
+def check_packages() -> None:
+    """Raises InputError with the remedy where a package that only training needs is missing."""
+    missing = [package for module, package in NEEDED.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise InputError(f"training needs {', '.join(missing)}, not installed here: pip install '.[train]'")
+
+
+def train_command(chosen: argparse.Namespace) -> int:
+    """Train one part, or all of them in order; a stopped run goes on where it stopped."""
+    check_packages()
+    import torch
+
+    from paints_undo.training import recipe
+
+    logging.getLogger("paints_undo").setLevel(logging.INFO)
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    data = recipe.own_or_drawn(chosen.data, chosen.pictures, chosen.size, chosen.cache)
+    held_out = (
+        None if chosen.data else recipe.draw_pictures("held_out", _count(chosen, "held_out"), chosen.size, chosen.cache)
+    )
+    if chosen.part == "data":
+        return 0
+    for part in PARTS if chosen.part == "all" else [chosen.part]:
+        loop = recipe.loop_of(part, chosen.seed, chosen.minutes, chosen.steps)
+        log.info("training %s on %d pictures", part, len(data))
+        recipe.train_part(part, chosen.out, data, held_out, loop, chosen.start)
+    print(chosen.out)
+    return 0
+
+
+def evaluate_command(chosen: argparse.Namespace) -> int:
+    """Print the figures of a model family as a table, and write them to `evaluation.json`."""
+    check_packages()
+    from paints_undo.training import recipe
+    from paints_undo.training.evaluation import as_table
+
+    figures = {}
+    for split in SPLITS:
+        data = recipe.draw_pictures(split, _count(chosen, split), chosen.size, chosen.cache)
+        figures[split] = recipe.figures_of(chosen.models, data, chosen.count)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(as_table(figures))
+    return 0
+
+
+def _count(chosen: argparse.Namespace, split: str) -> int:
+    return min(SPLITS[split], chosen.pictures)

@@ -1,0 +1,167 @@
+"""Drawing processes by the thousand: built once by several workers, kept as compressed shards, loaded as one tensor."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from paints_undo.training.habits import apply_habits, draw_habits
+from paints_undo.training.process import LAST_STEP, compose_batch
+from paints_undo.training.scenes import SPLITS, draw_scene
+from paints_undo.training.sources import ART_FOLDER, fetch
+
+log = logging.getLogger(__name__)
+
+DATA_FOLDER = Path.home() / ".cache" / "paints_undo" / "data"
+SHARD_SIZE = 100
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """What to build: `count` pictures of one `split`, `size` pixels square, numbered from 0.
+
+    `habit_share` of the training pictures show each habit that changes the layers (:mod:`paints_undo.training.habits`).
+    """
+
+    split: str = "train"
+    count: int = 5000
+    size: int = 128
+    habit_share: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {self.split!r}")
+        if not 1 <= self.count <= 1_000_000:
+            raise ValueError(f"count must lie in 1 to 1000000 pictures, got {self.count}")
+        if not (32 <= self.size <= 1024 and self.size % 8 == 0):
+            raise ValueError(f"size must be a multiple of 8 in 32 to 1024 pixels, got {self.size}")
+        if not 0 <= self.habit_share <= 1:
+            raise ValueError(f"habit_share must lie in 0 to 1, got {self.habit_share}")
+
+    @property
+    def folder_name(self) -> str:
+        return f"{self.split}-{self.size}"
+
+
+class Pictures(Protocol):
+    """What every training loop reads: rendered processes and own time-lapses alike."""
+
+    names: list[str]
+    tags: list[tuple[str, ...]]
+
+    def __len__(self) -> int: ...
+
+    def finished(self, indices: torch.Tensor) -> torch.Tensor: ...
+
+    def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor: ...
+
+    def clips(
+        self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16
+    ) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """Pictures with all maps: `maps` uint8 (n, 12, H, W), `names` and `tags` one entry a picture."""
+
+    maps: torch.Tensor
+    names: list[str]
+    tags: list[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def finished(self, indices: torch.Tensor) -> torch.Tensor:
+        """The finished pictures, float32 (n, 3, H, W) in -1..1."""
+        return self.maps[indices, :3].float() / 127.5 - 1
+
+    def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        """The pictures each at its operation step (0 to 999), float32 (n, 3, H, W) in -1..1."""
+        return compose_batch(self.maps[indices], steps)
+
+    def clips(self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16) -> torch.Tensor:
+        """Evenly spaced canvases from step `begin` to step `end`: float32 (n, 3, frames, H, W) in -1..1."""
+        share = torch.linspace(0, 1, frames)
+        steps = begin[:, None] + (end - begin)[:, None] * share
+        maps = self.maps[indices].repeat_interleave(frames, dim=0)
+        flat = compose_batch(maps, steps.flatten().clamp(0, LAST_STEP))
+        return flat.unflatten(0, (len(indices), frames)).transpose(1, 2)
+
+
+def build(
+    options: DatasetOptions, folder: Path = DATA_FOLDER, workers: int | None = None, art: Path = ART_FOLDER
+) -> Path:
+    """Draw whatever shards are missing and return the data set's folder; safe to stop and start again.
+
+    Raises RuntimeError when the art packages cannot be fetched, OSError when the disk is full.
+    """
+    fetch(art)
+    target = Path(folder) / options.folder_name
+    target.mkdir(parents=True, exist_ok=True)
+    shards = [(first, min(first + SHARD_SIZE, options.count)) for first in range(0, options.count, SHARD_SIZE)]
+    missing = [shard for shard in shards if not _shard_path(target, *shard).exists()]
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        jobs = [pool.submit(_build_shard, options, target, first, last, art) for first, last in missing]
+        for number, job in enumerate(jobs, start=1):
+            log.info("%s: %d of %d shards, %d pictures in this one", target.name, number, len(jobs), job.result())
+    return target
+
+
+def load(options: DatasetOptions, folder: Path = DATA_FOLDER) -> PictureSet:
+    """The data set that :func:`build` wrote. Raises FileNotFoundError naming the first missing shard."""
+    target = Path(folder) / options.folder_name
+    maps, names, tags = [], [], []
+    for first in range(0, options.count, SHARD_SIZE):
+        path = _shard_path(target, first, min(first + SHARD_SIZE, options.count))
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing; build the data set first: python -m paints_undo train data")
+        with np.load(path) as shard:
+            maps.append(shard["maps"])
+            described = json.loads(bytes(shard["descriptions"]).decode())
+        names += [entry["name"] for entry in described]
+        tags += [tuple(entry["tags"]) for entry in described]
+    return PictureSet(torch.from_numpy(np.concatenate(maps)), names, tags)
+
+
+def _shard_path(folder: Path, first: int, last: int) -> Path:
+    return folder / f"{first:06d}-{last:06d}.npz"
+
+
+def _build_shard(options: DatasetOptions, folder: Path, first: int, last: int, art: Path) -> int:
+    """Draw one shard and return how many pictures it holds; a picture that shows no shape is left out."""
+    torch.set_num_threads(1)  # one worker a core; more threads would only get into each other's way
+    maps, described = [], []
+    for number in range(first, last):
+        try:
+            scene = draw_scene(number, options.split, art)
+            process = scene.process(options.size)
+        except ValueError as error:
+            log.warning("picture %d of %s is left out: %s", number, options.split, error)
+            continue
+        if options.split == "train":
+            process = apply_habits(process, draw_habits(scene.picture.name, options.habit_share))
+        maps.append(process.to_maps())
+        described.append({"name": scene.picture.name, "tags": scene.picture.tags})
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, maps=_stack(maps, options.size), descriptions=np.frombuffer(json.dumps(described).encode(), np.uint8)
+    )
+    path = _shard_path(folder, first, last)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_bytes(buffer.getvalue())
+    partial.replace(path)  # a stop in the middle leaves no broken shard
+    return len(maps)
+
+
+def _stack(maps: Sequence[np.ndarray], size: int) -> np.ndarray:
+    return np.stack(maps) if maps else np.empty((0, 12, size, size), np.uint8)

@@ -1,0 +1,176 @@
+"""Figures of a model family on pictures that it never saw: how well it knows the tags, and how well it draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+
+from paints_undo.images import tensor_to_pixels
+from paints_undo.training.dataset import Pictures
+from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, stage_of
+
+Draw = Callable[[np.ndarray, str, Sequence[int], int], np.ndarray]
+"""(artwork uint8 (H, W, 3), prompt, operation steps, seed) -> keyframes uint8 (n, H, W, 3)."""
+
+DRAWN_STEPS = (0, 25, 50, 200, 300, 400, 600, 800, 900, 950, 999)
+STAGE_STEPS = (400, 600, 800, 900, 950)  # one in the flats, one in the lines, three in the sketch
+STAGE_EXAMPLES = {"sketch": (800, 900, 950), "line": (540, 600, 680), "flat": (320, 400, 460)}
+COVERAGE_STEPS = (0, 200, 300, 400, 600, 800, 900, 950, 999)
+COVERAGE_TOLERANCE = 0.005  # of the canvas: what noise alone may add from one keyframe to the next
+LINE_TOLERANCE = 3  # pixels
+INK_DARKNESS = 110  # a pixel of the lines is darker than this
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure's limit: at least `limit` where more is better, else at most."""
+
+    limit: float
+    more_is_better: bool = True
+
+    def reached(self, value: float) -> bool:
+        return value >= self.limit if self.more_is_better else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.more_is_better else '<='} {self.limit:g}"
+
+
+GOALS = {
+    "vae psnr all": Goal(26),
+    "vae psnr sketch": Goal(24),
+    "vae psnr line": Goal(24),
+    "keyframes stage right": Goal(0.95),
+    "keyframes line F1": Goal(0.7),
+    "keyframes error over baseline, step 400": Goal(0.5, more_is_better=False),
+    "keyframes colour never rises": Goal(0.95),
+    "keyframes psnr step 0": Goal(24),
+    "keyframes psnr step 25": Goal(24),
+    "keyframes psnr step 50": Goal(24),
+    "tagger micro-F1": Goal(0.8),
+}
+
+
+def coverage(picture: np.ndarray) -> np.ndarray:
+    """How much of a picture uint8 (H, W, 3) is sketched, inked and coloured: three shares of its area, float64.
+
+    A pixel's distance from white points towards the sketch's colour, the ink's, or elsewhere: then it is coloured.
+    """
+    away = 255 - picture.reshape(-1, 3).astype(np.float64)
+    amounts, errors = [], []
+    for colour in (SKETCH_COLOUR, INK_COLOUR):
+        towards = 255 - np.array(colour, np.float64)
+        amount = (away @ towards / (towards @ towards)).clip(0, 1)
+        amounts.append(amount)
+        errors.append(np.linalg.norm(away - amount[:, None] * towards, axis=1))
+    painted = np.linalg.norm(away, axis=1) > 30
+    coloured = painted & (np.minimum(*errors) > 40)
+    sketched = ~coloured & (errors[0] < errors[1])
+    inked = ~coloured & ~sketched
+    return np.array([(amounts[0] * sketched).mean(), (amounts[1] * inked).mean(), coloured.mean()])
+
+
+def nearest_stage(drawn: np.ndarray, examples: dict[str, Sequence[np.ndarray]]) -> str:
+    """The stage one of whose true canvases has most nearly the drawn picture's ink and colour."""
+    found = coverage(drawn)
+    distances = {
+        stage: min(float(np.abs(coverage(canvas) - found).sum()) for canvas in canvases)
+        for stage, canvases in examples.items()
+    }
+    return min(distances, key=distances.__getitem__)
+
+
+def line_f1(drawn: np.ndarray, wanted: np.ndarray) -> float:
+    """Agreement of the dark lines of two pictures uint8 (H, W, 3), 0..1, LINE_TOLERANCE pixels being forgiven."""
+    lines = [(picture.max(axis=2) < INK_DARKNESS).astype(np.uint8) for picture in (drawn, wanted)]
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * LINE_TOLERANCE + 1,) * 2)
+    near = [cv2.dilate(mask, around) for mask in lines]
+    precision = (lines[0] & near[1]).sum() / max(1, lines[0].sum())
+    recall = (lines[1] & near[0]).sum() / max(1, lines[1].sum())
+    return float(2 * precision * recall / max(precision + recall, 1e-9))
+
+
+def mean_error(drawn: np.ndarray, wanted: np.ndarray) -> float:
+    """Mean absolute difference of two uint8 pictures, 0..255."""
+    return float(np.abs(drawn.astype(np.float32) - wanted.astype(np.float32)).mean())
+
+
+def peak_ratio(drawn: np.ndarray, wanted: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two uint8 pictures in decibels."""
+    error = np.square(drawn.astype(np.float64) - wanted.astype(np.float64)).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-6)))
+
+
+def evaluate_keyframes(draw: Draw, data: Pictures, indices: Sequence[int], seed: int = 12345) -> dict[str, float]:
+    """The figures of stage 1, means over these pictures.
+
+    "error over baseline" is the mean absolute error divided by that of the better of two answers that need no
+    network: white paper, and the artwork itself.
+    """
+    rows = [_figures_of(draw, data, index, seed) for index in indices]
+    figures = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if "baseline" not in name}
+    for step in STAGE_STEPS:
+        best = min(np.mean([row[f"baseline {kind} {step}"] for row in rows]) for kind in ("white", "artwork"))
+        figures[f"error over baseline, step {step}"] = figures[f"error step {step}"] / float(best)
+    return figures
+
+
+def _figures_of(draw: Draw, data: Pictures, index: int, seed: int) -> dict[str, float]:
+    artwork = _canvas(data, index, 0)
+    prompt = ", ".join(data.tags[index])
+    drawn = dict(zip(DRAWN_STEPS, draw(artwork, prompt, DRAWN_STEPS, seed), strict=True))
+    again = dict(zip((400, 800), draw(artwork, prompt, (400, 800), seed + 1), strict=True))
+    true = {step: _canvas(data, index, step) for step in DRAWN_STEPS}
+    examples = {stage: [_canvas(data, index, step) for step in steps] for stage, steps in STAGE_EXAMPLES.items()}
+    colours = [coverage(drawn[step])[2] for step in COVERAGE_STEPS]
+    falling = [later <= earlier + COVERAGE_TOLERANCE for earlier, later in zip(colours, colours[1:], strict=False)]
+    figures = {
+        "stage right": np.mean([nearest_stage(drawn[step], examples) == stage_of(step) for step in STAGE_STEPS]),
+        "line F1": line_f1(drawn[600], true[600]),
+        "colour never rises": np.mean(falling),
+        "change between seeds": np.mean([mean_error(again[step], drawn[step]) for step in again]),
+        "change between steps": mean_error(drawn[400], drawn[800]),
+    }
+    for step in (0, 25, 50):
+        figures[f"psnr step {step}"] = peak_ratio(drawn[step], artwork)
+    for step in STAGE_STEPS:
+        figures[f"error step {step}"] = mean_error(drawn[step], true[step])
+        figures[f"baseline white {step}"] = mean_error(np.full_like(artwork, 255), true[step])
+        figures[f"baseline artwork {step}"] = mean_error(artwork, true[step])
+    return {name: float(value) for name, value in figures.items()}
+
+
+def evaluate_tagger(
+    tag: Callable[[np.ndarray], Iterable[str]], known: Iterable[str], data: Pictures, indices: Sequence[int]
+) -> float:
+    """Micro-F1 of the tags that `tag` gives to the finished pictures, over those tags that it knows at all."""
+    known = set(known)
+    found = wanted = both = 0
+    for index in indices:
+        truth, answer = set(data.tags[index]) & known, set(tag(_canvas(data, index, 0))) & known
+        found, wanted, both = found + len(answer), wanted + len(truth), both + len(truth & answer)
+    return 2 * both / max(1, found + wanted)
+
+
+def _canvas(data: Pictures, index: int, step: int) -> np.ndarray:
+    return tensor_to_pixels(data.canvases(torch.tensor([index]), torch.tensor([float(step)])))[0]
+
+
+def as_table(figures: dict[str, dict[str, float]]) -> str:
+    """Text: one line a figure, one column a set of pictures; the goal, and whether the first set reaches it."""
+    sets = list(figures)
+    names = list(dict.fromkeys(name for some in figures.values() for name in some))
+    width = max(len(name) for name in names) if names else 0
+    lines = [" " * width + "".join(f"  {some:>12}" for some in sets) + f"  {'goal':>8}"]
+    for name in names:
+        values = [figures[some].get(name) for some in sets]
+        line = f"{name:<{width}}" + "".join(f"  {'-' if v is None else format(v, '.3f'):>12}" for v in values)
+        if name in GOALS:
+            line += f"  {GOALS[name]!s:>8}" + (
+                "" if values[0] is None or GOALS[name].reached(values[0]) else "  missed"
+            )
+        lines.append(line)
+    return "\n".join(lines)

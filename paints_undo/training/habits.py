@@ -1,0 +1,90 @@
+"""Human habits in small doses: what people do while they draw that the canonical process leaves out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from paints_undo.training.process import LAST_STEP, STAGES, DrawingProcess, compose
+
+HABIT_SHARE = 0.06  # of the pictures in which each habit shows
+WINDOW = 0.03  # drawing time that a flip check or a hidden layer lasts
+
+
+@dataclass(frozen=True)
+class Habits:
+    """What one artist does with one picture; the defaults are the canonical process.
+
+    `sketch_shift` (x, y) in shares of the width and `sketch_scale`: the sketch was moved and resized before inking.
+    `hue_shift` in degrees: the flats have other hues until the shading brings the final ones (a colour change).
+    `flip_check_at` and `lines_hidden_at`: drawing time 0..1 from which the canvas is mirrored, or the line layer is
+    off, for a moment; None for never.
+    """
+
+    sketch_shift: tuple[float, float] = (0.0, 0.0)
+    sketch_scale: float = 1.0
+    hue_shift: float = 0.0
+    flip_check_at: float | None = None
+    lines_hidden_at: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.sketch_scale <= 2:
+            raise ValueError(f"sketch_scale must lie in 0.5 to 2, got {self.sketch_scale}")
+        for name in ("flip_check_at", "lines_hidden_at"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} must be a drawing time in 0 to 1 or None, got {value}")
+
+
+def draw_habits(seed: str, share: float = HABIT_SHARE) -> Habits:
+    """The habits of one seed: each is there in `share` of the seeds, so most pictures have none."""
+    chance = random.Random(f"habits {seed}")
+    habits = Habits()
+    if chance.random() < share:
+        shift = chance.uniform(-0.04, 0.04), chance.uniform(-0.04, 0.04)
+        habits = replace(habits, sketch_shift=shift, sketch_scale=chance.uniform(0.92, 1.08))
+    if chance.random() < share:
+        habits = replace(habits, hue_shift=chance.uniform(-60, 60))
+    if chance.random() < share:
+        habits = replace(habits, flip_check_at=chance.uniform(0, STAGES["line"][1]))
+    if chance.random() < share:
+        habits = replace(habits, lines_hidden_at=chance.uniform(*STAGES["flat"]))
+    return habits
+
+
+def apply_habits(process: DrawingProcess, habits: Habits) -> DrawingProcess:
+    """The process with those habits that change the layers themselves: a moved sketch, other flat colours."""
+    if habits.sketch_shift != (0.0, 0.0) or habits.sketch_scale != 1:
+        process = replace(
+            process, sketch=_moved(process.sketch, habits, 0), sketch_order=_moved(process.sketch_order, habits, 255)
+        )
+    if habits.hue_shift:
+        process = replace(process, flat=_hue_shifted(process.flat, habits.hue_shift))
+    return process
+
+
+def compose_with_habits(process: DrawingProcess, operation_step: int, habits: Habits) -> np.ndarray:
+    """The canvas at one operation step as this artist has it, uint8 (H, W, 3); step 0 is still exactly `final`."""
+    time = 1 - operation_step / LAST_STEP
+    process = apply_habits(process, habits)
+    if habits.lines_hidden_at is not None and 0 <= time - habits.lines_hidden_at < WINDOW:
+        process = replace(process, line=np.zeros_like(process.line))
+    canvas = compose(process, operation_step)
+    mirrored = habits.flip_check_at is not None and 0 <= time - habits.flip_check_at < WINDOW and operation_step > 0
+    return np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas
+
+
+def _moved(layer: np.ndarray, habits: Habits, outside: int) -> np.ndarray:
+    height, width = layer.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, habits.sketch_scale)
+    matrix[:, 2] += np.array(habits.sketch_shift) * width
+    return cv2.warpAffine(layer, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT, borderValue=outside)
+
+
+def _hue_shifted(picture: np.ndarray, degrees: float) -> np.ndarray:
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(np.int32) + round(degrees / 2)) % 180  # OpenCV halves hues to fit a byte
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)

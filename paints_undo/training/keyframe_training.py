@@ -1,0 +1,167 @@
+"""Training of stage 1: from the artwork's latent, its tags and an operation step to the canvas at that step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import CLIPTokenizer
+
+from paints_undo.diffusion.denoisers import KeyframeDenoiser, training_noise
+from paints_undo.diffusion.samplers import dpm_solver_2m
+from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas
+from paints_undo.training.dataset import Pictures
+from paints_undo.training.keyframe_networks import (
+    KeyframeNetworks,
+    KeyframeSizes,
+    new_networks,
+    prompt_ids,
+)
+from paints_undo.training.latents import LatentPool, encode
+from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.tags import common_tags
+from paints_undo.training.tokenizer import known_words, write_tokenizer
+
+log = logging.getLogger(__name__)
+
+PREDICTION = "v_prediction"  # learnt faster than the noise by small networks
+KEYFRAME_DEFAULTS = {"sampling_steps": 3, "guidance_scale": 1.0, "negative_prompt": ""}
+SHEET_STEPS = (0, 50, 150, 250, 330, 400, 500, 600, 700, 800, 900, 950, 999)
+
+
+@dataclass(frozen=True)
+class KeyframeTrainingOptions:
+    """Sizes of the networks, `batch` canvases an update of which `fresh` are newly encoded, and what is left out.
+
+    `empty_prompts` of the prompts are empty, for guidance; every tag is missing from `forgotten_tags` of the prompts
+    that have it, because the tagger is not always right. `cropped` of the updates see a piece that is not square.
+    """
+
+    sizes: KeyframeSizes = field(default_factory=KeyframeSizes)
+    batch: int = 16
+    fresh: int = 6
+    empty_prompts: float = 0.1
+    forgotten_tags: float = 0.1
+    cropped: float = 0.15
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.fresh <= self.batch:
+            raise ValueError(f"fresh must lie in 1 to batch ({self.batch}), got {self.fresh}")
+        for name in ("empty_prompts", "forgotten_tags", "cropped"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+
+
+def prompt_of(
+    tags: Sequence[str], known: Sequence[str], options: KeyframeTrainingOptions, generator: torch.Generator
+) -> str:
+    """A prompt as the tagger would write it for a picture with these tags: its own tags, in its own order."""
+    chance = torch.rand(1 + len(tags), generator=generator).tolist()
+    if chance[0] < options.empty_prompts:
+        return ""
+    kept = {tag for tag, luck in zip(tags, chance[1:], strict=True) if luck >= options.forgotten_tags}
+    return ", ".join(tag for tag in known if tag in kept)
+
+
+def random_piece(latents: Sequence[Tensor], share: float, generator: torch.Generator) -> list[Tensor]:
+    """The same piece of each stack of latents (n, c, h, w): all, or in `share` of the calls 3/4 of one side."""
+    luck, side, place = torch.rand(3, generator=generator).tolist()
+    if luck >= share:
+        return list(latents)
+    axis = 2 + int(side < 0.5)
+    length = latents[0].shape[axis]
+    kept = max(4, length * 3 // 4 // 4 * 4)  # two halvings have to come out even
+    return [stack.narrow(axis, round(place * (length - kept)), kept) for stack in latents]
+
+
+def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
+    """Timesteps (count,) 0..999, half of them above 875.
+
+    A small network draws best in a few large steps from much noise, so it is there that it has to be good.
+    """
+    return (999 * (1 - torch.rand(count, generator=generator) ** 3)).round().long()
+
+
+def train_keyframes(
+    data: Pictures,
+    vae: AutoencoderKL,
+    tokenizer: CLIPTokenizer,
+    folder: Path,
+    options: KeyframeTrainingOptions,
+    loop: LoopOptions,
+    look: Callable[[Trainer], None] = lambda trainer: None,
+    start: KeyframeNetworks | None = None,
+    prediction: str = PREDICTION,
+) -> KeyframeNetworks:
+    """The trained networks, averaged; a run in the same `folder` goes on. `look` runs at every checkpoint.
+
+    vae: its latents are what is learnt, so it stays as it is.  start: networks to train further, instead of new ones,
+    and `prediction`, what these predict.
+    """
+    known = list(common_tags(data.tags))
+    pool, denoiser = LatentPool(data, vae), KeyframeDenoiser(prediction)
+
+    def loss_of(networks: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
+        pictures, steps, canvases, artworks = pool.draw(options.batch, options.fresh, generator)
+        canvases, artworks = random_piece((canvases, artworks), options.cropped, generator)
+        prompts = [prompt_of(data.tags[picture], known, options, generator) for picture in pictures.tolist()]
+        ids = prompt_ids(tokenizer, prompts)
+        noise, timesteps = training_noise(canvases, generator)[0], draw_timesteps(len(canvases), generator)
+
+        def predict(x: Tensor, timesteps: Tensor) -> Tensor:
+            return networks(x, timesteps, ids, artworks, steps)
+
+        with sdpa_kernel(SDPBackend.MATH):  # on a CPU the fused kernel's backward pass is the slower one
+            return denoiser.loss(predict, canvases, noise, timesteps).mean()
+
+    networks = (start or new_networks(options.sizes, tokenizer, loop.seed)).requires_grad_(True)
+    log.info("%.2f M parameters, %s", sum(p.numel() for p in networks.parameters()) / 1e6, options)
+    return Trainer(networks, folder, loop).fit(loss_of, look)
+
+
+def make_tokenizer(data: Pictures, folder: Path) -> CLIPTokenizer:
+    """The tokenizer for these pictures' tags, written to `folder` unless an earlier run left it there."""
+    if not (folder / "special_tokens_map.json").exists():
+        write_tokenizer(folder, known_words(data.tags))
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+@torch.no_grad()
+def keyframe_sheet(
+    networks: KeyframeNetworks,
+    vae: AutoencoderKL,
+    tokenizer: CLIPTokenizer,
+    data: Pictures,
+    prediction: str = PREDICTION,
+    count: int = 6,
+) -> list[Tensor]:
+    """For the eye: one row a picture of the artwork and its keyframes, float32 (1 + steps, 3, H, W) in -1..1, each
+    below the row of the true canvases."""
+    steps = torch.tensor(SHEET_STEPS)
+    sigmas = karras_sigmas(keyframe_sigmas(), KEYFRAME_DEFAULTS["sampling_steps"]).tolist()
+    rows = []
+    for index in range(min(count, len(data))):
+        picture = torch.tensor([index])
+        artwork = data.finished(picture)
+        latent = encode(vae, artwork)
+        noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(index)).repeat(len(steps), 1, 1, 1)
+        ids = prompt_ids(tokenizer, [", ".join(data.tags[index])])
+        predict = partial(_predict, networks, networks.text_encoder(ids).last_hidden_state, latent, steps)
+        latents = dpm_solver_2m(partial(KeyframeDenoiser(prediction), predict), noise, sigmas, lambda done, total: None)
+        drawn = vae.decode(latents / vae.config.scaling_factor).sample.float().clamp(-1, 1)
+        rows.append(torch.cat([artwork, data.canvases(picture.repeat(len(steps)), steps.float())]))
+        rows.append(torch.cat([artwork, drawn]))
+    return rows
+
+
+def _predict(
+    networks: KeyframeNetworks, text: Tensor, artwork: Tensor, steps: Tensor, x: Tensor, timestep: int
+) -> Tensor:
+    return networks.unet(x, torch.tensor(timestep), text, artwork, steps)

@@ -1,0 +1,79 @@
+"""Latents of canvases at random operation steps, each encoded once and used several times."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from paints_undo.training.dataset import Pictures
+from paints_undo.training.process import LAST_STEP
+
+APP_STEPS = (400, 600, 800, 900, 950, 999)  # what the app draws unless told otherwise
+
+
+def draw_operation_steps(count: int, generator: torch.Generator) -> Tensor:
+    """Operation steps (count,): any of them, and those that the app asks for more often.
+
+    A quarter anywhere, an eighth each the app's very steps and the last touches (0 to 50), half from 400 to 999.
+    """
+    kind = torch.rand(count, generator=generator)
+    share = torch.rand(count, generator=generator)
+    app = torch.tensor(APP_STEPS)[torch.randint(0, len(APP_STEPS), (count,), generator=generator)]
+    steps = torch.where(kind < 0.25, share * LAST_STEP, 400 + share * (LAST_STEP - 400))
+    steps = torch.where(kind > 0.75, share * 50, steps)
+    return torch.where(kind > 0.875, app, steps.round())
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
+    """Scaled modes of the latents of pictures (n, 3, H, W) in -1..1, float32, as the app conditions on them."""
+    return vae.encode(pictures).latent_dist.mode().float() * vae.config.scaling_factor
+
+
+class LatentPool:
+    """The latest `capacity` canvases as latents in memory, renewed a few at a time.
+
+    Encoding a canvas costs as much as training on it. Each draw encodes only `fresh` new canvases and fills up with
+    older ones, which are as good with other noise. A finished picture is encoded once, when first met.
+    """
+
+    def __init__(self, data: Pictures, vae: AutoencoderKL, capacity: int = 12_000):
+        self.data = data
+        self.vae = vae.eval().requires_grad_(False)
+        self.capacity = capacity
+        self.artworks: dict[int, Tensor] = {}
+        self.canvases: list[tuple[int, float, Tensor]] = []  # picture, operation step, latent
+        self.oldest = 0
+
+    def draw(self, count: int, fresh: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Picture numbers (n,), operation steps (n,), canvas and artwork latents (n, 4, h, w); n = count."""
+        if not 1 <= fresh <= count:
+            raise ValueError(f"fresh must lie in 1 to {count}, the number of canvases to draw, got {fresh}")
+        entries = self._encode_new(fresh if self.canvases else count, generator)
+        while len(entries) < count:
+            place = int(torch.randint(0, len(self.canvases), (1,), generator=generator))
+            entries.append(self.canvases[place])
+        pictures = [entry[0] for entry in entries]
+        return (
+            torch.tensor(pictures),
+            torch.tensor([entry[1] for entry in entries]),
+            torch.stack([entry[2].float() for entry in entries]),
+            torch.stack([self.artworks[picture].float() for picture in pictures]),
+        )
+
+    def _encode_new(self, count: int, generator: torch.Generator) -> list[tuple[int, float, Tensor]]:
+        indices = torch.randint(0, len(self.data), (count,), generator=generator)
+        steps = draw_operation_steps(count, generator)
+        unseen = torch.tensor([index for index in indices.unique().tolist() if index not in self.artworks], dtype=int)
+        pictures = torch.cat([self.data.canvases(indices, steps), self.data.finished(unseen)])
+        latents = encode(self.vae, pictures).half()
+        self.artworks.update(zip(unseen.tolist(), latents[count:], strict=True))
+        entries = list(zip(indices.tolist(), steps.tolist(), latents[:count], strict=True))
+        for entry in entries:
+            if len(self.canvases) < self.capacity:
+                self.canvases.append(entry)
+            else:
+                self.canvases[self.oldest] = entry
+                self.oldest = (self.oldest + 1) % self.capacity
+        return entries

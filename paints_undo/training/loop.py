@@ -1,0 +1,184 @@
+"""The training loop that all parts share: schedule, averaged weights, checkpoints that survive a stop, a loss curve."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from paints_undo.atomic import write_atomically, written_atomically
+from paints_undo.errors import CheckpointError
+from paints_undo.images import encode_png
+from paints_undo.training.sheets import loss_curve
+
+log = logging.getLogger(__name__)
+
+LossOf = Callable[[nn.Module, torch.Generator, float], Tensor]
+"""(network, random numbers, progress 0..1) -> scalar loss of one freshly drawn batch."""
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How long and how to train. The learning rate warms up, then falls along a half cosine to a hundredth.
+
+    `minutes` of training time, not counting pauses, unless `steps` is given: then exactly so many updates, which is
+    reproducible. `averaging` is the decay of the averaged weights, which are the ones to use.
+    """
+
+    minutes: float = 40.0
+    steps: int | None = None
+    learning_rate: float = 1e-3
+    warmup_steps: int = 100
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+    averaging: float = 0.999
+    checkpoint_minutes: float = 3.0
+    seed: int = 0
+    bfloat16: bool = True
+
+    def __post_init__(self) -> None:
+        limits = {"minutes": (0, 1e5), "learning_rate": (0, 1), "clip_norm": (0, 1e6), "checkpoint_minutes": (0, 1e4)}
+        for name, (low, high) in limits.items():
+            if not low < getattr(self, name) <= high:
+                raise ValueError(f"{name} must be above {low} and at most {high}, got {getattr(self, name)}")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}; leave it out to train by the clock")
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging must lie in 0 to 1 (1 excluded), got {self.averaging}")
+
+
+class Trainer:
+    """Trains one network in one folder; a second run with the same folder goes on where the first stopped.
+
+    The folder gets `checkpoint.pt` (replaced as a whole, never half-written), `loss.csv` and `loss.png`.
+    """
+
+    def __init__(self, network: nn.Module, folder: Path, options: LoopOptions):
+        self.network = network
+        self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
+        self.folder = Path(folder)
+        self.options = options
+        self.device = next(network.parameters()).device
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
+        )
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.step = 0
+        self.seconds = 0.0
+        self.losses: list[tuple[int, float, float]] = []  # step, seconds, mean loss since the last entry
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.checkpoint.exists():
+            self._restore()
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is done, 0..1."""
+        if self.options.steps is not None:
+            return min(1.0, self.step / self.options.steps)
+        return min(1.0, self.seconds / (60 * self.options.minutes))
+
+    def fit(self, loss_of: LossOf, on_checkpoint: Callable[[Trainer], None] = lambda trainer: None) -> nn.Module:
+        """Train to the end and return the averaged network.
+
+        `on_checkpoint` runs after each checkpoint, for sample sheets and figures. Raises RuntimeError when the loss
+        is no longer finite: the last checkpoint then holds the last good state.
+        """
+        self.network.train()
+        saved_at, recent = self.seconds, []
+        while self.progress < 1:
+            begun = time.monotonic()
+            recent.append(self._update(loss_of))
+            self.seconds += time.monotonic() - begun
+            if self.step % 50 == 0:
+                self._note(recent)
+            if self.seconds - saved_at > 60 * self.options.checkpoint_minutes:
+                self.save()
+                on_checkpoint(self)
+                saved_at = self.seconds
+        self._note(recent)
+        self.save()
+        on_checkpoint(self)
+        return self.averaged
+
+    def save(self) -> None:
+        """Write the checkpoint and the loss curve. Raises OSError, one sentence, when the disk does not take them."""
+        state = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "generator": self.generator.get_state(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "losses": self.losses,
+        }
+        with written_atomically(self.checkpoint) as path:
+            torch.save(state, path)
+        text = io.StringIO()
+        csv.writer(text).writerows([("step", "seconds", "loss"), *self.losses])
+        with written_atomically(self.folder / "loss.csv") as path:
+            path.write_text(text.getvalue())
+        write_atomically(self.folder / "loss.png", encode_png(loss_curve(self.losses)))
+
+    def _restore(self) -> None:
+        try:
+            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self.network.load_state_dict(state["network"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:
+            raise CheckpointError(
+                f"{self.checkpoint} does not fit this training run ({error}); delete it or choose another folder"
+            ) from error
+        self.generator.set_state(state["generator"].cpu())
+        self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+        log.info("going on from %s: step %d, %.0f minutes", self.checkpoint, self.step, self.seconds / 60)
+
+    def _update(self, loss_of: LossOf) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * self._rate()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bfloat16):
+            loss = loss_of(self.network, self.generator, self.progress)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.optimizer.param_groups[0]["params"], self.options.clip_norm)
+        if not math.isfinite(loss.item()):
+            raise RuntimeError(
+                f"the loss is {loss.item()} at step {self.step}; lower the learning rate and start again"
+            )
+        self.optimizer.step()
+        self.step += 1
+        self._average()
+        return loss.item()
+
+    def _rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
+        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.options.averaging, (1 + self.step) / (10 + self.step))  # early weights are soon forgotten
+        for slow, fast in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+        for slow, fast in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+            slow.copy_(fast)
+
+    def _note(self, recent: list[float]) -> None:
+        if not recent:
+            return
+        self.losses.append((self.step, round(self.seconds, 1), sum(recent) / len(recent)))
+        log.info("step %d, %.1f minutes, loss %.5f", self.step, self.seconds / 60, self.losses[-1][2])
+        recent.clear()

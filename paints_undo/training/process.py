@@ -1,0 +1,130 @@
+"""One picture's drawing process: the canvas at any of the 1000 operation steps, composed from a few maps.
+
+A picture becomes eight small maps once (see :mod:`paints_undo.training.regions`); every operation step is then a
+handful of elementwise operations on them, so that training can draw any step of any picture on the fly, on a CPU or
+a GPU, without storing a single frame.
+
+The process is canonical: sketch, clean lines, flat colours, shadows, finish. A small network learns an average process,
+and the less this process varies for one picture, the sharper the keyframes that few parameters can draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+LAST_STEP = 999
+"""Operation step of the first stroke; step 0 is the finished picture."""
+
+STAGES = {
+    "sketch": (0.0, 0.22),
+    "line": (0.22, 0.50),
+    "flat": (0.50, 0.74),
+    "shadow": (0.74, 0.87),
+    "finish": (0.87, 1.0),
+}
+"""Begin and end of each stage in drawing time, 0 (blank) to 1 (finished); drawing time is 1 - step / 999.
+
+The default keyframes (steps 400, 600, 800, 900, 950, 999) then show half-filled flats, half-inked lines, and three
+states of the sketch.
+"""
+
+SKETCH_COLOUR = (84, 104, 160)
+INK_COLOUR = (32, 28, 34)
+SKETCH_UNDER_LINES = 0.35  # what is left of the sketch's opacity once inking has begun in earnest
+FIRST_STROKE = 0.04  # share of the sketch that step 999 already shows: "the first stroke", not an empty canvas
+SOFT_BRUSH = 0.15  # width of the soft front in the shadow and finish stages, as a share of the stage
+
+MAP_COUNT = 12  # planes of `DrawingProcess.to_maps`
+
+
+@dataclass(frozen=True)
+class DrawingProcess:
+    """The maps of one picture, all uint8 with the picture's height and width.
+
+    `final` (H, W, 3) is the finished picture and `flat` (H, W, 3) its flat colours; `sketch` and `line` (H, W) are
+    opacities; each order map (H, W) says when in its stage a pixel appears, 0 first to 255 last.
+    """
+
+    final: np.ndarray
+    flat: np.ndarray
+    sketch: np.ndarray
+    line: np.ndarray
+    sketch_order: np.ndarray
+    line_order: np.ndarray
+    flat_order: np.ndarray
+    shade_order: np.ndarray
+
+    def __post_init__(self) -> None:
+        size = np.shape(self.final)[:2]
+        for field in fields(self):
+            value = getattr(self, field.name)
+            shape = (*size, 3) if field.name in ("final", "flat") else size
+            if value.dtype != np.uint8 or value.shape != shape:
+                raise ValueError(
+                    f"DrawingProcess.{field.name} must be uint8 {shape}, got {value.dtype} {value.shape}; "
+                    "all maps share the finished picture's height and width"
+                )
+
+    def to_maps(self) -> np.ndarray:
+        """All maps as one uint8 array (12, H, W): final, flat, sketch, line, then the four order maps."""
+        planes = [np.moveaxis(self.final, -1, 0), np.moveaxis(self.flat, -1, 0)]
+        planes += [getattr(self, field.name)[None] for field in fields(self)[2:]]
+        return np.concatenate(planes)
+
+    @classmethod
+    def from_maps(cls, maps: np.ndarray) -> DrawingProcess:
+        """The inverse of :meth:`to_maps`."""
+        if maps.ndim != 3 or maps.shape[0] != MAP_COUNT:
+            raise ValueError(f"maps must have shape ({MAP_COUNT}, height, width), got {maps.shape}; pass one to_maps()")
+        return cls(np.moveaxis(maps[:3], 0, -1), np.moveaxis(maps[3:6], 0, -1), *maps[6:])
+
+
+def stage_of(operation_step: int) -> str:
+    """The name of the stage that an operation step (0 to 999) falls into."""
+    time = 1 - operation_step / LAST_STEP
+    return next(name for name, (_, end) in STAGES.items() if time <= end)
+
+
+def compose(process: DrawingProcess, operation_step: int) -> np.ndarray:
+    """The canvas at one operation step (0 finished to 999 first stroke), uint8 (H, W, 3); step 0 is exactly `final`."""
+    canvas = compose_batch(torch.from_numpy(process.to_maps())[None], torch.tensor([operation_step]))[0]
+    return ((canvas + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def compose_batch(maps: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """The canvases of n pictures, each at its own operation step: float32 (n, 3, H, W) in -1..1.
+
+    `maps` is uint8 (n, 12, H, W) as written by :meth:`DrawingProcess.to_maps`, `steps` (n,) holds 0 to 999 (fractions
+    are allowed). Runs on whichever device the maps are on. Raises ValueError for steps outside that range.
+    """
+    if steps.numel() and (steps.min() < 0 or steps.max() > LAST_STEP):
+        raise ValueError(f"operation steps must lie in 0 to {LAST_STEP}, got {steps.min()} to {steps.max()}")
+    final, flat = maps[:, 0:3].float(), maps[:, 3:6].float()
+    sketch, line, sketch_order, line_order, flat_order, shade_order = (maps[:, 6:].float() / 255).split(1, dim=1)
+    time = (1 - steps.to(maps.device).float() / LAST_STEP).view(-1, 1, 1, 1)
+    done = {name: ((time - begin) / (end - begin)).clamp(0, 1) for name, (begin, end) in STAGES.items()}
+
+    filled = ((flat_order <= done["flat"]) & (done["flat"] > 0)).float()
+    canvas = 255 + (flat - 255) * filled
+    canvas = canvas + (torch.minimum(flat, final) - canvas) * _soft_front(shade_order, done["shadow"]) * filled
+
+    drawn = (sketch_order <= FIRST_STROKE + (1 - FIRST_STROKE) * done["sketch"]).float()
+    fading = (1 - (1 - SKETCH_UNDER_LINES) * (done["line"] * 3).clamp(max=1)) * (1 - done["flat"])
+    canvas = _paint(canvas, SKETCH_COLOUR, sketch * drawn * fading)
+    inked = ((line_order <= done["line"]) & (done["line"] > 0)).float()
+    canvas = _paint(canvas, INK_COLOUR, line * inked)
+
+    canvas = canvas + (final - canvas) * _soft_front(shade_order, done["finish"])
+    return torch.where(time >= 1, final, canvas) / 127.5 - 1
+
+
+def _paint(canvas: torch.Tensor, colour: tuple[int, int, int], opacity: torch.Tensor) -> torch.Tensor:
+    return canvas + (canvas.new_tensor(colour).view(1, 3, 1, 1) - canvas) * opacity
+
+
+def _soft_front(order: torch.Tensor, done: torch.Tensor) -> torch.Tensor:
+    """Opacity 0..1 of a soft brush that has reached every pixel with `order` well below `done`."""
+    return ((done * (1 + SOFT_BRUSH) - order) / SOFT_BRUSH).clamp(0, 1)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import torch
+from training_pictures import a_process
+
+from paints_undo.images import tensor_to_pixels
+from paints_undo.training.dataset import PictureSet
+from paints_undo.training.evaluation import (
+    GOALS,
+    Goal,
+    as_table,
+    coverage,
+    evaluate_keyframes,
+    evaluate_tagger,
+    line_f1,
+    nearest_stage,
+)
+from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, compose
+
+
+@pytest.fixture(scope="module")
+def data():
+    return PictureSet(torch.from_numpy(a_process(128).to_maps())[None], ["a"], [("solo", "smile")])
+
+
+def true_answer(data):
+    def draw(artwork, prompt, steps, seed):
+        assert prompt == "solo, smile"
+        return tensor_to_pixels(data.canvases(torch.zeros(len(steps), dtype=int), torch.tensor(steps)))
+
+    return draw
+
+
+def test_the_truth_reaches_every_goal(data):
+    figures = evaluate_keyframes(true_answer(data), data, [0])
+    assert figures["stage right"] == 1 and figures["line F1"] > 0.99
+    assert figures["error over baseline, step 400"] == 0
+    assert figures["colour never rises"] == 1
+    assert figures["psnr step 0"] > 50
+    assert figures["change between seeds"] == 0 and figures["change between steps"] > 1
+    named = {f"keyframes {name}" for name in figures}
+    assert {name for name in GOALS if name.startswith("keyframes")} <= named
+
+
+def test_an_answer_without_any_process_is_found_out(data):
+    artwork = tensor_to_pixels(data.finished(torch.tensor([0])))[0]
+    figures = evaluate_keyframes(lambda a, p, steps, seed: np.stack([artwork] * len(steps)), data, [0])
+    assert figures["stage right"] <= 0.4 and figures["error over baseline, step 900"] >= 1
+    blank = evaluate_keyframes(lambda a, p, steps, seed: np.full((len(steps), 128, 128, 3), 255, np.uint8), data, [0])
+    assert blank["line F1"] == 0 and blank["error over baseline, step 400"] >= 1
+
+
+def test_coverage_tells_sketch_ink_and_colour_apart():
+    picture = np.full((40, 40, 3), 255, np.uint8)
+    assert coverage(picture).tolist() == [0, 0, 0]
+    picture[:10] = SKETCH_COLOUR
+    picture[10:15] = INK_COLOUR
+    picture[20:40] = (240, 120, 60)
+    assert np.allclose(coverage(picture), (0.25, 0.125, 0.5), atol=0.01)
+
+
+def test_a_stage_is_recognised():
+    process = a_process(128)
+    examples = {"sketch": [compose(process, 850)], "line": [compose(process, 600)], "flat": [compose(process, 330)]}
+    assert nearest_stage(compose(process, 900), examples) == "sketch"
+    assert nearest_stage(compose(process, 580), examples) == "line"
+    assert nearest_stage(compose(process, 300), examples) == "flat"
+
+
+def test_lines_may_lie_three_pixels_apart_and_no_more():
+    wanted = np.full((64, 64, 3), 255, np.uint8)
+    wanted[:, 30:32] = 0
+    assert line_f1(np.roll(wanted, 3, axis=1), wanted) == 1
+    assert line_f1(np.roll(wanted, 8, axis=1), wanted) == 0
+
+
+def test_only_tags_that_the_tagger_knows_count(data):
+    assert evaluate_tagger(lambda picture: ["solo", "tree"], {"solo", "tree"}, data, [0]) == pytest.approx(2 / 3)
+    assert evaluate_tagger(lambda picture: ["solo"], {"solo"}, data, [0]) == 1
+
+
+def test_the_table_says_which_goals_are_missed():
+    table = as_table({"held_out": {"tagger micro-F1": 0.5, "other": 1.0}, "unseen_style": {"other": 2.0}})
+    lines = table.splitlines()
+    assert "goal" in lines[0] and ">= 0.8" in lines[1] and lines[1].endswith("missed") and "-" in lines[1]
+    assert "2.000" in lines[2]
+    assert Goal(0.5, more_is_better=False).reached(0.4) and not Goal(24).reached(23)

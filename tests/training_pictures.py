@@ -1,0 +1,33 @@
+"""Small pictures and processes for the tests of paints_undo.training."""
+
+import cv2
+import numpy as np
+
+from paints_undo.training.process import DrawingProcess
+from paints_undo.training.raster_art import process_from_picture
+
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><defs><linearGradient id="g"><stop offset="0" '
+    'stop-color="#000" stop-opacity="0"/><stop offset="1" stop-color="#000" stop-opacity=".4"/></linearGradient>'
+    '<g id="eye"><circle cx="0" cy="0" r="6" fill="#102040"/></g></defs>'
+    '<rect y="70" width="100" height="30" fill="#7ab648"/><circle cx="50" cy="45" r="32" fill="#f2b36b"/>'
+    '<circle cx="50" cy="45" r="32" fill="url(#g)"/><use href="#eye" x="38" y="40"/>'
+    '<use href="#eye" x="62" y="40"/></svg>'
+)
+
+
+def a_face(size: int = 64) -> np.ndarray:
+    """A round face on white, uint8 (size, size, 3)."""
+    picture = np.full((size, size, 3), 255, np.uint8)
+    unit = size / 64
+    cv2.circle(picture, (round(32 * unit), round(32 * unit)), round(22 * unit), (240, 180, 110), -1)
+    for x in (25, 39):
+        cv2.circle(picture, (round(x * unit), round(28 * unit)), round(3 * unit), (40, 60, 150), -1)
+    cv2.rectangle(
+        picture, (round(26 * unit), round(40 * unit)), (round(38 * unit), round(44 * unit)), (190, 50, 60), -1
+    )
+    return picture
+
+
+def a_process(size: int = 64) -> DrawingProcess:
+    return process_from_picture(a_face(size))
