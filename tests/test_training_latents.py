@@ -51,3 +51,12 @@ def test_only_the_fresh_ones_are_encoded(data, vae, monkeypatch):
 def test_more_fresh_than_drawn_is_refused(data, vae):
     with pytest.raises(ValueError, match="fresh must lie in 1 to 4"):
         LatentPool(data, vae).draw(4, 5, torch.Generator())
+
+
+def test_when_every_artwork_is_known_none_is_asked_for(data, vae, monkeypatch):
+    pool, generator = LatentPool(data, vae), torch.Generator().manual_seed(0)
+    for _ in range(8):
+        pool.draw(4, 4, generator)
+    # own time-lapses cannot stack nothing
+    monkeypatch.setattr(data, "finished", lambda indices: pytest.fail("asked for no picture"))
+    assert len(pool.draw(4, 4, generator)[0]) == 4

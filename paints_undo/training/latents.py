@@ -66,7 +66,9 @@ class LatentPool:
         indices = torch.randint(0, len(self.data), (count,), generator=generator)
         steps = draw_operation_steps(count, generator)
         unseen = torch.tensor([index for index in indices.unique().tolist() if index not in self.artworks], dtype=int)
-        pictures = torch.cat([self.data.canvases(indices, steps), self.data.finished(unseen)])
+        pictures = self.data.canvases(indices, steps)
+        if len(unseen):  # few own time-lapses are soon all seen
+            pictures = torch.cat([pictures, self.data.finished(unseen)])
         latents = encode(self.vae, pictures).half()
         self.artworks.update(zip(unseen.tolist(), latents[count:], strict=True))
         entries = list(zip(indices.tolist(), steps.tolist(), latents[:count], strict=True))
