@@ -58,5 +58,5 @@ def test_when_every_artwork_is_known_none_is_asked_for(data, vae, monkeypatch):
     for _ in range(8):
         pool.draw(4, 4, generator)
     # own time-lapses cannot stack nothing
-    monkeypatch.setattr(data, "finished", lambda indices: pytest.fail("asked for no picture"))
+    monkeypatch.setattr(PictureSet, "finished", lambda self, indices: pytest.fail("asked for no picture"))
     assert len(pool.draw(4, 4, generator)[0]) == 4
