@@ -112,3 +112,9 @@ def test_raising_from_on_step_ends_the_run():
 def test_noise_is_drawn_where_the_generator_lives():
     once = draw_normal((2, 3), torch.Generator().manual_seed(5), torch.float32, CPU)
     assert torch.equal(once, torch.randn(2, 3, generator=torch.Generator().manual_seed(5)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_noise_from_the_cpu_is_the_same_in_every_number_format(dtype):
+    wide, narrow = (draw_normal((64,), torch.Generator().manual_seed(5), d, CPU) for d in (torch.float32, dtype))
+    assert narrow.dtype == dtype and torch.equal(narrow, wide.to(dtype))

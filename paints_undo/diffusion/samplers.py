@@ -55,5 +55,10 @@ def ddim(
 
 
 def draw_normal(shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Standard normal noise, drawn where the generator lives and handed to `device`."""
-    return torch.randn(tuple(shape), generator=generator, dtype=dtype, device=generator.device).to(device)
+    """Standard normal noise, drawn where the generator lives and handed to `device` in `dtype`.
+
+    On a CPU it is drawn in float32 whatever the dtype, so that every device and number format starts from the same.
+    """
+    drawn_as = torch.float32 if generator.device.type == "cpu" else dtype
+    noise = torch.randn(tuple(shape), generator=generator, dtype=drawn_as, device=generator.device)
+    return noise.to(device, dtype)
