@@ -14,11 +14,6 @@ class Progress:
     done: int
     total: int  # of the same unit as done
 
-    @property
-    def fraction(self) -> float:
-        """0..1 of this detail of this stage."""
-        return self.done / self.total if self.total else 1.0
-
 
 # Called after every sampling step; raising Cancelled from it ends the run cleanly.
 OnProgress = Callable[[Progress], None]

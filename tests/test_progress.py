@@ -32,7 +32,3 @@ def test_a_second_run_starts_anew():
 )
 def test_in_words(seconds, words):
     assert in_words(seconds) == words
-
-
-def test_fraction():
-    assert Progress("tags", "tagging", 0, 0).fraction == 1 and Progress("tags", "tagging", 1, 4).fraction == 0.25
