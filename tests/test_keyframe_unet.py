@@ -5,7 +5,9 @@ import torch
 from reference import FORWARD, deviation, recorded, shapes
 from reference_fill import fill
 
+from paints_undo.models.context_memory import context_memory
 from paints_undo.models.keyframe_unet import KeyframeUNet
+from paints_undo.models.pieces import feed_forward_pieces
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +46,22 @@ def test_operation_step_matters_and_rows_are_independent(unet, reference):
     alone = run(unet, reference, steps[:1])
     assert deviation(alone, reference.outputs["output"][:1]) < FORWARD
     assert deviation(run(unet, reference, [0]), alone) > 1e-3
+
+
+def test_the_text_is_projected_once_and_pieces_are_the_whole(unet, reference):
+    layers = [module for name, module in unet.named_modules() if name.endswith(("attn2.to_k", "attn2.to_v"))]
+    given, hooks = [], []
+    for layer in layers:
+        hooks.append(layer.register_forward_hook(lambda _, arguments, __: given.append(len(arguments[0]))))
+    steps = reference.spec["operation_steps"]
+    try:
+        with context_memory(), feed_forward_pieces(3):
+            for _ in range(2):
+                assert deviation(run(unet, reference, steps), reference.outputs["output"]) < FORWARD
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert given == [1] * len(layers)
 
 
 def test_any_time_width(reference):

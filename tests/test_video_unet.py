@@ -7,7 +7,11 @@ import torch
 from reference import FORWARD, deviation, recorded, shapes
 from reference_fill import fill
 
+from paints_undo.models.context_memory import context_memory
+from paints_undo.models.normalization import GroupNorm, channels_last
+from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.models.video_unet import VideoUNet
+from paints_undo.models.video_unet_blocks import TextAndImageAttention
 from paints_undo.models.video_unet_config import VideoUNetConfig
 
 
@@ -51,6 +55,42 @@ def test_learnable_image_scale(reference):
     blind = forward(unet, reference)
     other_image = dataclasses.replace(reference, inputs={**reference.inputs, "context_img": torch.ones(1, 16, 16, 48)})
     assert torch.equal(blind, forward(unet, other_image))
+
+
+def test_contexts_are_projected_once(reference):
+    unet = fill(VideoUNet(VideoUNetConfig(**reference.config)).eval())
+    layers = [module for module in unet.modules() if isinstance(module, TextAndImageAttention)]
+    projections = [p for each in layers for p in (each.to_k, each.to_v, each.to_k_ip, each.to_v_ip)]
+    calls = []
+    for projection in projections:
+        projection.register_forward_hook(lambda module, *_: calls.append(module))
+    expected = forward(unet, reference)
+    calls.clear()
+    with context_memory():
+        assert all(torch.equal(forward(unet, reference), expected) for _ in range(2))
+    assert len(calls) == len(set(calls)) == len(projections)
+
+
+def test_a_batch_is_its_samples_and_pieces_are_the_whole(reference):
+    unet = fill(VideoUNet(VideoUNetConfig(**reference.config)).eval())
+    inputs = {key: torch.cat([value, value.flip(-1)]) for key, value in reference.inputs.items()}
+    other = dataclasses.replace(reference, inputs={key: value[1:] for key, value in inputs.items()})
+    both = dataclasses.replace(reference, inputs=inputs)
+    with feed_forward_pieces(3), torch.inference_mode():
+        timesteps, stride = torch.tensor([reference.spec["timesteps"]] * 2), torch.tensor([reference.spec["fs"]] * 2)
+        i = both.inputs
+        found = unet(i["x"], timesteps, i["context_text"], i["context_img"], i["concat_cond"], stride)
+    assert deviation(found[:1], forward(unet, reference)) < FORWARD
+    assert deviation(found[1:], forward(unet, other)) < FORWARD
+
+
+def test_channels_stay_last(reference):
+    unet, orders = fill(VideoUNet(VideoUNetConfig(**reference.config)).eval()), []
+    norms = [module for module in unet.modules() if isinstance(module, GroupNorm)]
+    for norm in norms:
+        norm.register_forward_pre_hook(lambda _, given: orders.append(channels_last(given[0])))
+    forward(unet, reference)
+    assert orders == [True] * len(norms)
 
 
 def test_gradients_reach_every_parameter(reference):

@@ -4,11 +4,14 @@ import functools
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock, FeedForward
 from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
 from torch import Tensor, nn
 
 from paints_undo.models.attention import attention
+from paints_undo.models.context_memory import KeysAndValues, keys_and_values
+from paints_undo.models.pieces import in_pieces
 
 OPERATION_STEP_FEATURES = 256
 
@@ -23,9 +26,28 @@ class OneDoorAttention:
         encoder_hidden_states: Tensor | None = None,
         attention_mask: None = None,  # diffusers always names it; this network has no masks
     ) -> Tensor:
-        context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
-        query, key, value = layer.to_q(hidden_states), layer.to_k(context), layer.to_v(context)
+        query = layer.to_q(hidden_states)
+        if encoder_hidden_states is None:
+            key, value = layer.to_k(hidden_states), layer.to_v(hidden_states)
+        else:
+            key, value = keys_and_values(layer, encoder_hidden_states, functools.partial(self.project, layer))
         return layer.to_out[0](attention(query, key, value, layer.heads))
+
+    def project(self, layer: Attention, context: Tensor) -> KeysAndValues:
+        """Keys and values of a context (b, tokens, width); rows that are one and the same are projected once."""
+        rows = context[:1] if context.stride(0) == 0 else context
+        return tuple(project(rows).expand(len(context), -1, -1) for project in (layer.to_k, layer.to_v))
+
+
+class FeedForwardInPieces(FeedForward):
+    """diffusers' feed-forward, which works on its tokens in pieces (see paints_undo.models.pieces)."""
+
+    def __init__(self, whole: FeedForward):
+        nn.Module.__init__(self)
+        self.net = whole.net
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return in_pieces(super().forward, hidden_states, self.net[0].proj.out_features)
 
 
 class KeyframeUNet(UNet2DConditionModel):
@@ -44,6 +66,8 @@ class KeyframeUNet(UNet2DConditionModel):
         self.add_time_proj = Timesteps(OPERATION_STEP_FEATURES, flip_sin_to_cos=True, downscale_freq_shift=0)
         self.add_embedding = TimestepEmbedding(OPERATION_STEP_FEATURES, time_width)
         self.set_attn_processor(OneDoorAttention())
+        for block in [module for module in self.modules() if isinstance(module, BasicTransformerBlock)]:
+            block.ff = FeedForwardInPieces(block.ff)
 
     def get_aug_embed(self, emb: Tensor, encoder_hidden_states: Tensor, added_cond_kwargs: dict) -> Tensor:
         """The part of the time embedding that the operation steps (b,) add; (b, time width)."""

@@ -1,6 +1,7 @@
 """The building blocks of the 3D UNet.
 
-Frames travel as a batch, (b t, c, h, w); the blocks that mix frames unfold them for themselves.
+Frames travel as a batch, (b t, c, h, w); the blocks that mix frames unfold them for themselves.  Whatever order their
+numbers have in memory stays: with channels last, pixels are tokens, and no block copies the one to the other.
 Every block takes (x, conditions), so that a stage of the UNet is a plain sequence of blocks.
 """
 
@@ -11,6 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
+from paints_undo.models.context_memory import KeysAndValues, keys_and_values
+from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
+from paints_undo.models.pieces import in_pieces
+from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
 from paints_undo.models.video_unet_config import TEMPORAL_WINDOWS, VideoUNetConfig
 
 INITIAL_TEMPORAL_HEADS = 8
@@ -24,6 +29,11 @@ class Conditions:
     text: Tensor  # (b, tokens, context width)
     image: Tensor  # (b, t, tokens, context width)
     frames: int  # t
+
+
+def added(update: Tensor, x: Tensor) -> Tensor:
+    """x + update, in the memory of the update: a tensor just made, which gradients may need and nothing else does."""
+    return x + update if torch.is_grad_enabled() else update.add_(x)
 
 
 class FrameConvolution(nn.Conv2d):
@@ -58,8 +68,8 @@ class TemporalConvolution(nn.Module):
         super().__init__()
 
         def unit(*dropped: nn.Module) -> nn.Sequential:
-            convolution = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
-            return nn.Sequential(nn.GroupNorm(groups, channels), nn.SiLU(), *dropped, convolution)
+            convolution = TemporalConvolution3x1x1(channels, channels)
+            return nn.Sequential(GroupNormSiLU(groups, channels), nn.Identity(), *dropped, convolution)
 
         self.conv1 = unit()
         self.conv2 = unit(nn.Dropout(dropout))
@@ -67,7 +77,7 @@ class TemporalConvolution(nn.Module):
         self.conv4 = unit(nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv4(self.conv3(self.conv2(self.conv1(x))))
+        return added(self.conv4(self.conv3(self.conv2(self.conv1(x)))), x)
 
 
 class ResidualBlock(nn.Module):
@@ -77,12 +87,12 @@ class ResidualBlock(nn.Module):
         super().__init__()
         groups, dropout = config.norm_groups, config.dropout
         self.in_layers = nn.Sequential(
-            nn.GroupNorm(groups, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+            GroupNormSiLU(groups, channels), nn.Identity(), nn.Conv2d(channels, out_channels, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(config.embedding_width, out_channels))
         self.out_layers = nn.Sequential(
-            nn.GroupNorm(groups, out_channels),
-            nn.SiLU(),
+            GroupNormSiLU(groups, out_channels),
+            nn.Identity(),  # where the checkpoint counts a SiLU
             nn.Dropout(dropout),
             nn.Conv2d(out_channels, out_channels, 3, padding=1),
         )
@@ -92,9 +102,10 @@ class ResidualBlock(nn.Module):
         self.temopral_conv = temporal  # the checkpoint spells it so
 
     def forward(self, x: Tensor, conditions: Conditions) -> Tensor:
-        embedding = self.emb_layers(conditions.embedding).repeat_interleave(conditions.frames, dim=0)
-        hidden = self.out_layers(self.in_layers(x) + embedding[:, :, None, None])
-        return per_video(self.temopral_conv, self.skip_connection(x) + hidden, conditions.frames)
+        embedding = self.emb_layers(conditions.embedding)[:, None, :, None, None]  # one for all frames of a video
+        hidden = added(self.in_layers(x).unflatten(0, (-1, conditions.frames)), embedding).flatten(0, 1)
+        hidden = added(self.out_layers(hidden), self.skip_connection(x))
+        return per_video(self.temopral_conv, hidden, conditions.frames)
 
 
 def per_video(layer: nn.Module, x: Tensor, frames: int) -> Tensor:
@@ -147,12 +158,20 @@ class TextAndImageAttention(nn.Module):
         query = self.to_q(tokens)
         # one long sequence for each video, so that the text is not repeated for every frame
         of_video = query.unflatten(0, (-1, conditions.frames)).flatten(1, 2)
-        text, image = conditions.text, conditions.image.flatten(0, 1)
-        seen = attention(of_video, self.to_k(text), self.to_v(text), self.heads).reshape(query.shape)
-        seen_image = attention(query, self.to_k_ip(image), self.to_v_ip(image), self.heads)
+        of_text = keys_and_values(self, conditions.text, self.project_text)
+        of_image = keys_and_values(self, conditions.image, self.project_image)
+        seen = attention(of_video, *of_text, self.heads).reshape(query.shape)
+        seen_image = attention(query, *of_image, self.heads)
         if self.alpha is not None:
             seen_image = seen_image * (self.alpha.tanh() + 1)
-        return self.to_out(seen + seen_image)
+        return self.to_out(added(seen_image, seen))
+
+    def project_text(self, text: Tensor) -> KeysAndValues:
+        return self.to_k(text), self.to_v(text)
+
+    def project_image(self, image: Tensor) -> KeysAndValues:
+        frames = image.flatten(0, 1)
+        return self.to_k_ip(frames), self.to_v_ip(frames)
 
 
 class GEGLU(nn.Module):
@@ -164,7 +183,8 @@ class GEGLU(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         value, gate = self.proj(tokens).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        gate = F.gelu(gate)
+        return value * gate if torch.is_grad_enabled() else gate.mul_(value)
 
 
 class FeedForward(nn.Module):
@@ -173,7 +193,7 @@ class FeedForward(nn.Module):
         self.net = nn.Sequential(GEGLU(width, 4 * width), nn.Dropout(dropout), nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.net(tokens)
+        return in_pieces(self.net, tokens, self.net[0].proj.out_features)
 
 
 class TransformerBlock(nn.Module):
@@ -189,9 +209,9 @@ class TransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
-        tokens = tokens + self.attn1(self.norm1(tokens), conditions)
-        tokens = tokens + self.attn2(self.norm2(tokens), conditions)
-        return tokens + self.ff(self.norm3(tokens))
+        tokens = added(self.attn1(self.norm1(tokens), conditions), tokens)
+        tokens = added(self.attn2(self.norm2(tokens), conditions), tokens)
+        return added(self.ff(self.norm3(tokens)), tokens)
 
 
 class TokenConvolution(nn.Conv1d):
@@ -211,7 +231,7 @@ class SpatialTransformer(nn.Module):
         super().__init__()
         head_width = config.num_head_channels
         inner = heads * head_width
-        self.norm = nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
+        self.norm = GroupNorm(config.norm_groups, channels, eps=1e-6)
         self.proj_in = nn.Linear(channels, inner)
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(
@@ -230,7 +250,7 @@ class SpatialTransformer(nn.Module):
         tokens = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
         for block in self.transformer_blocks:
             tokens = block(tokens, conditions)
-        return x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
+        return added(self.proj_out(tokens).transpose(1, 2).unflatten(2, x.shape[2:]), x)
 
 
 class TemporalTransformer(nn.Module):
@@ -242,7 +262,7 @@ class TemporalTransformer(nn.Module):
         super().__init__()
         head_width = config.num_head_channels
         inner = heads * head_width
-        self.norm = nn.GroupNorm(config.norm_groups, channels, eps=1e-6)
+        self.norm = GroupNorm(config.norm_groups, channels, eps=1e-6)
         self.proj_in = self.projection(channels, inner)
         self.transformer_blocks = nn.ModuleList(
             TransformerBlock(
@@ -263,7 +283,7 @@ class TemporalTransformer(nn.Module):
         for block in self.transformer_blocks:
             tokens = block(tokens, conditions)
         tokens = self.proj_out(tokens).unflatten(0, (-1, height, width))  # (b, h, w, t, c)
-        return x + tokens.permute(0, 3, 4, 1, 2).flatten(0, 1)
+        return (video + tokens.permute(0, 4, 3, 1, 2)).transpose(1, 2).flatten(0, 1)
 
 
 class InitialTemporalTransformer(TemporalTransformer):

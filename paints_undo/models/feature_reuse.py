@@ -1,0 +1,63 @@
+"""Deep features of one sampling step used in the next ones, too: an approximation, off unless asked for.
+
+DeepCache (Ma et al. 2023): from step to step the features deep inside a UNet change little, those near its ends a lot.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from torch import Tensor
+
+
+class Reuse:
+    """The deep features of the last full step, for each set of conditions."""
+
+    def __init__(self, interval: int, branch: int):
+        self.interval, self.branch = interval, branch
+        self.kept: dict[Hashable, tuple[int, Tensor, Tensor]] = {}  # steps since the full one, features, text
+        self.latest: Hashable = None
+
+    def features(self, network: object, text: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+        key = network, text.data_ptr(), text.shape, text.stride()
+        if key == self.latest:  # twice in a row: guidance has ended, and what the other branch left grows old
+            self.kept = {key: self.kept[key]}
+        self.latest = key
+        age, features = self.kept[key][:2] if key in self.kept else (0, None)
+        if features is None or age == self.interval:
+            age, features = 0, compute()
+        self.kept[key] = age + 1, features, text  # holding the text keeps others from its address
+        return features
+
+
+_reuse: ContextVar[Reuse | None] = ContextVar("feature_reuse", default=None)
+
+
+@contextmanager
+def feature_reuse(interval: int = 2, branch: int = 1) -> Iterator[None]:
+    """Within this block of the calling thread only every interval-th step computes the 3D UNet as a whole.
+
+    The steps between compute its first and last stages, `branch` of each, and take the rest from the last whole step.
+    At interval 1 nothing is reused.  Conditions are told apart by their text tensor, which is to be the same from step
+    to step; open a new block for each group of segments sampled together.
+    """
+    for name, value in (("interval", interval), ("branch", branch)):
+        if value < 1:
+            raise ValueError(f"feature reuse: {name} is {value}; use 1 or more")
+    token = _reuse.set(Reuse(interval, branch) if interval > 1 else None)
+    try:
+        yield
+    finally:
+        _reuse.reset(token)
+
+
+def outer_stages() -> int:
+    """How many stages at either end of the network every step computes."""
+    reuse = _reuse.get()
+    return 1 if reuse is None else reuse.branch
+
+
+def deep_features(network: object, text: Tensor, compute: Callable[[], Tensor]) -> Tensor:
+    """`compute()`, or within feature_reuse what it gave at the last whole step under the same conditions."""
+    reuse = _reuse.get()
+    return compute() if reuse is None else reuse.features(network, text, compute)

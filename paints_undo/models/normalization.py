@@ -1,0 +1,45 @@
+"""Group normalisation that keeps channels last in memory, and is exact there, too."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def channels_last(x: Tensor) -> bool:
+    """Whether the channels of (b, c, ...) lie next to each other in memory, pixel after pixel."""
+    return x.ndim > 2 and x.shape[1] > 1 and x.flatten(2).transpose(1, 2).is_contiguous()
+
+
+class GroupNorm(nn.GroupNorm):
+    """Normalises each group of channels of (b, c, ...) over all its pixels (Wu and He 2018).
+
+    PyTorch's own computes channels-last input on a CPU from the mean of squares, which loses the variance of a constant
+    picture, and copies it elsewhere.  Here the mean is taken away first.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or not channels_last(x):
+            return super().forward(x)
+        return self.of_tokens(x.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
+
+    def of_tokens(self, tokens: Tensor) -> Tensor:
+        """The same for (b, n, c) in memory order, sums in float32: the corrected two-pass algorithm (Chan 1983)."""
+        batch, count, channels = tokens.shape
+        width = channels // self.num_groups
+
+        def mean(of_channels: Tensor) -> Tensor:
+            grouped = of_channels.view(batch, self.num_groups, width)
+            return grouped.mean(2, keepdim=True).expand(-1, -1, width).reshape(batch, 1, channels)
+
+        centred = tokens - mean(tokens.mean(1, dtype=torch.float32))
+        rest = mean(centred.mean(1))  # what rounding left of the mean: much, where the picture is constant
+        variance = mean(centred.square().mean(1)) - rest.square()
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return torch.addcmul(self.bias - rest * scale, centred, scale, out=centred).to(tokens.dtype)
+
+
+class GroupNormSiLU(GroupNorm):
+    """Group normalisation, then SiLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
