@@ -6,7 +6,8 @@ host copy stays where it is and nothing is ever copied back.
 
 import logging
 import shutil
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,6 +47,13 @@ def pick_device(name: str | None = None) -> torch.device:
     return device
 
 
+def same_devices(device: torch.device, count: int) -> list[str]:
+    """Names of `count` devices of this kind: the GPUs in turn, some several times if there are fewer; else the one."""
+    if device.type != "cuda":
+        return [device.type] * count
+    return [f"cuda:{number % torch.cuda.device_count()}" for number in range(count)]
+
+
 def pick_dtype(device: torch.device, name: str | None = None) -> torch.dtype:
     """The number format of networks on `device`: the one asked for ("fp32", "fp16", "bf16"), or the usual one.
 
@@ -71,6 +79,13 @@ def picture_vae_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
     return torch.bfloat16 if native_bf16 else torch.float32
 
 
+def mixed_precision_dtype(device: torch.device) -> torch.dtype:
+    """What training computes its products and convolutions in: bf16, fp16 on a GPU without it, float32 on Apple's."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    return torch.bfloat16 if device.type == "cpu" else torch.float32
+
+
 def describe(device: torch.device) -> str:
     """A device in words: its name and memory, or its threads."""
     if device.type == "cuda":
@@ -92,12 +107,147 @@ def free_memory(device: torch.device) -> int | None:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done everything it was asked to: a clock may be read then."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def peak_memory(device: torch.device) -> int:
+    """The most bytes that tensors took on a CUDA device since the last call; 0 where nothing can say."""
+    if device.type != "cuda":
+        return 0
+    peak = torch.cuda.max_memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return peak
+
+
+def device_memory(device: torch.device) -> tuple[int, int] | tuple[None, None]:
+    """Bytes of memory that are free and that there are at all; on a CPU the machine's, None where nothing can say."""
+    if device.type == "cuda":
+        return free_memory(device), torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        total = torch.mps.recommended_max_memory()
+        return total - torch.mps.driver_allocated_memory(), total
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            values = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}
+        return values["MemAvailable"], values["MemTotal"]
+    except (OSError, KeyError):
+        return None, None  # not Linux
+
+
 def release_cache(device: torch.device) -> None:
     """Hand memory that PyTorch holds in reserve back to the device."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+# Host memory is pinned in pieces of this many bytes.
+PINNED_PIECE = 2**28
+
+
+class Transfer:
+    """The way of weights from the host to the device: beside the computation where the device can, and counted.
+
+    On CUDA copies run on a stream of their own; elsewhere events are None and everything happens in order.
+    """
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.loads = 0  # networks brought to the device
+        self.bytes_moved = 0  # from the host to the device
+        self._pinnable = 0  # bytes of host memory that may still be pinned
+        self._piece: Tensor | None = None  # pinned memory not yet given out
+        self._stream: torch.cuda.Stream | None = None
+
+    def allow_pinned(self, size: int) -> None:
+        """Pin up to this many bytes of host memory from now on, beside what is pinned already."""
+        self._pinnable, self._piece = size, None
+
+    @property
+    def needed(self) -> bool:
+        """Whether weights have to move at all: on a CPU they are where they compute."""
+        return self.device.type != "cpu"
+
+    def free_memory(self) -> int | None:
+        """Bytes still free on the device; None where nothing can say."""
+        return free_memory(self.device)
+
+    def empty(self, size: int) -> Tensor:
+        """Device memory, uint8 (size,)."""
+        with torch.inference_mode(False):  # written to again and again, in inference mode and out of it
+            return torch.empty(size, dtype=torch.uint8, device=self.device)
+
+    def copy(self, tensor: Tensor) -> Tensor:
+        """The tensor on the device."""
+        self.bytes_moved += tensor.nbytes
+        return tensor.to(self.device, non_blocking=True)
+
+    def copy_into(self, memory: Tensor, tensor: Tensor) -> None:
+        """The same, into device memory that is there already."""
+        self.bytes_moved += tensor.nbytes
+        memory.copy_(tensor, non_blocking=True)
+
+    def pinned(self, size: int) -> Tensor | None:
+        """Pinned host memory, uint8 (size,), or None where the budget or the system gives no more.
+
+        It is cut from pieces of PINNED_PIECE bytes, because the allocator rounds each piece up to a power of two.
+        """
+        if self.device.type != "cuda" or size > PINNED_PIECE:
+            return None
+        if self._piece is None or self._piece.numel() < size:
+            self._piece = self._pinned_piece()
+        if self._piece is None:
+            return None
+        memory, self._piece = self._piece[:size], self._piece[size:]
+        return memory
+
+    def _pinned_piece(self) -> Tensor | None:
+        if self._pinnable < PINNED_PIECE:
+            return None
+        try:
+            with torch.inference_mode(False):
+                piece = torch.empty(PINNED_PIECE, dtype=torch.uint8, pin_memory=True)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            log.warning("the system pins no more host memory (%s); weights come to the device more slowly", reason)
+            self._pinnable = 0
+            return None
+        self._pinnable -= PINNED_PIECE
+        weakref.finalize(piece.untyped_storage(), self._unpinned)
+        return piece
+
+    def _unpinned(self) -> None:
+        self._pinnable += PINNED_PIECE
+
+    @contextmanager
+    def beside(self, after: torch.cuda.Event | None = None) -> Iterator[Callable[[], torch.cuda.Event | None]]:
+        """Copies of this block run beside the computation, once `after` has come; its value says when they are done."""
+        if self.device.type != "cuda":
+            yield lambda: None
+            return
+        self._stream = self._stream or torch.cuda.Stream(self.device)
+        if after is not None:
+            self._stream.wait_event(after)
+        with torch.cuda.stream(self._stream):
+            yield self._stream.record_event
+
+    def now(self) -> torch.cuda.Event | None:
+        """What has been asked of the device so far, as an event."""
+        return torch.cuda.current_stream(self.device).record_event() if self.device.type == "cuda" else None
+
+    def wait(self, event: torch.cuda.Event | None, tensors: Iterable[Tensor] = ()) -> None:
+        """The computation goes on after the event, with `tensors` that a block beside it made."""
+        if event is not None:
+            stream = torch.cuda.current_stream(self.device)
+            stream.wait_event(event)
+            for tensor in tensors:
+                tensor.record_stream(stream)
 
 
 class Residency:
@@ -107,14 +257,33 @@ class Residency:
             ...  # both compute on residency.device
 
     After the block a network stays on the device while enough memory is left for the activations of others, and makes
-    room, least recently used first, when it is not.  On a CPU nothing moves.
+    room, least recently used first, when it is not; with keep=False it leaves at once.  On a CPU nothing moves.
     """
 
-    def __init__(self, device: torch.device, reserve: int = ACTIVATION_RESERVE):
+    def __init__(
+        self,
+        device: torch.device,
+        reserve: int = ACTIVATION_RESERVE,
+        keep: bool = True,
+        transfer: Transfer | None = None,
+    ):
         self.device = device
         self.reserve = reserve
+        self.keep = keep
+        self.transfer = transfer or Transfer(device)
         self._host_copies: dict[nn.Module, list[TensorPlace]] = {}  # least recently used first
         self._in_use: list[nn.Module] = []
+        self._ahead: dict[nn.Module, tuple[dict[int, Tensor], torch.cuda.Event | None]] = {}
+
+    @property
+    def loads(self) -> int:
+        """How often a network was brought to the device."""
+        return self.transfer.loads
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes that went from the host to the device; none ever comes back."""
+        return self.transfer.bytes_moved
 
     @contextmanager
     def on_device(self, *networks: nn.Module) -> Iterator[None]:
@@ -131,8 +300,22 @@ class Residency:
                 self._in_use.remove(network)
             self._make_room(0)
 
+    def prefetch(self, network: nn.Module) -> None:
+        """Start to copy a network that is used next, where it may stay and memory is left; from any thread."""
+        size = sum(place.tensor.nbytes for place in tensor_places(network))
+        free = self.transfer.free_memory()
+        if not self.keep or free is None or free < size + self.reserve or network in self._host_copies:
+            return
+        try:
+            with self.transfer.beside() as done:
+                moved = self._copies(tensor_places(network))
+                self._ahead[network] = moved, done()
+        except torch.OutOfMemoryError:
+            log.debug("no room yet for %s on %s", type(network).__name__, self.device)
+
     def drop_all(self) -> None:
         """Take every network that is not in use off the device."""
+        self._ahead.clear()
         for network in [n for n in self._host_copies if n not in self._in_use]:
             self._drop(network)
         release_cache(self.device)
@@ -143,23 +326,32 @@ class Residency:
         return list(self._host_copies)
 
     def _bring(self, network: nn.Module) -> None:
-        if self.device.type == "cpu":
+        if not self.transfer.needed:
             return
         if network in self._host_copies:
             self._host_copies[network] = self._host_copies.pop(network)  # now the most recently used
             return
         places = tensor_places(network)
-        self._make_room(sum(place.tensor.nbytes for place in places))
-        # all of them first: a device that runs full half way leaves the network as it was
-        moved = {id(place.tensor): place.tensor.to(self.device, non_blocking=True) for place in places}
+        if network in self._ahead:
+            moved, done = self._ahead.pop(network)
+            self.transfer.wait(done, moved.values())
+        else:
+            self._make_room(sum(place.tensor.nbytes for place in places))
+            moved = self._copies(places)
+        self.transfer.loads += 1
         self._host_copies[network] = places
         for place in places:
             place.put(moved[id(place.tensor)])
 
+    def _copies(self, places: list["TensorPlace"]) -> dict[int, Tensor]:
+        """All of them before any is put in place: a device that runs full half way leaves the network as it was."""
+        host = {id(place.tensor): place.tensor for place in places}  # shared ones once
+        return {key: self.transfer.copy(tensor) for key, tensor in host.items()}
+
     def _make_room(self, needed: int) -> None:
         for network in [n for n in self._host_copies if n not in self._in_use]:
-            free = free_memory(self.device)
-            if free is not None and free >= needed + self.reserve:
+            free = self.transfer.free_memory()
+            if self.keep and free is not None and free >= needed + self.reserve:
                 return
             self._drop(network)
 

@@ -1,30 +1,71 @@
 """The networks of one family: loaded when first used, on the device while a block needs them."""
 
+import logging
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
 from torch import nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, describe, picture_vae_dtype
+from memory_management import Residency, Transfer, describe, picture_vae_dtype
+from paints_undo.block_streaming import BlockStream
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
+from paints_undo.plans import RESIDENT, Plan, next_plan_down
+
+log = logging.getLogger(__name__)
 
 # Host copies beyond this are let go after use: on a CPU they are converted to float32 and would not fit together.
 HOST_BUDGET = 4 * 2**30
 
 
 class Parts:
-    """`with parts.on_device("single_frame/unet") as unet:` - the indentation shows what is on the device."""
+    """`with parts.on_device("single_frame/unet") as unet:` - the indentation shows what is on the device.
 
-    def __init__(self, family: ModelFamily, device: torch.device, dtype: torch.dtype, host_budget: int = HOST_BUDGET):
+    plan: how much of the networks is there at once; use() changes it.
+    """
+
+    def __init__(
+        self,
+        family: ModelFamily,
+        device: torch.device,
+        dtype: torch.dtype,
+        plan: Plan = RESIDENT,
+        host_budget: int = HOST_BUDGET,
+        transfer: Transfer | None = None,
+    ):
         self.family = family
         self.device = device
         self.dtype = dtype
-        self.residency = Residency(device)
+        self.residency = Residency(device, transfer=transfer or Transfer(device))
         self.host_budget = host_budget
         self._networks: dict[str, nn.Module] = {}  # least recently used first
+        self._streams: dict[str, BlockStream] = {}
+        self._coming: dict[str, Future[nn.Module]] = {}
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._tokenizers: dict[str, CLIPTokenizer] = {}
+        self._adopt(plan)
+
+    def use(self, plan: Plan) -> None:
+        """Work by another plan from now on; what is on the device and not in use leaves it."""
+        self._streams.clear()
+        self._adopt(plan)
+        self.residency.drop_all()
+
+    def _adopt(self, plan: Plan) -> None:
+        self.plan = plan
+        self.residency.keep = plan.keep
+        self.residency.transfer.allow_pinned(plan.pinned)
+
+    def step_down(self) -> bool:
+        """Take the plan that needs less device memory than this one; False where there is none."""
+        lower = next_plan_down(self.plan) if self.residency.transfer.needed else None
+        if lower is None:
+            return False
+        log.warning("too little memory for the plan %s on %s; going on with %s", self.plan, self.device, lower)
+        self.use(lower)
+        return True
 
     def dtype_of(self, part: str) -> torch.dtype:
         """The number format of a part on this device."""
@@ -36,16 +77,26 @@ class Parts:
             self._tokenizers[checkpoint] = load_tokenizer(self.family, f"{checkpoint}/tokenizer")
         return self._tokenizers[checkpoint]
 
+    def prefetch(self, part: str) -> None:
+        """Start to load a part that is used next, in the background; its errors come when it is used."""
+        if part not in self._networks and part not in self._coming:
+            self._coming[part] = self._background.submit(self._load_ahead, part)
+
+    def _load_ahead(self, part: str) -> nn.Module:
+        network = load_part(self.family, part, self.dtype_of(part))
+        if not self._streamed(network):
+            self.residency.prefetch(network)
+        return network
+
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
         """The network of a part, its weights on the device until the block ends.
 
         Raises MemoryError, one sentence, when the device has too little memory for what the block does.
         """
-        network = self._networks.pop(part, None) or load_part(self.family, part, self.dtype_of(part))
-        self._networks[part] = network
+        network = self._networks[part] = self._network(part)
         try:
-            with self.residency.on_device(network):
+            with self._placed(part, network):
                 yield network
         except torch.OutOfMemoryError as error:
             self.residency.drop_all()
@@ -56,11 +107,40 @@ class Parts:
         finally:
             self._let_go()
 
+    def _network(self, part: str) -> nn.Module:
+        """Taken from the host copies, so that putting it back makes it the most recently used."""
+        coming = self._coming.pop(part, None)
+        if part in self._networks:
+            return self._networks.pop(part)
+        return coming.result() if coming else load_part(self.family, part, self.dtype_of(part))
+
+    @contextmanager
+    def _placed(self, part: str, network: nn.Module) -> Iterator[None]:
+        """Whole, or through the plan's ring where the network is larger."""
+        if self._streamed(network):
+            if part not in self._streams:
+                self._streams[part] = BlockStream(network, self.plan.ring, self.residency.transfer)
+            with self._streams[part].running():
+                yield
+        else:
+            with self.residency.on_device(network):
+                yield
+
+    def _streamed(self, network: nn.Module) -> bool:
+        ring = self.plan.ring
+        return self.residency.transfer.needed and ring is not None and size(network) > ring
+
     def _let_go(self) -> None:
         """Forget the least recently used host copies beyond the budget, but never those still on the device."""
-        sizes = {part: sum(p.nbytes for p in network.parameters()) for part, network in self._networks.items()}
+        sizes = {part: size(network) for part, network in self._networks.items()}
         for part in list(self._networks):
             if sum(sizes.values()) <= self.host_budget:
                 return
             if self._networks[part] not in self.residency.resident:
+                self._streams.pop(part, None)
                 del self._networks[part], sizes[part]
+
+
+def size(network: nn.Module) -> int:
+    """Bytes of the parameters."""
+    return sum(parameter.nbytes for parameter in network.parameters())

@@ -9,7 +9,8 @@ from reference import DATA, shapes
 from reference_fill import reference_tensor
 from safetensors.torch import load_file, save_file
 
-from paints_undo.checkpoints import PARTS, load_part, load_tokenizer, open_family
+from paints_undo import checkpoints
+from paints_undo.checkpoints import PARTS, count_weights, load_part, load_tokenizer, open_family
 from paints_undo.errors import CheckpointError, InputError
 
 
@@ -44,6 +45,27 @@ def test_parts_load_with_the_values_of_their_file(tiny_family, part):
 def test_other_dtype(tiny_family):
     network = load_part(open_family(tiny_family), "multi_frame/unet", torch.bfloat16)
     assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
+
+
+def test_other_dtype_has_the_rounded_values(tiny_family, monkeypatch):
+    monkeypatch.setattr(checkpoints, "READ_AT_ONCE", 100_000)  # many groups
+    monkeypatch.setattr(checkpoints, "HUGE_PAGE", 5_000)  # both ways to convert
+    network = load_part(open_family(tiny_family), "multi_frame/unet", torch.float64)
+    for key, tensor in network.state_dict().items():
+        assert torch.equal(tensor, reference_tensor(key, tensor.shape).double()), key
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_converted(dtype):
+    tensor = torch.linspace(-3, 3, 3 * 2**20).view(3, 1024, -1)
+    found = checkpoints.converted(tensor, dtype)
+    assert torch.equal(found, tensor.to(dtype)) and (found is tensor) == (dtype == tensor.dtype)
+
+
+def test_weights_are_counted_without_reading_them(tiny_family):
+    family = open_family(tiny_family)
+    counted = count_weights(family, "multi_frame/unet")
+    assert counted == sum(t.numel() for t in load_file(tiny_family / "multi_frame/unet/model.safetensors").values())
 
 
 def test_family_file(tiny_family, family_folder):
@@ -189,4 +211,15 @@ def test_no_folder(tmp_path):
 def test_unusable_family_file(family_folder, described):
     (family_folder / "model_family.json").write_text(described)
     with pytest.raises(CheckpointError, match="model_family.json"):
+        open_family(family_folder)
+
+
+def test_a_family_whose_networks_are_told_the_keyframes_in_an_unknown_way_is_refused(family_folder):
+    assert open_family(family_folder).segment_hint == "ends"  # as the published networks
+    file = family_folder / "model_family.json"
+    described = json.loads(file.read_text())
+    file.write_text(json.dumps({**described, "segment_hint": "cross_fade"}))
+    assert open_family(family_folder).segment_hint == "cross_fade"
+    file.write_text(json.dumps({**described, "segment_hint": "middle"}))
+    with pytest.raises(CheckpointError, match="segment_hint is 'middle'.*ends, cross_fade in model_family.json"):
         open_family(family_folder)

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from emulated_device import EmulatedDevice
 from torch import nn
 
 import memory_management
-from memory_management import Residency, pick_device, pick_dtype, picture_vae_dtype
+from memory_management import Residency, Transfer, pick_device, pick_dtype, picture_vae_dtype
 
 # A device without memory: weights "moved" there lose their values, so that a copy back would show.
 ELSEWHERE = torch.device("meta")
@@ -166,6 +167,81 @@ def test_the_picture_vae_never_runs_in_fp16(monkeypatch):
     assert picture_vae_dtype(cuda, torch.float16) == torch.float32
     assert picture_vae_dtype(torch.device("mps"), torch.float16) == torch.float32
     assert picture_vae_dtype(torch.device("cpu"), torch.bfloat16) == torch.bfloat16
+
+
+def test_counts_loads_and_bytes():
+    device, a, b = EmulatedDevice(), network(), network()
+    size = sum(tensor.nbytes for tensor in a.state_dict().values())
+    residency = Residency(torch.device("cpu"), keep=False, transfer=device)
+    for _ in range(2):
+        with residency.on_device(a, b):
+            assert device.live == 2 * size
+        assert device.live == 0 and residency.resident == []
+    assert (residency.loads, residency.bytes_moved, device.peak) == (4, 4 * size, 2 * size)
+
+
+def test_a_network_fetched_ahead_is_not_fetched_again():
+    device, a, b = EmulatedDevice(capacity=10_000), network(), network()
+    size = sum(tensor.nbytes for tensor in a.state_dict().values())
+    residency = Residency(torch.device("cpu"), reserve=0, transfer=device)
+    residency.prefetch(a)
+    assert device.live == size and is_home(a)
+    with residency.on_device(a):
+        assert residency.bytes_moved == size
+    residency.prefetch(a)  # it is there
+    residency.reserve = 10_000
+    residency.prefetch(b)  # no memory is left for it
+    assert residency.bytes_moved == size and residency.loads == 1
+    residency.drop_all()
+    assert device.live == 0
+
+
+def test_a_full_device_is_no_error_of_a_prefetch():
+    device, a = EmulatedDevice(capacity=50), network()
+    device.free_memory = lambda: 10_000  # what was free a moment ago
+    residency = Residency(torch.device("cpu"), reserve=0, transfer=device)
+    residency.prefetch(a)
+    assert device.live == 0
+    with pytest.raises(torch.OutOfMemoryError), residency.on_device(a):
+        pytest.fail("the block must not run")
+    assert is_home(a) and residency.resident == []
+
+
+def test_pinned_memory_within_its_budget(monkeypatch, caplog):
+    monkeypatch.setattr(memory_management, "PINNED_PIECE", 1000)
+    asked, empty = [], torch.empty
+
+    def pinned(size, *, dtype, pin_memory):
+        asked.append(size)
+        return empty(size, dtype=dtype)
+
+    monkeypatch.setattr(torch, "empty", pinned)
+    transfer = Transfer(torch.device("cuda"))
+    assert transfer.pinned(600) is None and asked == []  # nothing may be pinned
+    transfer.allow_pinned(2500)
+    kept = [transfer.pinned(600) for _ in range(3)]
+    assert [memory is None for memory in kept] == [False, False, True] and asked == [1000, 1000]
+    assert transfer.pinned(1001) is None
+    del kept  # what is let go may be pinned anew
+    assert transfer.pinned(600) is not None
+
+
+def test_a_system_that_pins_nothing(monkeypatch, caplog):
+    def refuse(*arguments, **options):
+        raise RuntimeError("CUDA error: out of memory\nand much more")
+
+    monkeypatch.setattr(torch, "empty", refuse)
+    transfer = Transfer(torch.device("cuda"))
+    transfer.allow_pinned(2**40)
+    assert transfer.pinned(100) is None and transfer.pinned(100) is None
+    assert [record.message for record in caplog.records] == [
+        "the system pins no more host memory (CUDA error: out of memory); weights come to the device more slowly"
+    ]
+
+
+def test_memory_of_this_machine():
+    free, total = memory_management.device_memory(torch.device("cpu"))
+    assert (free is None and total is None) or 0 < free < total
 
 
 @pytest.mark.gpu

@@ -1,0 +1,263 @@
+"""Plans: how much of a run is on the compute device at once, from everything down to a few blocks of one network.
+
+What a plan needs is predicted from the sizes of the weights, read from the files' headers, and from the activations of
+the published networks, counted on PyTorch's meta device, which grow with the area and the width.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from memory_management import describe as describe_device
+from memory_management import device_memory, picture_vae_dtype
+from paints_undo.checkpoints import PARTS, ModelFamily, count_weights
+from paints_undo.errors import InputError
+
+log = logging.getLogger(__name__)
+
+NAMES = ("resident", "stage", "sliced", "streamed", "least")
+"""The steps down, in order: each needs less device memory than the one before, and gives the same pictures."""
+
+GIB = 2**30
+WORKSPACE = GIB // 2  # what libraries take for themselves beside the tensors
+HEADROOM = 1.05  # memory lost between tensors
+HOST_WEIGHTS = 4 * GIB  # on a CPU, networks in float32 that stay in memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is on the device at once; every plan gives the same pictures."""
+
+    name: str  # one of NAMES
+    keep: bool  # networks stay on the device between uses
+    guidance_batch: bool = True  # with and against the conditions as one batch of two, or in two passes
+    keyframes_at_once: int = 1  # keyframes denoised as one batch
+    pairs_at_once: int = 1  # segments denoised as one batch
+    feed_forward_pieces: int = 1  # tokens pass the feed-forward layers in so many pieces
+    decoded_frames: int | None = None  # frames of a segment decoded at a time; None: all
+    spill: bool = False  # the decoder's activations wait on the host between its passes
+    ring: int | None = None  # bytes of device memory through which networks larger than it stream; None: they are whole
+    pinned: int = 0  # bytes of host memory that may be pinned
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMES:
+            raise ValueError(f"plan is {self.name!r}; use one of {', '.join(NAMES)}")
+        lowest = {
+            "keyframes_at_once": 1,
+            "pairs_at_once": 1,
+            "feed_forward_pieces": 1,
+            "decoded_frames": 1,
+            "ring": 1,
+            "pinned": 0,
+        }
+        for field, low in lowest.items():
+            value = getattr(self, field)
+            if value is not None and value < low:
+                raise ValueError(f"{field} of a plan is {value}; use {low} or more")
+
+
+RESIDENT = Plan("resident", keep=True, keyframes_at_once=8, decoded_frames=2)
+STAGE = Plan("stage", keep=False, feed_forward_pieces=4, decoded_frames=4)
+SLICED = replace(STAGE, name="sliced", guidance_batch=False, decoded_frames=2)
+STREAMED = replace(STAGE, name="streamed", decoded_frames=1, ring=9 * GIB // 16, pinned=4 * GIB)
+LEAST = replace(STREAMED, name="least", guidance_batch=False, spill=True, ring=5 * GIB // 16)
+LADDER = (RESIDENT, STAGE, SLICED, STREAMED, LEAST)
+
+
+def one_by_one(plan: Plan) -> Plan:
+    """The plan with everything computed alone, in the shapes of the original's."""
+    return replace(plan, guidance_batch=False, keyframes_at_once=1, pairs_at_once=1)
+
+
+def next_plan_down(plan: Plan) -> Plan | None:
+    """The plan that needs less device memory than this one; None below the last."""
+    usual = LADDER[NAMES.index(plan.name)]
+    if plan.pairs_at_once > usual.pairs_at_once or (plan.decoded_frames is None and usual.decoded_frames is not None):
+        return replace(usual, pinned=plan.pinned)
+    below = LADDER[NAMES.index(plan.name) + 1 :]
+    return below[0] if below else None
+
+
+@dataclass(frozen=True)
+class Work:
+    """The sizes of one run."""
+
+    keyframes: int = 6
+    keyframe_size: tuple[int, int] = (512, 640)  # width, height
+    pairs: int = 7
+    video_size: tuple[int, int] = (448, 384)  # height, width
+    keyframe_sampling_steps: int = 50
+    video_sampling_steps: int = 50
+    guided: bool = True  # whether both guidance branches are computed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A plan, and what a run by it takes."""
+
+    plan: Plan
+    peak: int  # bytes of tensors on the device
+    flop: float | None  # None where nobody counted
+
+    @property
+    def need(self) -> int:
+        """Bytes that should be free for it."""
+        return int(self.peak * HEADROOM) + WORKSPACE
+
+
+def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torch.dtype) -> list[Candidate]:
+    """Every plan for this run, the fastest first, each with what it needs; reads headers and configurations only.
+
+    On a CPU nothing moves, and a plan only says how much is computed at once.
+    """
+    if device.type == "cpu":
+        usual = replace(RESIDENT, keyframes_at_once=1, decoded_frames=None)  # batches gain nothing there
+        plans = [usual, replace(usual, name="sliced", guidance_batch=False, decoded_frames=1)]
+    else:
+        several = {min(work.pairs, 4): None, min(work.pairs, 2): RESIDENT.decoded_frames}
+        roomy = [replace(RESIDENT, pairs_at_once=n, decoded_frames=f) for n, f in several.items() if n > 1]
+        plans = [*roomy, *LADDER]
+    dtypes = {part: dtype for part in PARTS} | {"single_frame/vae": picture_vae_dtype(device, dtype)}
+    weights = {part: count_weights(family, part) * dtypes[part].itemsize for part in PARTS}
+    flop = count_flop(family, work)
+    return [Candidate(p, predict_peak(p, family, work, dtypes, weights, device.type == "cpu"), flop) for p in plans]
+
+
+def predict_peak(
+    plan: Plan,
+    family: ModelFamily,
+    work: Work,
+    dtypes: dict[str, torch.dtype],
+    weights: dict[str, int],
+    on_cpu: bool = False,
+) -> int:
+    """Bytes of tensors on the device at the run's fullest moment."""
+    active = {part: count * dtypes[part].itemsize for part, count in count_activations(plan, family, work).items()}
+    total = sum(weights.values())
+    if on_cpu:
+        return max(min(total, HOST_WEIGHTS), *weights.values()) + max(active.values())
+    if plan.keep:
+        return total + max(active.values())
+    there = {part: size if plan.ring is None else min(size, plan.ring) for part, size in weights.items()}
+    return max(there[part] + active.get(part, 0) for part in PARTS)
+
+
+def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, float]:
+    """The most numbers that live at once while a part computes, beside its weights; other parts need hardly any.
+
+    The factors are counted on the published networks (see tests/test_plans.py): so many tensors of the size of a
+    network's widest resolution.
+    """
+    unet, picture_unet = family.config("multi_frame/unet"), family.config("single_frame/unet")
+    vae, picture_vae = family.config("multi_frame/vae"), family.config("single_frame/vae")
+    frames = unet.get("temporal_length", 16)
+    branches = 2 if plan.guidance_batch and work.guided else 1
+
+    pixels, picture_pixels = work.video_size[0] * work.video_size[1], work.keyframe_size[0] * work.keyframe_size[1]
+    latent = pixels / 4 ** (len(vae["ch_mult"]) - 1)
+    picture_latent = picture_pixels / 4 ** (len(picture_vae["block_out_channels"]) - 1)
+    n = plan.feed_forward_pieces
+    video = branches * plan.pairs_at_once * frames * latent * unet["model_channels"] * max(16.1, 10.1 + 15 / n)
+    picture = (
+        branches * min(plan.keyframes_at_once, work.keyframes) * picture_latent * picture_unet["block_out_channels"][0]
+    )
+
+    one_frame = pixels * vae["ch"]
+    if plan.decoded_frames is None:
+        decoding = frames * one_frame * 7.0 + 2 * one_frame * 2.8125  # and both reference frames' hidden states
+    else:
+        at_once = min(plan.decoded_frames, frames)
+        decoding = frames * one_frame * ((0.31 + 0.33 * at_once) if plan.spill else (2.375 + 0.157 * at_once))
+    return {
+        "single_frame/unet": picture * max(14.1, 11.05 + 15 / n),
+        "single_frame/vae": picture_pixels * picture_vae["block_out_channels"][0] * 6.0,
+        "multi_frame/unet": video,
+        "multi_frame/vae": max(decoding, one_frame * 5.05),
+    }
+
+
+def count_flop(family: ModelFamily, work: Work) -> float | None:
+    """Floating-point operations of a run, counted at the published sizes; None for other networks."""
+    unet, picture_unet = family.config("multi_frame/unet"), family.config("single_frame/unet")
+    published = unet.get("model_channels"), tuple(unet.get("channel_mult", ())), picture_unet["block_out_channels"]
+    if published != (320, (1, 2, 4, 4), [320, 640, 1280, 1280]):
+        return None
+    branches = 2 if work.guided else 1
+    area = work.video_size[0] * work.video_size[1] / (448 * 384)
+    picture_area = work.keyframe_size[0] * work.keyframe_size[1] / (512 * 640)
+    keyframe = 1.042e12 * branches * work.keyframe_sampling_steps + 3.15e12  # sampled, decoded
+    pair = 13.27e12 * branches * work.video_sampling_steps + 40.2e12 + 3.1e12  # sampled, decoded, encoded
+    return work.keyframes * keyframe * picture_area + work.pairs * pair * area
+
+
+def parse_budget(value: str) -> int | None:
+    """Bytes of device memory that --vram allows: GiB above 0, or None for "auto"; InputError for anything else."""
+    if value == "auto":
+        return None
+    try:
+        gib = float(value)
+    except ValueError:
+        gib = 0.0
+    if not 0 < gib < 2**20:
+        raise InputError(f"vram is {value!r}; use auto, or the GiB of device memory that may be used, such as 4")
+    return int(gib * GIB)
+
+
+def budget(vram: str, device: torch.device) -> int | None:
+    """Bytes that a run on this device may use; None where the device cannot say and nobody else does."""
+    wanted, (free, total) = parse_budget(vram), device_memory(device)
+    if wanted is None or free is None:
+        return wanted if wanted is not None else free
+    if wanted > total:
+        log.warning("vram is %.1f GiB, but %s has %.1f GiB; planning with those", wanted / GIB, device, total / GIB)
+    elif wanted > free:
+        log.warning("vram is %.1f GiB, but %.1f GiB are free on %s", wanted / GIB, free / GIB, device)
+    return min(wanted, free)
+
+
+def choose(candidates: Sequence[Candidate], free: int | None, device: torch.device) -> Candidate:
+    """The fastest plan that fits `free` bytes; where nobody knows them, networks come stage by stage.
+
+    Raises InputError where even the last needs more; on a CPU, whose system can find room, it is taken with a warning.
+    """
+    if free is None:
+        names = [candidate.plan.name for candidate in candidates]
+        return candidates[names.index("stage") if "stage" in names else 0]
+    for candidate in candidates:
+        if candidate.need <= free:
+            return candidate
+    smallest = min(candidates, key=lambda candidate: candidate.need)
+    sentence = (
+        f"{describe_device(device)}: {free / GIB:.1f} GiB may be used, but the plan {smallest.plan.name} needs "
+        f"{smallest.need / GIB:.1f}"
+    )
+    if device.type != "cpu":
+        raise InputError(f"{sentence}; close other programs that use it, make the pictures smaller or use --device cpu")
+    log.warning("%s; the run may be slow or be stopped by the system", sentence)
+    return smallest
+
+
+def describe(candidate: Candidate, speed: float | None = None) -> str:
+    """One line: the plan, its predicted peak and, where operations and speed (a second) are known, minutes."""
+    line = f"plan {candidate.plan.name}, about {candidate.peak / GIB:.1f} GiB"
+    if candidate.flop is None or speed is None:
+        return line
+    minutes = candidate.flop / speed / 60
+    return f"{line}, about {minutes:.0f} min" if minutes >= 1 else f"{line}, less than a minute"
+
+
+def measure_speed(device: torch.device, dtype: torch.dtype, size: int | None = None) -> float:
+    """Floating-point operations a second that a run may expect: half of what products of large matrices reach here.
+
+    size: rows and columns of the matrices.  Takes well under a second.
+    """
+    size = size or (1024 if device.type == "cpu" else 4096)
+    matrix, seconds = torch.full((size, size), 1e-3, device=device, dtype=dtype), []
+    for _ in range(3):
+        start = time.perf_counter()
+        (matrix @ matrix)[0, 0].item()  # waits for the device
+        seconds.append(time.perf_counter() - start)
+    return 0.5 * 2 * size**3 / min(seconds)
