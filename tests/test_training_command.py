@@ -28,25 +28,39 @@ def videos(tmp_path):
     return folder
 
 
-def test_the_parts_of_the_command_and_of_the_recipe_are_the_same():
-    assert set(command.PARTS) == set(recipe.LOOPS)
-
-
 def test_a_person_can_train_on_their_own_time_lapses(parse, videos, tmp_path, monkeypatch, capsys):
     called = []
     monkeypatch.setattr(recipe, "train_part", lambda *given: called.append(given))
-    chosen = parse("train", "all", "--data", videos, "--out", tmp_path / "out", "--steps", 3, "--size", 32, "--seed", 7)
+    flags = ("--steps", 3, "--size", 32, "--seed", 7, "--device", "cpu", "--batch", 5)
+    chosen = parse("train", "all", "--data", videos, "--out", tmp_path / "out", *flags)
     assert chosen.work(chosen) == 0
     assert [given[0] for given in called] == list(command.PARTS)
-    part, out, data, held_out, loop, start = called[0]
+    part, out, data, held_out, config, processes, start = called[0]
     assert out == tmp_path / "out" and len(data) == 1 and held_out is None and start is None
-    assert loop.steps == 3 and loop.seed == 7
+    assert config.loop.steps == 3 and config.loop.seed == 7 and config.options.crops == 5
+    assert processes.is_main and processes.device.type == "cpu"
     assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
 
 
-def test_minutes_can_be_chosen_and_each_part_has_its_own():
-    assert recipe.loop_of("vae", 0, None, None).minutes != recipe.loop_of("tagger", 0, None, None).minutes
-    assert recipe.loop_of("vae", 0, 2.5, None).minutes == 2.5
+def test_a_config_file_is_for_one_part_and_a_folder_for_all(parse, videos, tmp_path, monkeypatch):
+    called = []
+    monkeypatch.setattr(recipe, "train_part", lambda *given: called.append(given))
+    (tmp_path / "vae.json").write_text('{"options": {"crops": 3}}')
+    own = ("--data", videos, "--size", 32, "--device", "cpu")
+    chosen = parse("train", "all", "--config", tmp_path, *own)
+    assert chosen.work(chosen) == 0
+    assert called[0][4].options.crops == 3 and len(called) == len(command.PARTS)
+    chosen = parse("train", "vae", "--config", tmp_path / "vae.json", *own)
+    assert chosen.work(chosen) == 0 and called[-1][4].options.crops == 3
+    chosen = parse("train", "all", "--config", tmp_path / "vae.json", *own)
+    with pytest.raises(InputError, match="give a folder with PART.json files"):
+        chosen.work(chosen)
+
+
+def test_a_device_that_is_not_there_is_one_clear_error(parse):
+    chosen = parse("train", "vae", "--device", "gpu")
+    with pytest.raises(InputError, match="device is 'gpu'; use one of cuda, mps, cpu"):
+        chosen.work(chosen)
 
 
 def test_a_folder_without_videos_is_one_clear_error(parse, tmp_path):
@@ -65,7 +79,9 @@ def test_a_missing_package_is_named_with_the_remedy(parse, monkeypatch):
 def test_evaluation_is_printed_and_written_for_both_kinds_of_unseen_pictures(parse, tmp_path, monkeypatch, capsys):
     drawn = []
     monkeypatch.setattr(recipe, "draw_pictures", lambda split, *rest: drawn.append((split, *rest)) or split)
-    monkeypatch.setattr(recipe, "figures_of", lambda models, data, count: {"vae psnr all": len(data), "count": count})
+    monkeypatch.setattr(
+        recipe, "figures_of", lambda models, data, count, device: {"vae psnr all": len(data), "count": count}
+    )
     chosen = parse("evaluate", "--models", "mine", "--out", tmp_path / "out", "--count", 5)
     assert chosen.work(chosen) == 0
     assert drawn == [("held_out", 300, 128, None), ("unseen_style", 100, 128, None)]

@@ -84,4 +84,9 @@ def test_the_table_says_which_goals_are_missed():
     lines = table.splitlines()
     assert "goal" in lines[0] and ">= 0.8" in lines[1] and lines[1].endswith("missed") and "-" in lines[1]
     assert "2.000" in lines[2]
+    table = as_table({"held_out": {"segments steady": 1.0, "pictures for segments": 16}})
+    assert table.splitlines()[1].endswith("reached") and table.splitlines()[2].split()[-1] == "16"
+    assert GOALS["segments error over cross-fading"].reached(0.99)
+    assert not GOALS["segments error over cross-fading"].reached(1)  # as good as no network at all
+    assert str(GOALS["segments error over cross-fading"]) == "< 1"
     assert Goal(0.5, more_is_better=False).reached(0.4) and not Goal(24).reached(23)

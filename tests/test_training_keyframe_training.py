@@ -35,7 +35,7 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(data, vae, tmp_pa
     tokenizer = make_tokenizer(data, tmp_path / "tokenizer")
     trainers = []
     for steps in (20, 40):
-        loop = LoopOptions(steps=steps, learning_rate=5e-3, warmup_steps=5, averaging=0.5, bfloat16=False)
+        loop = LoopOptions(steps=steps, learning_rate=5e-3, warmup_steps=5, averaging=0.5, mixed_precision=False)
         networks = train_keyframes(data, vae, tokenizer, tmp_path, TINY, loop, trainers.append)
     losses = [loss for _, _, loss in trainers[-1].losses]
     assert len(losses) == 2 and losses[-1] < losses[0]
@@ -78,7 +78,14 @@ def test_pieces_are_cut_alike_and_still_halve_twice():
     assert shapes == {(32, 32), (24, 32), (32, 24)}
 
 
+def test_a_larger_batch_has_as_large_a_share_of_new_canvases():
+    larger = KeyframeTrainingOptions(batch=16, fresh=6).with_batch(64)
+    assert (larger.batch, larger.fresh) == (64, 24) and KeyframeTrainingOptions().with_batch(1).fresh == 1
+
+
 def test_senseless_options_are_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        KeyframeSizes(text_layers=0)
     with pytest.raises(ValueError, match="fresh must lie in 1 to batch"):
         KeyframeTrainingOptions(batch=4, fresh=5)
     with pytest.raises(ValueError, match="empty_prompts"):

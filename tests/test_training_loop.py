@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from paints_undo.errors import CheckpointError
+from paints_undo.training import loop
 from paints_undo.training.loop import LoopOptions, Trainer
 
-STEPS = LoopOptions(steps=60, learning_rate=0.05, warmup_steps=5, averaging=0.9, bfloat16=False)
+STEPS = LoopOptions(steps=60, learning_rate=0.05, warmup_steps=5, averaging=0.9, mixed_precision=False)
 
 
 def loss_of(network, generator, progress):
@@ -57,7 +60,30 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         Trainer(nn.Linear(4, 1), tmp_path, STEPS)
 
 
+def test_float16_enlarges_gradients_and_its_checkpoint_goes_on_without(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "mixed_precision_dtype", lambda device: torch.float16)
+    half = Trainer(a_network(), tmp_path, replace(STEPS, mixed_precision=True))
+    assert half.scaler.is_enabled() and half.scaler.get_scale() > 1
+    network = half.fit(loss_of)
+    assert loss_of(network, torch.Generator().manual_seed(5), 1) < 0.3
+    whole = Trainer(a_network(), tmp_path, replace(STEPS, steps=70))  # as on a device that needs no enlarging
+    assert whole.step == 60 and not whole.scaler.is_enabled()
+    assert torch.isfinite(whole.fit(loss_of).weight).all()
+    assert Trainer(a_network(), tmp_path, replace(STEPS, mixed_precision=True)).step == 70
+
+
+def test_a_checkpoint_from_before_mixed_precision_had_a_scale_goes_on(tmp_path):
+    trainer = Trainer(a_network(), tmp_path, STEPS)
+    trainer.save()
+    state = torch.load(trainer.checkpoint, weights_only=True)
+    del state["scaler"]
+    torch.save(state, trainer.checkpoint)
+    assert Trainer(a_network(), tmp_path, STEPS).step == 0
+
+
 def test_senseless_options_are_refused():
+    with pytest.raises(ValueError, match="warmup_steps"):
+        LoopOptions(warmup_steps=0)
     with pytest.raises(ValueError, match="minutes"):
         LoopOptions(minutes=0)
     with pytest.raises(ValueError, match="steps"):

@@ -31,7 +31,7 @@ def pictures():
 def test_training_helps_and_latents_get_the_published_deviation(tmp_path):
     data = pictures()
     before = evaluate_vae(new_vae(TINY), data)["all"]
-    loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, bfloat16=False)
+    loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, mixed_precision=False)
     vae = train_vae(data, tmp_path, TINY, loop)
     assert evaluate_vae(vae, data)["all"] > before + 0.5
     canvases = data.canvases(torch.arange(2), torch.tensor([0.0, 400.0]))
@@ -90,7 +90,15 @@ def test_every_stage_is_drawn():
     )
 
 
+def test_a_latent_of_a_large_picture_stands_for_eight_pixels():
+    assert VaeOptions().for_size(128).downsampling == 4 and VaeOptions().for_size(192).downsampling == 4
+    large = VaeOptions().for_size(256)
+    assert (large.downsampling, large.crop) == (8, 128) and new_vae(large).config.block_out_channels == (24, 48, 96, 96)
+
+
 def test_senseless_sizes_are_refused():
+    with pytest.raises(ValueError, match="latent_channels 8 has to be 4"):
+        VaeOptions(latent_channels=8)
     with pytest.raises(ValueError, match="norm_groups"):
         VaeOptions(base_channels=20, norm_groups=8)
     with pytest.raises(ValueError, match="crop"):

@@ -32,7 +32,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
-    loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, bfloat16=False)
+    loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, mixed_precision=False)
     return train_tagger(data, tmp_path_factory.mktemp("run"), TINY, loop)
 
 

@@ -58,7 +58,10 @@ def test_a_picture_vae_that_cannot_be_taken_over_is_refused():
 
 
 def test_training_helps_the_decoder_and_leaves_the_encoder(picture_vae, tmp_path):
-    data, loop = pictures(), LoopOptions(steps=40, learning_rate=5e-3, warmup_steps=2, averaging=0.5, bfloat16=False)
+    data, loop = (
+        pictures(),
+        LoopOptions(steps=40, learning_rate=5e-3, warmup_steps=2, averaging=0.5, mixed_precision=False),
+    )
     before = video_vae_from(picture_vae)
     after = train_video_vae(data, picture_vae, tmp_path, FAST, loop)
 

@@ -11,8 +11,12 @@ import importlib.util
 import json
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paints_undo.errors import InputError
+
+if TYPE_CHECKING:
+    from paints_undo.training.dataset import PictureSet
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +40,23 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     _add_common_flags(train)
     train.add_argument("--data", type=Path, metavar="FOLDER", help="your own time-lapse videos or folders of pictures")
     train.add_argument("--start", metavar="FAMILY", help="family to go on from: mini, released or a folder (keyframes)")
+    train.add_argument("--config", type=Path, metavar="FILE", help="JSON of settings, or a folder with PART.json files")
     train.add_argument("--minutes", type=float, help="training time of each part")
     train.add_argument("--steps", type=int, help="number of updates instead of a time")
-    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--batch", type=int, help="pictures or clips in an update of each process; more on a GPU")
+    train.add_argument("--seed", type=int, help="of all random numbers (0)")
     train.add_argument("--threads", type=int, help="CPU threads; all of them by default")
     train.set_defaults(work=train_command)
     evaluate = subparsers.add_parser("evaluate", help="figures of a model family on pictures it never saw")
     _add_common_flags(evaluate)
     evaluate.add_argument("--models", default="mini", metavar="mini|FOLDER", help="the model family (mini)")
-    evaluate.add_argument("--count", type=int, default=32, help="pictures for each figure (32)")
+    evaluate.add_argument("--count", type=int, default=64, help="pictures for each figure; segments take a fourth (64)")
     evaluate.set_defaults(work=evaluate_command)
 
 
 def _add_common_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default=Path("training"), help="folder for all results (training)")
+    command.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     command.add_argument("--cache", type=Path, help="folder for the drawn pictures")
     command.add_argument("--pictures", type=int, default=5000, help="how many to draw and train on (5000)")
     command.add_argument("--size", type=int, default=128, help="side of the pictures in pixels (128)")
@@ -68,21 +75,31 @@ def train_command(chosen: argparse.Namespace) -> int:
     import torch
 
     from paints_undo.training import recipe
+    from paints_undo.training.config import read_config
+    from paints_undo.training.processes import join_processes
 
-    logging.getLogger("paints_undo").setLevel(logging.INFO)
+    processes = join_processes(chosen.device)
+    logging.getLogger("paints_undo").setLevel(logging.INFO if processes.is_main else logging.WARNING)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    data = recipe.own_or_drawn(chosen.data, chosen.pictures, chosen.size, chosen.cache)
-    held_out = (
-        None if chosen.data else recipe.draw_pictures("held_out", _count(chosen, "held_out"), chosen.size, chosen.cache)
-    )
-    if chosen.part == "data":
-        return 0
-    for part in PARTS if chosen.part == "all" else [chosen.part]:
-        loop = recipe.loop_of(part, chosen.seed, chosen.minutes, chosen.steps)
-        log.info("training %s on %d pictures", part, len(data))
-        recipe.train_part(part, chosen.out, data, held_out, loop, chosen.start)
-    print(chosen.out)
+    parts = PARTS if chosen.part == "all" else [part for part in PARTS if part == chosen.part]
+    if chosen.config and len(parts) > 1 and not chosen.config.is_dir():
+        raise InputError(f"--config is {chosen.config}, but all parts are trained; give a folder with PART.json files")
+    on_gpu = processes.device.type != "cpu"
+    configs = {
+        part: read_config(part, chosen.config, chosen.size, on_gpu).chosen(
+            chosen.seed, chosen.minutes, chosen.steps, chosen.batch
+        )
+        for part in parts
+    }
+    with processes.main_first():
+        data = recipe.own_or_drawn(chosen.data, chosen.pictures, chosen.size, chosen.cache)
+        held_out = None if chosen.data else _drawn(chosen, "held_out")
+    for part, config in configs.items():
+        log.info("training %s on %d pictures, on %s", part, len(data), processes.device)
+        recipe.train_part(part, chosen.out, data, held_out, config, processes, chosen.start)
+    if parts and processes.is_main:
+        print(chosen.out)
     return 0
 
 
@@ -94,13 +111,14 @@ def evaluate_command(chosen: argparse.Namespace) -> int:
 
     figures = {}
     for split in SPLITS:
-        data = recipe.draw_pictures(split, _count(chosen, split), chosen.size, chosen.cache)
-        figures[split] = recipe.figures_of(chosen.models, data, chosen.count)
+        figures[split] = recipe.figures_of(chosen.models, _drawn(chosen, split), chosen.count, chosen.device)
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "evaluation.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(as_table(figures))
     return 0
 
 
-def _count(chosen: argparse.Namespace, split: str) -> int:
-    return min(SPLITS[split], chosen.pictures)
+def _drawn(chosen: argparse.Namespace, split: str) -> PictureSet:
+    from paints_undo.training import recipe
+
+    return recipe.draw_pictures(split, min(SPLITS[split], chosen.pictures), chosen.size, chosen.cache)

@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -54,12 +54,17 @@ class DatasetOptions:
 
 
 class Pictures(Protocol):
-    """What every training loop reads: rendered processes and own time-lapses alike."""
+    """What every training loop reads: rendered processes and own time-lapses alike.
+
+    Indices and operation steps are tensors of the CPU; pictures come on the device that `on` chose, first the CPU.
+    """
 
     names: list[str]
     tags: list[tuple[str, ...]]
 
     def __len__(self) -> int: ...
+
+    def on(self, device: torch.device) -> Pictures: ...
 
     def finished(self, indices: torch.Tensor) -> torch.Tensor: ...
 
@@ -72,28 +77,36 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class PictureSet:
-    """Pictures with all maps: `maps` uint8 (n, 12, H, W), `names` and `tags` one entry a picture."""
+    """Pictures with all maps: `maps` uint8 (n, 12, H, W), `names` and `tags` one entry a picture.
+
+    The maps stay in the memory of the host; those of a batch go to `device`, where its canvases are composed.
+    """
 
     maps: torch.Tensor
     names: list[str]
     tags: list[tuple[str, ...]]
+    device: torch.device = torch.device("cpu")
 
     def __len__(self) -> int:
         return len(self.maps)
 
+    def on(self, device: torch.device) -> PictureSet:
+        """The same pictures, composed on this device."""
+        return replace(self, device=device)
+
     def finished(self, indices: torch.Tensor) -> torch.Tensor:
         """The finished pictures, float32 (n, 3, H, W) in -1..1."""
-        return self.maps[indices, :3].float() / 127.5 - 1
+        return self.maps[indices, :3].to(self.device).float() / 127.5 - 1
 
     def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """The pictures each at its operation step (0 to 999), float32 (n, 3, H, W) in -1..1."""
-        return compose_batch(self.maps[indices], steps)
+        return compose_batch(self.maps[indices].to(self.device), steps)
 
     def clips(self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16) -> torch.Tensor:
         """Evenly spaced canvases from step `begin` to step `end`: float32 (n, 3, frames, H, W) in -1..1."""
         share = torch.linspace(0, 1, frames)
         steps = begin[:, None] + (end - begin)[:, None] * share
-        maps = self.maps[indices].repeat_interleave(frames, dim=0)
+        maps = self.maps[indices].to(self.device).repeat_interleave(frames, dim=0)
         flat = compose_batch(maps, steps.flatten().clamp(0, LAST_STEP))
         return flat.unflatten(0, (len(indices), frames)).transpose(1, 2)
 

@@ -27,16 +27,19 @@ INK_DARKNESS = 110  # a pixel of the lines is darker than this
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure's limit: at least `limit` where more is better, else at most."""
+    """A figure's limit: at least `limit` where more is better, else at most, or `below` it."""
 
     limit: float
     more_is_better: bool = True
+    below: bool = False
 
     def reached(self, value: float) -> bool:
+        if self.below:
+            return value < self.limit
         return value >= self.limit if self.more_is_better else value <= self.limit
 
     def __str__(self) -> str:
-        return f"{'>=' if self.more_is_better else '<='} {self.limit:g}"
+        return f"{'<' if self.below else '>=' if self.more_is_better else '<='} {self.limit:g}"
 
 
 GOALS = {
@@ -51,6 +54,10 @@ GOALS = {
     "keyframes psnr step 25": Goal(24),
     "keyframes psnr step 50": Goal(24),
     "tagger micro-F1": Goal(0.8),
+    "segments end psnr": Goal(24),
+    "segments worst end psnr": Goal(24),
+    "segments error over cross-fading": Goal(1, below=True),
+    "segments steady": Goal(1),
 }
 
 
@@ -160,17 +167,26 @@ def _canvas(data: Pictures, index: int, step: int) -> np.ndarray:
 
 
 def as_table(figures: dict[str, dict[str, float]]) -> str:
-    """Text: one line a figure, one column a set of pictures; the goal, and whether the first set reaches it."""
+    """Text: one line a figure, one column a set of pictures; the goal, and whether the first set reaches it.
+
+    Whole numbers, such as how many pictures a figure rests on, stand without decimals.
+    """
     sets = list(figures)
     names = list(dict.fromkeys(name for some in figures.values() for name in some))
     width = max(len(name) for name in names) if names else 0
     lines = [" " * width + "".join(f"  {some:>12}" for some in sets) + f"  {'goal':>8}"]
     for name in names:
         values = [figures[some].get(name) for some in sets]
-        line = f"{name:<{width}}" + "".join(f"  {'-' if v is None else format(v, '.3f'):>12}" for v in values)
+        line = f"{name:<{width}}" + "".join(f"  {_shown(value):>12}" for value in values)
         if name in GOALS:
-            line += f"  {GOALS[name]!s:>8}" + (
-                "" if values[0] is None or GOALS[name].reached(values[0]) else "  missed"
-            )
+            line += f"  {GOALS[name]!s:>8}"
+            if values[0] is not None:
+                line += "  reached" if GOALS[name].reached(values[0]) else "  missed"
         lines.append(line)
     return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

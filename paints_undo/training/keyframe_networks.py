@@ -38,6 +38,12 @@ class KeyframeSizes:
     text_heads: int = 4
 
     def __post_init__(self) -> None:
+        others = (self.layers_per_block, self.norm_groups, self.text_layers, self.text_heads)
+        if min(*self.widths, *others) < 1 or self.text_width < 1 or self.text_width % self.text_heads:
+            raise ValueError(
+                "widths, layers_per_block, norm_groups, text_layers and text_heads must be at least 1, and text_width "
+                f"a multiple of text_heads; got {self}"
+            )
         if len(self.widths) != len(self.heads):
             raise ValueError(f"widths {self.widths} and heads {self.heads} must be equally many")
         for width, heads in zip(self.widths, self.heads, strict=True):
@@ -117,7 +123,7 @@ def write_single_frame(folder: Path, networks: KeyframeNetworks, vae: Autoencode
     for name in TOKENIZER_FILES:
         write_atomically(folder / "tokenizer" / name, (tokenizer / name).read_bytes())
     for name, network in (("unet", networks.unet), ("vae", vae)):
-        copy.deepcopy(network).half().save_pretrained(folder / name)
+        copy.deepcopy(network).half().cpu().save_pretrained(folder / name)
         config = json.loads((folder / name / CONFIG_FILE).read_text(encoding="utf-8"))
         config.pop("_name_or_path", None)  # a folder of this machine
         write_atomically(folder / name / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())

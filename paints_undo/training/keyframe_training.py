@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +27,14 @@ from paints_undo.training.keyframe_networks import (
 )
 from paints_undo.training.latents import LatentPool, encode
 from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.tags import common_tags
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
 log = logging.getLogger(__name__)
 
 PREDICTION = "v_prediction"  # learnt faster than the noise by small networks
-KEYFRAME_DEFAULTS = {"sampling_steps": 3, "guidance_scale": 1.0, "negative_prompt": ""}
+KEYFRAME_DEFAULTS = {"sampling_steps": 2, "guidance_scale": 1.0, "negative_prompt": ""}
 SHEET_STEPS = (0, 50, 150, 250, 330, 400, 500, 600, 700, 800, 900, 950, 999)
 
 
@@ -57,6 +59,14 @@ class KeyframeTrainingOptions:
         for name in ("empty_prompts", "forgotten_tags", "cropped"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
+
+    def for_size(self, size: int) -> KeyframeTrainingOptions:
+        """The same for pictures of any size: the VAE decides how many latents they have."""
+        return self
+
+    def with_batch(self, count: int) -> KeyframeTrainingOptions:
+        """The same with `count` canvases in an update, as large a share of them new."""
+        return replace(self, batch=count, fresh=max(1, round(self.fresh * count / self.batch)))
 
 
 def prompt_of(
@@ -99,31 +109,34 @@ def train_keyframes(
     look: Callable[[Trainer], None] = lambda trainer: None,
     start: KeyframeNetworks | None = None,
     prediction: str = PREDICTION,
+    processes: Processes = ALONE,
 ) -> KeyframeNetworks:
     """The trained networks, averaged; a run in the same `folder` goes on. `look` runs at every checkpoint.
 
-    vae: its latents are what is learnt, so it stays as it is.  start: networks to train further, instead of new ones,
-    and `prediction`, what these predict.
+    vae: its latents are what is learnt, so it stays as it is, on the processes' device.  start: networks to train
+    further, instead of new ones, and `prediction`, what these predict.
     """
     known = list(common_tags(data.tags))
-    pool, denoiser = LatentPool(data, vae), KeyframeDenoiser(prediction)
+    device = processes.device
+    pool, denoiser = LatentPool(data.on(device), vae.to(device)), KeyframeDenoiser(prediction)
 
     def loss_of(networks: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         pictures, steps, canvases, artworks = pool.draw(options.batch, options.fresh, generator)
         canvases, artworks = random_piece((canvases, artworks), options.cropped, generator)
         prompts = [prompt_of(data.tags[picture], known, options, generator) for picture in pictures.tolist()]
-        ids = prompt_ids(tokenizer, prompts)
+        ids, steps = prompt_ids(tokenizer, prompts).to(device), steps.to(device)
         noise, timesteps = training_noise(canvases, generator)[0], draw_timesteps(len(canvases), generator)
 
         def predict(x: Tensor, timesteps: Tensor) -> Tensor:
-            return networks(x, timesteps, ids, artworks, steps)
+            return networks(x, timesteps.to(device), ids, artworks, steps)
 
-        with sdpa_kernel(SDPBackend.MATH):  # on a CPU the fused kernel's backward pass is the slower one
+        # on a CPU the fused kernel's backward pass is the slower one
+        with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             return denoiser.loss(predict, canvases, noise, timesteps).mean()
 
     networks = (start or new_networks(options.sizes, tokenizer, loop.seed)).requires_grad_(True)
     log.info("%.2f M parameters, %s", sum(p.numel() for p in networks.parameters()) / 1e6, options)
-    return Trainer(networks, folder, loop).fit(loss_of, look)
+    return Trainer(networks, folder, loop, processes).fit(loss_of, look)
 
 
 def make_tokenizer(data: Pictures, folder: Path) -> CLIPTokenizer:
@@ -144,7 +157,8 @@ def keyframe_sheet(
 ) -> list[Tensor]:
     """For the eye: one row a picture of the artwork and its keyframes, float32 (1 + steps, 3, H, W) in -1..1, each
     below the row of the true canvases."""
-    steps = torch.tensor(SHEET_STEPS)
+    device = next(vae.parameters()).device
+    data, steps = data.on(device), torch.tensor(SHEET_STEPS)
     sigmas = karras_sigmas(keyframe_sigmas(), KEYFRAME_DEFAULTS["sampling_steps"]).tolist()
     rows = []
     for index in range(min(count, len(data))):
@@ -152,9 +166,9 @@ def keyframe_sheet(
         artwork = data.finished(picture)
         latent = encode(vae, artwork)
         noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(index)).repeat(len(steps), 1, 1, 1)
-        ids = prompt_ids(tokenizer, [", ".join(data.tags[index])])
-        predict = partial(_predict, networks, networks.text_encoder(ids).last_hidden_state, latent, steps)
-        latents = dpm_solver_2m(partial(KeyframeDenoiser(prediction), predict), noise, sigmas, lambda done, total: None)
+        noise, ids = noise.to(device), prompt_ids(tokenizer, [", ".join(data.tags[index])]).to(device)
+        predict = partial(_predict, networks, networks.text_encoder(ids).last_hidden_state, latent, steps.to(device))
+        latents = dpm_solver_2m(partial(KeyframeDenoiser(prediction), predict), noise, sigmas, lambda *step: None)
         drawn = vae.decode(latents / vae.config.scaling_factor).sample.float().clamp(-1, 1)
         rows.append(torch.cat([artwork, data.canvases(picture.repeat(len(steps)), steps.float())]))
         rows.append(torch.cat([artwork, drawn]))
@@ -164,4 +178,4 @@ def keyframe_sheet(
 def _predict(
     networks: KeyframeNetworks, text: Tensor, artwork: Tensor, steps: Tensor, x: Tensor, timestep: int
 ) -> Tensor:
-    return networks.unet(x, torch.tensor(timestep), text, artwork, steps)
+    return networks.unet(x, torch.tensor(timestep, device=x.device), text, artwork, steps)

@@ -25,10 +25,20 @@ def draw_operation_steps(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(kind > 0.875, app, steps.round())
 
 
+def without_float16(device: torch.device) -> torch.autocast:
+    """Within this block mixed precision means bf16, if anything: float16 overflows in some VAEs."""
+    mixed = torch.is_autocast_enabled(device.type) and torch.get_autocast_dtype(device.type) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=mixed)
+
+
 @torch.no_grad()
 def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """Scaled modes of the latents of pictures (n, 3, H, W) in -1..1, float32, as the app conditions on them."""
-    return vae.encode(pictures).latent_dist.mode().float() * vae.config.scaling_factor
+    """Scaled modes of the latents of pictures (n, 3, H, W) in -1..1, float32, as the app conditions on them.
+
+    Never computed in float16.
+    """
+    with without_float16(pictures.device):
+        return vae.encode(pictures).latent_dist.mode().float() * vae.config.scaling_factor
 
 
 class LatentPool:
@@ -47,7 +57,10 @@ class LatentPool:
         self.oldest = 0
 
     def draw(self, count: int, fresh: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Picture numbers (n,), operation steps (n,), canvas and artwork latents (n, 4, h, w); n = count."""
+        """Picture numbers (n,), operation steps (n,), canvas and artwork latents (n, 4, h, w); n = count.
+
+        The numbers are tensors of the CPU, the latents lie where the pictures do.
+        """
         if not 1 <= fresh <= count:
             raise ValueError(f"fresh must lie in 1 to {count}, the number of canvases to draw, got {fresh}")
         entries = self._encode_new(fresh if self.canvases else count, generator)

@@ -1,4 +1,7 @@
-"""The training loop that all parts share: schedule, averaged weights, checkpoints that survive a stop, a loss curve."""
+"""The training loop that all parts share: schedule, averaged weights, checkpoints that survive a stop, a loss curve.
+
+It runs on any device, in mixed precision, and in several processes at once, which average their gradients.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from memory_management import mixed_precision_dtype
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError
 from paints_undo.images import encode_png
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.sheets import loss_curve
 
 log = logging.getLogger(__name__)
 
 LossOf = Callable[[nn.Module, torch.Generator, float], Tensor]
-"""(network, random numbers, progress 0..1) -> scalar loss of one freshly drawn batch."""
+"""(network, random numbers, progress 0..1) -> scalar loss of one freshly drawn batch.
+
+The random numbers are always the CPU's, so that every device learns from the same batches.
+"""
+STREAM = 1_000_003  # far apart, so that no process draws what another one does
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,9 @@ class LoopOptions:
     """How long and how to train. The learning rate warms up, then falls along a half cosine to a hundredth.
 
     `minutes` of training time, not counting pauses, unless `steps` is given: then exactly so many updates, which is
-    reproducible. `averaging` is the decay of the averaged weights, which are the ones to use.
+    reproducible. `averaging` is the decay of the averaged weights, which are the ones to use. `mixed_precision`
+    computes products and convolutions in half precision (memory_management.mixed_precision_dtype); weights stay
+    float32.
     """
 
     minutes: float = 40.0
@@ -43,13 +54,16 @@ class LoopOptions:
     averaging: float = 0.999
     checkpoint_minutes: float = 3.0
     seed: int = 0
-    bfloat16: bool = True
+    mixed_precision: bool = True
 
     def __post_init__(self) -> None:
         limits = {"minutes": (0, 1e5), "learning_rate": (0, 1), "clip_norm": (0, 1e6), "checkpoint_minutes": (0, 1e4)}
         for name, (low, high) in limits.items():
             if not low < getattr(self, name) <= high:
-                raise ValueError(f"{name} must be above {low} and at most {high}, got {getattr(self, name)}")
+                raise ValueError(f"{name} must be above {low} and at most {high:g}, got {getattr(self, name)}")
+        for name, low, high in (("warmup_steps", 1, 1e9), ("weight_decay", 0, 10), ("seed", 0, 2**32 - 1)):
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} must lie in {low} to {high:g}, got {getattr(self, name)}")
         if self.steps is not None and self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}; leave it out to train by the clock")
         if not 0 <= self.averaging < 1:
@@ -59,24 +73,30 @@ class LoopOptions:
 class Trainer:
     """Trains one network in one folder; a second run with the same folder goes on where the first stopped.
 
-    The folder gets `checkpoint.pt` (replaced as a whole, never half-written), `loss.csv` and `loss.png`.
+    The folder gets `checkpoint.pt` (replaced as a whole, never half-written), `loss.csv` and `loss.png`, all by the
+    main process. A checkpoint goes on on any device, and with any number of processes.
     """
 
-    def __init__(self, network: nn.Module, folder: Path, options: LoopOptions):
-        self.network = network
+    def __init__(self, network: nn.Module, folder: Path, options: LoopOptions, processes: Processes = ALONE):
+        self.processes = processes
+        self.device = processes.device
+        self.network = network.to(self.device)
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
         self.folder = Path(folder)
         self.options = options
-        self.device = next(network.parameters()).device
+        self.dtype = mixed_precision_dtype(self.device) if options.mixed_precision else torch.float32
+        # gradients too small for float16 are enlarged before they are computed; other formats need no such thing
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(
             trained, options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
         )
-        self.generator = torch.Generator().manual_seed(options.seed)
+        self.generator = torch.Generator().manual_seed(options.seed + STREAM * processes.number)
         self.step = 0
         self.seconds = 0.0
         self.losses: list[tuple[int, float, float]] = []  # step, seconds, mean loss since the last entry
         self.folder.mkdir(parents=True, exist_ok=True)
+        processes.wait()  # before anyone writes a checkpoint that another still has to look for
         if self.checkpoint.exists():
             self._restore()
 
@@ -92,27 +112,32 @@ class Trainer:
         return min(1.0, self.seconds / (60 * self.options.minutes))
 
     def fit(self, loss_of: LossOf, on_checkpoint: Callable[[Trainer], None] = lambda trainer: None) -> nn.Module:
-        """Train to the end and return the averaged network.
+        """Train to the end and return the averaged network, on the CPU.
 
-        `on_checkpoint` runs after each checkpoint, for sample sheets and figures. Raises RuntimeError when the loss
-        is no longer finite: the last checkpoint then holds the last good state.
+        `on_checkpoint` runs after each checkpoint, for sample sheets and figures, in the main process. Raises
+        RuntimeError when the loss is no longer finite: the last checkpoint then holds the last good state.
         """
         self.network.train()
         saved_at, recent = self.seconds, []
         while self.progress < 1:
             begun = time.monotonic()
             recent.append(self._update(loss_of))
-            self.seconds += time.monotonic() - begun
+            # all processes go by one clock, or one would stop while the others still wait for its gradients
+            self.seconds += self.processes.mean_number(time.monotonic() - begun)
             if self.step % 50 == 0:
                 self._note(recent)
             if self.seconds - saved_at > 60 * self.options.checkpoint_minutes:
-                self.save()
-                on_checkpoint(self)
+                self._keep(on_checkpoint)
                 saved_at = self.seconds
         self._note(recent)
-        self.save()
-        on_checkpoint(self)
-        return self.averaged
+        self._keep(on_checkpoint)
+        return self.averaged.cpu()
+
+    def _keep(self, on_checkpoint: Callable[[Trainer], None]) -> None:
+        if self.processes.is_main:
+            self.save()
+            on_checkpoint(self)
+        self.processes.wait()
 
     def save(self) -> None:
         """Write the checkpoint and the loss curve. Raises OSError, one sentence, when the disk does not take them."""
@@ -120,6 +145,7 @@ class Trainer:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
             "generator": self.generator.get_state(),
             "step": self.step,
             "seconds": self.seconds,
@@ -135,34 +161,42 @@ class Trainer:
 
     def _restore(self) -> None:
         try:
-            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)  # of any device
             self.network.load_state_dict(state["network"])
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.scaler.is_enabled() and state.get("scaler"):  # a checkpoint of another device has none
+                self.scaler.load_state_dict(state["scaler"])
         except Exception as error:
             raise CheckpointError(
                 f"{self.checkpoint} does not fit this training run ({error}); delete it or choose another folder"
             ) from error
-        self.generator.set_state(state["generator"].cpu())
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+        if self.processes.is_main:
+            self.generator.set_state(state["generator"])
+        else:  # any stream that no other process draws, nor this one drew before
+            self.generator.manual_seed(self.options.seed + STREAM * self.processes.number + self.step)
         log.info("going on from %s: step %d, %.0f minutes", self.checkpoint, self.step, self.seconds / 60)
 
     def _update(self, loss_of: LossOf) -> float:
+        parameters = self.optimizer.param_groups[0]["params"]
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * self._rate()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.bfloat16):
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss = loss_of(self.network, self.generator, self.progress)
         self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.optimizer.param_groups[0]["params"], self.options.clip_norm)
-        if not math.isfinite(loss.item()):
-            raise RuntimeError(
-                f"the loss is {loss.item()} at step {self.step}; lower the learning rate and start again"
-            )
-        self.optimizer.step()
+        self.scaler.scale(loss).backward()
+        self.processes.average_gradients(parameters)
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(parameters, self.options.clip_norm)
+        mean_loss = self.processes.mean_number(loss.item())
+        if not math.isfinite(mean_loss):
+            raise RuntimeError(f"the loss is {mean_loss} at step {self.step}; lower the learning rate and start again")
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
         self._average()
-        return loss.item()
+        return mean_loss
 
     def _rate(self) -> float:
         warm = min(1.0, (self.step + 1) / self.options.warmup_steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -34,9 +34,14 @@ class TimelapseSet:
     frames: list[torch.Tensor]
     names: list[str]
     tags: list[tuple[str, ...]]
+    device: torch.device = torch.device("cpu")
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def on(self, device: torch.device) -> TimelapseSet:
+        """The same time-lapses, whose pictures come on this device."""
+        return replace(self, device=device)
 
     def finished(self, indices: torch.Tensor) -> torch.Tensor:
         """The last frames, float32 (n, 3, H, W) in -1..1."""
@@ -45,7 +50,7 @@ class TimelapseSet:
     def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """The frames nearest to the operation steps (0 last frame, 999 first), float32 (n, 3, H, W) in -1..1."""
         chosen = [self._frame(int(index), float(step)) for index, step in zip(indices, steps, strict=True)]
-        return torch.stack(chosen).float() / 127.5 - 1
+        return torch.stack(chosen).to(self.device).float() / 127.5 - 1
 
     def clips(self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16) -> torch.Tensor:
         """Evenly spaced frames from step `begin` to step `end`: float32 (n, 3, frames, H, W) in -1..1."""

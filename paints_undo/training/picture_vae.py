@@ -1,9 +1,9 @@
-"""The VAE of the mini family: a small AutoencoderKL, 4 pixels a latent, that keeps thin lines."""
+"""The VAE of the mini family: a small AutoencoderKL, 4 or 8 pixels a latent, that keeps thin lines."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import LoopOptions, Trainer
 from paints_undo.training.process import LAST_STEP, STAGES
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.sheets import psnr
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ RED_GREEN_CHANNEL = 2  # the latent channel that is led to hold red minus green
 RED_GREEN_GAIN = 10.0  # its deviation is then that of the other channels
 RED_GREEN_UNTIL = 0.75  # share of the training after which it is left alone
 PAPER_THRESHOLD = 0.97  # a pixel with all channels above this (-1..1) is paper
+LARGE = 256  # pixels from which a latent stands for 8 x 8 of them: as many latents then as 128 pixels have with 4 x 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,18 @@ class VaeOptions:
     def __post_init__(self) -> None:
         if self.base_channels % self.norm_groups:
             raise ValueError(f"base_channels {self.base_channels} must be a multiple of norm_groups {self.norm_groups}")
-        if self.crop % self.downsampling:
+        if (
+            min(self.base_channels, self.norm_groups, self.layers_per_block, self.crops) < 1
+            or self.latent_channels != 4
+        ):
+            raise ValueError(
+                f"base_channels {self.base_channels}, norm_groups {self.norm_groups}, layers_per_block "
+                f"{self.layers_per_block} and crops {self.crops} must be at least 1, and latent_channels "
+                f"{self.latent_channels} has to be 4, which the UNets read"
+            )
+        if not self.channel_multipliers or min(self.channel_multipliers) < 1:
+            raise ValueError(f"channel_multipliers must be whole numbers from 1, got {self.channel_multipliers}")
+        if self.crop < self.downsampling or self.crop % self.downsampling:
             raise ValueError(f"crop must be a multiple of {self.downsampling} pixels, got {self.crop}")
         for name in ("whole_share", "latent_noise"):
             if not 0 <= getattr(self, name) <= 1:
@@ -59,6 +72,17 @@ class VaeOptions:
     def downsampling(self) -> int:
         """Pixels for each latent, along each side."""
         return 2 ** (len(self.channel_multipliers) - 1)
+
+    def for_size(self, size: int) -> VaeOptions:
+        """The same for pictures of `size` pixels: from LARGE on one more halving, and crops of as many latents."""
+        if size < LARGE:
+            return replace(self, crop=min(self.crop, size // self.downsampling * self.downsampling))
+        multipliers = (*self.channel_multipliers, self.channel_multipliers[-1])
+        return replace(self, channel_multipliers=multipliers, crop=2 * self.crop)
+
+    def with_batch(self, count: int) -> VaeOptions:
+        """The same with `count` pieces in an update."""
+        return replace(self, crops=count)
 
 
 def new_vae(options: VaeOptions, seed: int = 0) -> AutoencoderKL:
@@ -126,9 +150,7 @@ def draw_steps(count: int, generator: torch.Generator) -> Tensor:
 def draw_crops(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """One `size` x `size` piece of each picture (n, 3, H, W), around a pixel drawn from the painted ones."""
     height, width = pictures.shape[-2:]
-    painted = (pictures.amin(1) < PAPER_THRESHOLD).flatten(
-        1
-    ).float() + 1e-5  # an empty canvas has to be cropped somewhere, too
+    painted = (pictures.amin(1) < PAPER_THRESHOLD).flatten(1).float().cpu() + 1e-5  # an empty canvas is cut, too
     centre = torch.multinomial(painted, 1, generator=generator)[:, 0]
     top = (centre // width - size // 2).clamp(0, height - size).tolist()
     left = (centre % width - size // 2).clamp(0, width - size).tolist()
@@ -136,10 +158,15 @@ def draw_crops(pictures: Tensor, size: int, generator: torch.Generator) -> Tenso
 
 
 def train_vae(
-    data: Pictures, folder: Path, options: VaeOptions, loop: LoopOptions, on_checkpoint=None
+    data: Pictures,
+    folder: Path,
+    options: VaeOptions,
+    loop: LoopOptions,
+    on_checkpoint=None,
+    processes: Processes = ALONE,
 ) -> AutoencoderKL:
     """The trained VAE, its latents scaled to the published deviation; also written to `folder`/vae."""
-
+    data = data.on(processes.device)
     pixels = data.finished(torch.tensor([0]))[0, 0].numel()
 
     def loss_of(vae: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
@@ -151,17 +178,18 @@ def train_vae(
         if not whole:
             pictures = draw_crops(pictures, options.crop, generator)
         latents = vae.quant_conv(vae.encoder(pictures))[:, : options.latent_channels]
-        noise = torch.randn(latents.shape, generator=generator)
+        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
         noisy = latents + options.latent_noise * latents.detach().float().std() * noise
         drawn = vae.decode(noisy).sample.float()
         leading = 4 * max(0.0, 1 - progress / RED_GREEN_UNTIL) * red_green_loss(latents.float(), pictures)
         return reconstruction_loss(drawn, pictures) + leading + 1e-4 * latents.float().square().mean()
 
-    trainer = Trainer(new_vae(options, loop.seed), folder, loop)
+    trainer = Trainer(new_vae(options, loop.seed), folder, loop, processes)
     vae = trainer.fit(loss_of, on_checkpoint or (lambda trainer: None))
     log.info("options: %s", asdict(options))
-    scaled = with_published_deviation(vae, data)
-    scaled.save_pretrained(Path(folder) / "vae")
+    scaled = with_published_deviation(vae, data.on(torch.device("cpu")))
+    if processes.is_main:
+        scaled.save_pretrained(Path(folder) / "vae")
     return scaled
 
 

@@ -15,60 +15,51 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
+from transformers import CLIPTokenizer
 
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
 from paints_undo.errors import InputError
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
+from paints_undo.training.config import PartConfig, write_config
 from paints_undo.training.dataset import DatasetOptions, Pictures
 from paints_undo.training.evaluation import evaluate_keyframes, evaluate_tagger
 from paints_undo.training.keyframe_networks import networks_of, update_family_file, write_single_frame
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
-    KeyframeTrainingOptions,
     keyframe_sheet,
     make_tokenizer,
     train_keyframes,
 )
-from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.loop import Trainer
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.training.picture_vae import VaeOptions, evaluate_vae, reconstruct, stage_steps, train_vae
+from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_evaluation import evaluate_segments
 from paints_undo.training.segment_training import (
     SEGMENT_DEFAULTS,
-    SegmentTrainingOptions,
+    SEGMENT_HINT,
     save_multi_frame,
     train_segments,
 )
 from paints_undo.training.sheets import write_sheet
-from paints_undo.training.tagger import TaggerOptions, train_tagger, write_tagger
-from paints_undo.training.video_vae_training import VideoVaeOptions, train_video_vae
+from paints_undo.training.tagger import train_tagger, write_tagger
+from paints_undo.training.video_vae_training import train_video_vae
 from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)
 
-LOOPS = {
-    # minutes on one core of a server CPU; the shipped family had about these
-    "vae": LoopOptions(minutes=40, learning_rate=2e-3),
-    "tagger": LoopOptions(minutes=30, learning_rate=2e-3, averaging=0.998, weight_decay=0.05, bfloat16=False),
-    "keyframes": LoopOptions(minutes=56, learning_rate=8e-4, averaging=0.998, weight_decay=0.01),
-    "segments": LoopOptions(minutes=60, learning_rate=2e-3, averaging=0.995),
-}
-VIDEO_VAE_SHARE = 0.1  # of the segments' minutes or steps, for the decoder that keeps frames steady
-VIDEO_VAE_LOOP = {"learning_rate": 3e-3, "averaging": 0.98, "warmup_steps": 20}  # few weights, few updates
 SHEET_PICTURES = 8
-
-
-def loop_of(part: str, seed: int, minutes: float | None, steps: int | None) -> LoopOptions:
-    """How a part is trained: its own settings, with what a person chose."""
-    loop = replace(LOOPS[part], seed=seed, steps=steps)
-    return replace(loop, minutes=minutes) if minutes else loop
+SEGMENTS_SHARE = 4  # an artwork has 7 segments, so a fourth of the pictures says enough
 
 
 def draw_pictures(split: str, count: int, size: int, cache: Path | None) -> Pictures:
-    """The pictures of a split, drawn first where they are not there yet."""
-    options = DatasetOptions(split, count, size)
+    """The pictures of a split, drawn first where they are not there yet. Raises InputError for impossible numbers."""
+    try:
+        options = DatasetOptions(split, count, size)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     dataset.build(options, cache or dataset.DATA_FOLDER)
     return dataset.load(options, cache or dataset.DATA_FOLDER)
 
@@ -78,8 +69,16 @@ def own_or_drawn(own: Path | None, count: int, size: int, cache: Path | None) ->
     return load_timelapses(own, size) if own else draw_pictures("train", count, size, cache)
 
 
-def train_part(part: str, out: Path, data: Pictures, held_out: Pictures | None, loop: LoopOptions, start=None) -> None:
-    """Train one of LOOPS in `out`, whose `family` then has the part; sheets show pictures that are held out, if any.
+def train_part(
+    part: str,
+    out: Path,
+    data: Pictures,
+    held_out: Pictures | None,
+    config: PartConfig,
+    processes: Processes = ALONE,
+    start: str | Path | None = None,
+) -> None:
+    """Train a part in `out`, whose `family` then has it; sheets show pictures that are held out, if any.
 
     start: the name or folder of a family whose keyframe networks are trained further, instead of new ones.
     """
@@ -89,10 +88,15 @@ def train_part(part: str, out: Path, data: Pictures, held_out: Pictures | None, 
         "keyframes": partial(_train_keyframes, start=start),
         "segments": _train_segments,
     }
-    steps[part](Path(out), data, data if held_out is None else held_out, loop)
+    if processes.is_main:
+        write_config(Path(out) / part, config)
+    steps[part](Path(out), data, data if held_out is None else held_out, config, processes)
+    processes.wait()  # the next part reads what the main process wrote of this one
 
 
-def _train_vae(out: Path, data: Pictures, shown: Pictures, loop: LoopOptions) -> None:
+def _train_vae(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+    shown = shown.on(processes.device)
+
     def look(trainer: Trainer) -> None:
         indices = torch.arange(min(SHEET_PICTURES, len(shown)))
         rows = []
@@ -102,22 +106,27 @@ def _train_vae(out: Path, data: Pictures, shown: Pictures, loop: LoopOptions) ->
         write_sheet(out / "vae" / "sheet.png", *rows)
         log.info("PSNR %s", {k: round(v, 2) for k, v in evaluate_vae(trainer.averaged, shown, 16).items()})
 
-    train_vae(data, out / "vae", VaeOptions(), loop, look)
+    train_vae(data, out / "vae", config.options, config.loop, look, processes)
 
 
-def _train_tagger(out: Path, data: Pictures, shown: Pictures, loop: LoopOptions) -> None:
-    options = TaggerOptions(size=data.finished(torch.tensor([0])).shape[-1])
-    network = train_tagger(data, out / "tagger", options, loop)
-    write_tagger(out / "family" / "tagger", network, data, options.size)
+def _train_tagger(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+    network = train_tagger(data, out / "tagger", config.options, config.loop, processes=processes)
+    if processes.is_main:
+        write_tagger(out / "family" / "tagger", network, data, config.options.size)
 
 
 def _train_keyframes(
-    out: Path, data: Pictures, shown: Pictures, loop: LoopOptions, start: str | Path | None = None
+    out: Path,
+    data: Pictures,
+    shown: Pictures,
+    config: PartConfig,
+    processes: Processes,
+    start: str | Path | None = None,
 ) -> None:
     tokenizer_folder = out / "tokenizer"
     if start is None:
         vae, networks, prediction = trained_vae(out), None, PREDICTION
-        tokenizer, defaults = make_tokenizer(data, tokenizer_folder), KEYFRAME_DEFAULTS
+        tokenizer, defaults = shared_tokenizer(data, out, processes), KEYFRAME_DEFAULTS
     else:
         family = find_family(start)
         vae, networks = load_part(family, "single_frame/vae", torch.float32), networks_of(family)
@@ -128,9 +137,10 @@ def _train_keyframes(
         pictures = keyframe_sheet(trainer.averaged, vae, tokenizer, shown, prediction)
         write_sheet(out / "keyframes" / "sheet.png", *pictures)
 
-    trained = train_keyframes(
-        data, vae, tokenizer, out / "keyframes", KeyframeTrainingOptions(), loop, look, networks, prediction
-    )
+    folder, options, loop = out / "keyframes", config.options, config.loop
+    trained = train_keyframes(data, vae, tokenizer, folder, options, loop, look, networks, prediction, processes)
+    if not processes.is_main:
+        return
     write_single_frame(out / "family" / "single_frame", trained, vae, tokenizer_folder)
     height, width = data.finished(torch.tensor([0])).shape[-2:]
     described = {
@@ -141,20 +151,24 @@ def _train_keyframes(
     update_family_file(out / "family" / "model_family.json", described)
 
 
-def _train_segments(out: Path, data: Pictures, shown: Pictures, loop: LoopOptions) -> None:
-    decoder_loop = replace(
-        loop,
-        **VIDEO_VAE_LOOP,
-        minutes=VIDEO_VAE_SHARE * loop.minutes,
-        steps=None if loop.steps is None else max(1, round(VIDEO_VAE_SHARE * loop.steps)),
+def _train_segments(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+    picture_vae, tokenizer = trained_vae(out), shared_tokenizer(data, out, processes)
+    vae = train_video_vae(
+        data, picture_vae, out / "video_vae", config.decoder, config.decoder_loop, processes=processes
     )
-    picture_vae, tokenizer = trained_vae(out), make_tokenizer(data, out / "tokenizer")
-    vae = train_video_vae(data, picture_vae, out / "video_vae", VideoVaeOptions(), decoder_loop)
-    networks = train_segments(data, vae, tokenizer, out / "segments", SegmentTrainingOptions(), loop)
+    networks = train_segments(data, vae, tokenizer, out / "segments", config.options, config.loop, processes=processes)
+    if not processes.is_main:
+        return
     save_multi_frame(out / "family" / "multi_frame", networks, vae, tokenizer)
     height, width = data.finished(torch.tensor([0])).shape[-2:]
-    described = {"video_sizes": [[height, width]], "segment_defaults": SEGMENT_DEFAULTS}
+    described = {"video_sizes": [[height, width]], "segment_hint": SEGMENT_HINT, "segment_defaults": SEGMENT_DEFAULTS}
     update_family_file(out / "family" / "model_family.json", described)
+
+
+def shared_tokenizer(data: Pictures, out: Path, processes: Processes) -> CLIPTokenizer:
+    """The tokenizer of both stages, which the main process makes unless it is there."""
+    with processes.main_first():
+        return make_tokenizer(data, out / "tokenizer")
 
 
 def trained_vae(out: Path) -> AutoencoderKL:
@@ -165,19 +179,22 @@ def trained_vae(out: Path) -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(folder, local_files_only=True).eval()
 
 
-def figures_of(models: str | Path, data: Pictures, count: int) -> dict[str, float]:
-    """All figures of a model family on the first `count` of these pictures."""
-    engine = PaintsUndo.load(models)
-    indices = range(min(count, len(data)))
-    vae = load_part(engine.family, "single_frame/vae", torch.float32)
+def figures_of(models: str | Path, data: Pictures, count: int, device: str | None = None) -> dict[str, float]:
+    """All figures of a model family on the first `count` of these pictures, and on how many of them each rests."""
+    engine = PaintsUndo.load(models, device)
+    data, indices = data.on(engine.parts.device), range(min(count, len(data)))
+    vae = load_part(engine.family, "single_frame/vae", torch.float32).to(engine.parts.device)
     figures = {f"vae psnr {stage}": value for stage, value in evaluate_vae(vae, data, count).items()}
     if engine.family.tagger_model is not None:
         figures["tagger micro-F1"] = _tagger_f1(engine.family, data)
     drawing = evaluate_keyframes(partial(_draw, engine), data, indices)
     figures |= {f"keyframes {name}": value for name, value in drawing.items()}
-    filling = evaluate_segments(lambda pictures: engine.fill_segments(pictures), data, max(1, count // 4))["all"]
+    filled = max(1, len(indices) // SEGMENTS_SHARE)
+    filling = evaluate_segments(lambda pictures: engine.fill_segments(pictures), data, filled)["all"]
     filling["error over cross-fading"] = filling["error"] / filling["cross_fade_error"]
-    return figures | {f"segments {name.replace('_', ' ')}": value for name, value in filling.items()}
+    figures |= {f"segments {name.replace('_', ' ')}": value for name, value in filling.items()}
+    samples = {"vae and keyframes": len(indices), "tagger": len(data), "segments": filled}
+    return figures | {f"pictures for {name}": number for name, number in samples.items()}
 
 
 def _draw(engine: PaintsUndo, artwork: np.ndarray, prompt: str, steps: tuple[int, ...], seed: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import Tensor
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.video_vae import VideoVAE
 from paints_undo.training.dataset import Pictures
+from paints_undo.training.latents import without_float16
 from paints_undo.training.process import LAST_STEP
 
 VIDEO_LENGTH = 16  # frames of a segment, both keyframes included
@@ -26,7 +27,8 @@ class Clips:
     """n clips of `frames` frames: what the networks of a segment read, and what they should draw.
 
     latents (n, 4, frames, h, w) scaled; first and last, the keyframes, (n, 3, H, W) in -1..1; numbers (n, frames) of
-    the frames among the segment's 16; pictures (n,), the indices of the pictures.
+    the frames among the segment's 16; pictures (n,), the indices of the pictures. These two are tensors of the CPU,
+    whatever device the others are on.
     """
 
     latents: Tensor
@@ -84,14 +86,15 @@ def wiped(canvas: Tensor) -> Tensor:
     lower right to the upper left; only across the painted part, or most frames would show no change.
     """
     height, width = canvas.shape[-2:]
-    place = torch.linspace(0, 1, height)[:, None] + 0.3 * torch.linspace(0, 1, width)
+    down, across = (torch.linspace(0, 1, side, device=canvas.device) for side in (height, width))
+    place = down[:, None] + 0.3 * across
     painted = canvas.amin(1) < 0.9
     low = torch.where(painted, place, 9.0).flatten(1).amin(1).clamp(max=1.0).view(-1, 1, 1)
     high = torch.where(painted, place, -9.0).flatten(1).amax(1).clamp(min=1e-3).view(-1, 1, 1)
     order = ((place - low) / (high - low).clamp(min=1e-3))[:, None, None]  # (n, 1, 1, H, W), 0..1 where painted
-    left = 1 - torch.arange(VIDEO_LENGTH).view(1, 1, -1, 1, 1) / (VIDEO_LENGTH - 1)
+    left = 1 - torch.arange(VIDEO_LENGTH, device=canvas.device).view(1, 1, -1, 1, 1) / (VIDEO_LENGTH - 1)
     kept = (order <= left) & (left > 0)
-    return torch.where(kept | (left == 1), canvas[:, :, None], torch.ones(()))
+    return torch.where(kept | (left == 1), canvas[:, :, None], 1.0)
 
 
 @torch.no_grad()
@@ -101,7 +104,8 @@ def draw_clips(data: Pictures, vae: VideoVAE, count: int, frames: int, generator
     numbers = torch.stack([draw_frame_numbers(frames, generator) for _ in range(count)])
     video = draw_frames(data, pictures, *draw_ends(count, generator))
     chosen = torch.stack([clip[:, some] for clip, some in zip(video, numbers, strict=True)])
-    latents, _ = vae.encode(chosen.transpose(1, 2).flatten(0, 1))
+    with without_float16(chosen.device):
+        latents, _ = vae.encode(chosen.transpose(1, 2).flatten(0, 1))
     latents = latents.float().unflatten(0, (count, frames)).transpose(1, 2)
     return Clips(latents, chosen[:, :, 0], chosen[:, :, -1], numbers, pictures)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,17 @@ from paints_undo.models.video_unet_blocks import SpatialTransformer, TemporalCon
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE
 from paints_undo.prompts import token_ids
-from paints_undo.segments import NEGATIVE_PROMPT, SegmentOptions
+from paints_undo.segments import NEGATIVE_PROMPT, SegmentOptions, keyframe_hint
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_clips import VIDEO_LENGTH, ClipBuffer, Clips
 
 log = logging.getLogger(__name__)
 
 PROMPT = SegmentOptions().prompt
 FRAME_STRIDE = SegmentOptions().frame_stride
+SEGMENT_HINT = "cross_fade"
 SEGMENT_DEFAULTS = {"sampling_steps": 1, "guidance_scale": 1.0}
 """How segments of this family are made: what it predicts from pure noise is its best; further steps add grain."""
 
@@ -54,6 +56,21 @@ class SegmentSizes:
     picture: int = 128
     patch: int = 16
     vocabulary: int = 1024
+
+    def __post_init__(self) -> None:
+        if any(value < 1 for value in vars(self).values() if isinstance(value, int)) or min(self.multipliers) < 1:
+            raise ValueError(f"all sizes must be at least 1, got {self}")
+        if self.channels % self.norm_groups or self.channels % self.head_width:
+            raise ValueError(
+                f"channels {self.channels} must be a multiple of norm_groups {self.norm_groups} and of head_width "
+                f"{self.head_width}"
+            )
+        if self.context % 4 or self.vision_width % 4:
+            raise ValueError(
+                f"context {self.context} and vision_width {self.vision_width} must be multiples of 4 heads"
+            )
+        if self.picture % self.patch:
+            raise ValueError(f"picture {self.picture} must be a multiple of patch {self.patch}")
 
     def unet(self) -> VideoUNetConfig:
         return VideoUNetConfig(
@@ -113,17 +130,20 @@ class SegmentSizes:
 class SegmentTrainingOptions:
     """Batches of the training: a few frames of each clip for the first `sparse_share` of the time, then all 16.
 
+    Few frames cost less, and soon show roughly what to draw; but what is learnt from them has to be learnt again when
+    their neighbours come, and the family that is shipped got its best figures from clips that were whole throughout.
+
     Each drawn clip serves about `batch / fresh` times. `dropped` of the clips lose their text, `dropped` their
     pictures' features, so that guidance has something to guide away from.
     """
 
     sparse_frames: int = 6
-    sparse_share: float = 0.6
+    sparse_share: float = 0.0
     sparse_batch: int = 3
     batch: int = 1
     fresh_share: float = 0.34
     buffer: int = 128
-    dropped: float = 0.1
+    dropped: float = 0.05
     sizes: SegmentSizes = field(default_factory=SegmentSizes)
 
     def __post_init__(self) -> None:
@@ -136,6 +156,22 @@ class SegmentTrainingOptions:
             raise ValueError(
                 f"batch {self.batch}, sparse_batch {self.sparse_batch} and buffer {self.buffer} must be 1 up"
             )
+
+    def for_size(self, size: int) -> SegmentTrainingOptions:
+        """The same for pictures of `size` pixels, of which the vision encoder sees as many patches."""
+        patch = max(1, self.sizes.patch * size // self.sizes.picture)
+        seen = self.sizes.picture // self.sizes.patch * patch
+        return replace(self, sizes=replace(self.sizes, picture=seen, patch=patch))
+
+    def with_batch(self, count: int) -> SegmentTrainingOptions:
+        """The same with `count` whole clips in an update, or as many more sparse ones."""
+        larger = count / self.batch
+        return replace(
+            self,
+            batch=count,
+            sparse_batch=max(1, round(self.sparse_batch * larger)),
+            buffer=max(count, round(self.buffer * larger)),
+        )
 
 
 class SegmentNetworks(nn.Module):
@@ -155,9 +191,9 @@ class SegmentNetworks(nn.Module):
         features = torch.stack([self.image_encoder(clips.first), self.image_encoder(clips.last)], dim=1)
         image = self.image_projection(features)
         image = torch.stack([tokens[some] for tokens, some in zip(image, clips.numbers, strict=True)])
-        keyframes = torch.zeros_like(clips.latents)
-        keyframes[:, :, 0], keyframes[:, :, -1] = clips.latents[:, :, 0], clips.latents[:, :, -1]
-        return self.unet(noisy, timesteps, text, image, keyframes, stride)
+        hint = keyframe_hint(clips.latents[:, :, 0], clips.latents[:, :, -1], VIDEO_LENGTH, SEGMENT_HINT)
+        hint = torch.stack([frames[:, some] for frames, some in zip(hint, clips.numbers, strict=True)])
+        return self.unet(noisy, timesteps, text, image, hint, stride)
 
 
 def start_as_identity(unet: VideoUNet) -> None:
@@ -185,13 +221,13 @@ def new_networks(sizes: SegmentSizes, tokenizer: CLIPTokenizer, seed: int = 0) -
 
 
 def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
-    """Timesteps (count,) 0..999: the last one, pure noise, half the time, and any other as often as the next.
+    """Timesteps (count,) 0..999: the last one, pure noise, mostly, and any other as often as the next.
 
     A sampler of few steps lives on what is predicted from pure noise: there a network this small draws the clip's mean,
     without any grain, and the process between two keyframes is so canonical that the mean is nearly all there is.
     """
     timesteps = torch.randint(0, 1000, (count,), generator=generator)
-    return torch.where(torch.rand(count, generator=generator) < 0.5, 999, timesteps)
+    return torch.where(torch.rand(count, generator=generator) < 0.85, 999, timesteps)
 
 
 def draw_strides(count: int, generator: torch.Generator) -> Tensor:
@@ -207,15 +243,16 @@ def segments_loss(
 
     tokens (n, 77) of the prompts. Grey is what the app guides away from.
     """
-    kept = (torch.rand(len(clips), 1, 1, 1, generator=generator) >= dropped).float()
+    device = clips.latents.device
+    kept = (torch.rand(len(clips), 1, 1, 1, generator=generator) >= dropped).float().to(device)
     clips = Clips(clips.latents, clips.first * kept, clips.last * kept, clips.numbers, clips.pictures)
-    noise = torch.randn(clips.latents.shape, generator=generator)
+    noise = torch.randn(clips.latents.shape, generator=generator).to(device)
     timesteps, strides = draw_timesteps(len(clips), generator), draw_strides(len(clips), generator)
 
     def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
-        return networks(clips, tokens, noisy, timesteps, strides)
+        return networks(clips, tokens.to(device), noisy, timesteps.to(device), strides.to(device))
 
-    with attention_backend("plain"):
+    with attention_backend("plain" if device.type == "cpu" else "sdpa"):
         return SegmentDenoiser().loss(predict, clips.latents, noise, timesteps).mean()
 
 
@@ -240,10 +277,11 @@ def train_segments(
     options: SegmentTrainingOptions,
     loop: LoopOptions,
     look: Callable[[Trainer], None] = lambda trainer: None,
+    processes: Processes = ALONE,
 ) -> SegmentNetworks:
     """The trained networks, averaged; a run in the same `folder` goes on. `look` runs at every checkpoint."""
-    vae = vae.eval().requires_grad_(False)
-    tokens, buffer = prompt_tokens(data, tokenizer), ClipBuffer(data, vae, options.buffer)
+    vae = vae.eval().requires_grad_(False).to(processes.device)
+    tokens, buffer = prompt_tokens(data, tokenizer), ClipBuffer(data.on(processes.device), vae, options.buffer)
 
     def loss_of(networks: SegmentNetworks, generator: torch.Generator, progress: float) -> Tensor:
         sparse = progress < options.sparse_share
@@ -256,7 +294,7 @@ def train_segments(
 
     networks = new_networks(options.sizes, tokenizer, loop.seed)
     log.info("%.2f M parameters, %s", sum(p.numel() for p in networks.parameters()) / 1e6, options)
-    return Trainer(networks, folder, loop).fit(loss_of, look)
+    return Trainer(networks, folder, loop, processes).fit(loss_of, look)
 
 
 def save_multi_frame(
@@ -278,7 +316,9 @@ def save_multi_frame(
     for name, (network, config) in described.items():
         part, target = PARTS[f"multi_frame/{name}"], Path(folder) / name
         target.mkdir(parents=True, exist_ok=True)
-        weights = {part.prefix + key: value.to(dtype).contiguous() for key, value in network.state_dict().items()}
+        weights = {
+            part.prefix + key: value.to("cpu", dtype).contiguous() for key, value in network.state_dict().items()
+        }
         with written_atomically(target / part.weights) as path:
             save_file(weights, path, {"format": "pt"})
         write_atomically(target / CONFIG_FILE, (json.dumps(config, indent=2, default=str) + "\n").encode())

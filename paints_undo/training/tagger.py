@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from paints_undo.atomic import written_atomically
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.tags import RATINGS, common_tags, tag_targets, write_tag_table
 
 log = logging.getLogger(__name__)
@@ -37,12 +38,24 @@ class TaggerOptions:
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.depths) or not self.widths:
             raise ValueError(f"widths {self.widths} and depths {self.depths} must be equally many, and at least one")
-        if self.size % self.downsampling:
+        if min(*self.widths, self.batch) < 1 or min(self.depths) < 0:
+            raise ValueError(
+                f"widths {self.widths} and batch {self.batch} must be at least 1, depths {self.depths} at least 0"
+            )
+        if self.size < self.downsampling or self.size % self.downsampling:
             raise ValueError(f"size must be a multiple of {self.downsampling} pixels, got {self.size}")
 
     @property
     def downsampling(self) -> int:
         return 4 * 2 ** (len(self.widths) - 1)
+
+    def for_size(self, size: int) -> TaggerOptions:
+        """The same for pictures of `size` pixels."""
+        return replace(self, size=size)
+
+    def with_batch(self, count: int) -> TaggerOptions:
+        """The same with `count` pictures in an update."""
+        return replace(self, batch=count)
 
 
 class Block(nn.Module):
@@ -103,10 +116,10 @@ def vary(pictures: Tensor, generator: torch.Generator) -> Tensor:
     another shape, a little lighter or darker. White surrounds what does not fill the square."""
 
     def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(pictures), generator=generator)
+        return (low + (high - low) * torch.rand(len(pictures), generator=generator)).to(pictures.device)
 
     zoom, mirrored = draw(0.8, 1.2), torch.sign(draw(-1, 1))
-    place = torch.zeros(len(pictures), 2, 3)
+    place = pictures.new_zeros(len(pictures), 2, 3)
     place[:, 0, 0], place[:, 1, 1] = mirrored * zoom, zoom * draw(0.94, 1.06)
     place[:, 0, 2], place[:, 1, 2] = draw(-0.1, 0.1), draw(-0.1, 0.1)
     grid = F.affine_grid(place, list(pictures.shape), align_corners=False)
@@ -115,11 +128,11 @@ def vary(pictures: Tensor, generator: torch.Generator) -> Tensor:
     # paper narrower (a third of them) or lower (a third) than the square, which white fills up
     side, kept = draw(0, 3), draw(0.72, 0.95)[:, None, None]
     across = (
-        torch.linspace(-1, 1, pictures.shape[3]).abs()[None, None]
+        torch.linspace(-1, 1, pictures.shape[3], device=pictures.device).abs()[None, None]
         < torch.where(side < 1, kept[:, 0, 0], 2.0)[:, None, None]
     )
     down = (
-        torch.linspace(-1, 1, pictures.shape[2]).abs()[None, :, None]
+        torch.linspace(-1, 1, pictures.shape[2], device=pictures.device).abs()[None, :, None]
         < torch.where(side > 2, kept[:, 0, 0], 2.0)[:, None, None]
     )
     return torch.where((across & down)[:, None], varied.clamp(-1, 1), 1.0)
@@ -131,8 +144,10 @@ def train_tagger(
     options: TaggerOptions,
     loop: LoopOptions,
     on_checkpoint: Callable[[Trainer], None] | None = None,
+    processes: Processes = ALONE,
 ) -> TagNetwork:
     """The trained and calibrated network for the common tags of these pictures."""
+    data = data.on(processes.device)
     counts = common_tags(data.tags)
     targets = tag_targets(data.tags, counts)
     kept = max(1, round(CALIBRATION_SHARE * len(data)))
@@ -142,16 +157,17 @@ def train_tagger(
         indices = torch.randint(0, trained, (options.batch,), generator=generator)
         pictures = vary(data.finished(indices), generator)
         logits = network(as_tagger_input(pictures)).float()
-        return F.binary_cross_entropy_with_logits(logits, targets[indices], reduction="none").sum(1).mean()
+        wanted = targets[indices].to(logits.device)
+        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1).mean()
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(loop.seed)
         network = TagNetwork(targets.shape[1], options)
-    trainer = Trainer(network, folder, loop)
+    trainer = Trainer(network, folder, loop, processes)
     network = trainer.fit(loss_of, on_checkpoint or (lambda trainer: None))
     log.info("options: %s, %d tags", asdict(options), len(counts))
     last = torch.arange(len(data) - kept, len(data))
-    calibrate(network, data, last, targets[last])
+    calibrate(network, data.on(torch.device("cpu")), last, targets[last])
     return network
 
 

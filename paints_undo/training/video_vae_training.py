@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,7 +20,8 @@ from paints_undo.models.video_vae import (
 )
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import LoopOptions, Trainer
-from paints_undo.training.picture_vae import PAINTED_WEIGHT, PAPER_THRESHOLD, reconstruction_loss
+from paints_undo.training.picture_vae import LARGE, PAINTED_WEIGHT, PAPER_THRESHOLD, reconstruction_loss
+from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_clips import VIDEO_LENGTH, draw_ends, draw_frames
 
 # diffusers' names of what latent diffusion calls differently
@@ -39,6 +40,9 @@ RENAMED = (
     ("upsamplers.0", "upsample"),
     ("resnets", "block"),
 )
+
+
+GRID = 8  # pixels: every VAE of the recipe has latents of 8 x 8 pixels or a fraction of that
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,14 @@ class VideoVaeOptions:
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
 
+    def for_size(self, size: int) -> VideoVaeOptions:
+        """The same for pictures of `size` pixels: as VaeOptions.for_size."""
+        return replace(self, crop=2 * self.crop if size >= LARGE else max(16, min(self.crop, size // 16 * 16)))
+
+    def with_batch(self, count: int) -> VideoVaeOptions:
+        """The same with `count` clips in an update."""
+        return replace(self, clips=count)
+
 
 def video_vae_config(picture_vae: AutoencoderKL) -> VideoVAEConfig:
     """The sizes of the video VAE that takes a picture VAE's weights."""
@@ -84,8 +96,10 @@ def video_vae_config(picture_vae: AutoencoderKL) -> VideoVAEConfig:
     )
 
 
-def video_vae_from(picture_vae: AutoencoderKL) -> VideoVAE:
+def video_vae_from(picture_vae: AutoencoderKL, seed: int = 0) -> VideoVAE:
     """A video VAE that encodes as the picture VAE does, and decodes every frame as it does, until it is trained.
+
+    seed: of the weights that the picture VAE does not have.
 
     Raises ValueError when the picture VAE's scaling factor or its post_quant_conv, which the video VAE never applies,
     stand in the way.
@@ -98,7 +112,9 @@ def video_vae_from(picture_vae: AutoencoderKL) -> VideoVAE:
     identity = torch.eye(picture_vae.config.latent_channels)
     if not torch.equal(picture_vae.post_quant_conv.weight.cpu().float()[:, :, 0, 0], identity):
         raise ValueError("the picture VAE's post_quant_conv is not the identity; train it with new_vae's")
-    vae = VideoVAE(video_vae_config(picture_vae))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = VideoVAE(video_vae_config(picture_vae))
     levels = len(vae.config.ch_mult)
     weights = {renamed(key, levels): value for key, value in picture_vae.state_dict().items()}
     shapes = vae.state_dict()
@@ -146,19 +162,28 @@ def steadiness_loss(drawn: Tensor, wanted: Tensor) -> Tensor:
 def cut(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """The same `size` x `size` piece of all frames of each clip (n, 3, t, H, W), around something painted."""
     height, width = clips.shape[-2:]
-    painted = (clips.amin((1, 2)) < PAPER_THRESHOLD).flatten(1).float() + 1e-5  # an empty canvas is cut somewhere, too
+    painted = (clips.amin((1, 2)) < PAPER_THRESHOLD).flatten(
+        1
+    ).float().cpu() + 1e-5  # an empty canvas is cut somewhere, too
     centre = torch.multinomial(painted, 1, generator=generator)[:, 0]
     # on the grid of the latents, where whole clips lie as well
-    top = ((centre // width - size // 2).clamp(0, height - size) // 4 * 4).tolist()
-    left = ((centre % width - size // 2).clamp(0, width - size) // 4 * 4).tolist()
+    top = ((centre // width - size // 2).clamp(0, height - size) // GRID * GRID).tolist()
+    left = ((centre % width - size // 2).clamp(0, width - size) // GRID * GRID).tolist()
     return torch.stack([c[..., y : y + size, x : x + size] for c, y, x in zip(clips, top, left, strict=True)])
 
 
 def train_video_vae(
-    data: Pictures, picture_vae: AutoencoderKL, folder: Path, options: VideoVaeOptions, loop: LoopOptions, look=None
+    data: Pictures,
+    picture_vae: AutoencoderKL,
+    folder: Path,
+    options: VideoVaeOptions,
+    loop: LoopOptions,
+    look=None,
+    processes: Processes = ALONE,
 ) -> VideoVAE:
     """The video VAE with a trained decoder; the encoder stays the picture VAE's. `look` runs at every checkpoint."""
-    vae = video_vae_from(picture_vae)
+    data = data.on(processes.device)
+    vae = video_vae_from(picture_vae, loop.seed)
     vae.requires_grad_(False)
     ends = [combiner for combiner in vae.decoder.attn_refinement if isinstance(combiner, ConvolutionCombiner)]
     for learning in [vae.decoder] if options.whole_decoder else ends:
@@ -172,7 +197,7 @@ def train_video_vae(
             clips = cut(clips, options.crop, generator)
         return decoding_loss(vae, clips, options, generator)
 
-    return Trainer(vae, folder, loop).fit(loss_of, look or (lambda trainer: None))
+    return Trainer(vae, folder, loop, processes).fit(loss_of, look or (lambda trainer: None))
 
 
 def draw_some_frames(data: Pictures, options: VideoVaeOptions, generator: torch.Generator) -> Tensor:
@@ -190,7 +215,11 @@ def decoding_loss(vae: VideoVAE, clips: Tensor, options: VideoVaeOptions, genera
         latents, _ = vae.encode(clips.transpose(1, 2).flatten(0, 1))
         _, states = vae.encode(clips[:, :, [0, -1]].transpose(1, 2).flatten(0, 1))
     noise = torch.randn(latents.shape, generator=generator) * torch.rand(1, generator=generator)
-    latents = (latents.float() + options.latent_noise * noise).unflatten(0, (count, frames)).transpose(1, 2)
+    latents = (
+        (latents.float() + options.latent_noise * noise.to(latents.device))
+        .unflatten(0, (count, frames))
+        .transpose(1, 2)
+    )
     references = [state.unflatten(0, (count, 2)) for state in states]
     drawn = vae.decode(latents, references).float()
     pictures = reconstruction_loss(drawn.transpose(1, 2).flatten(0, 1), clips.transpose(1, 2).flatten(0, 1))
