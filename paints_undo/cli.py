@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paints_undo import __version__
+from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import Progress, TimeLeft, in_words
 from paints_undo.training.command import add_commands as add_training_commands
@@ -34,6 +35,7 @@ SEGMENT_FLAGS = {
     "video_sampling_steps": (int, "denoising iterations of the segments, 1 to 100"),
     "video_guidance_scale": (float, "how strictly the segments follow their conditions, 1 to 32"),
     "frame_stride": (int, "how much happens between two frames; the networks know 3 best"),
+    "video_reuse_interval": (int, "approximation: deep features are computed in every so manieth step, 1 to 10"),
 }
 
 
@@ -55,7 +57,20 @@ def parser() -> argparse.ArgumentParser:
     )
     filling = run.add_argument_group("segments")
     add_option_flags(filling, SEGMENT_FLAGS)
+    filling.add_argument(
+        "--video-guidance-interval",
+        nargs=2,
+        type=int,
+        metavar=("LOW", "HIGH"),
+        help="approximation: guidance at these timesteps alone, 0 to 999",
+    )
     filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
+    run.add_argument(
+        "--profile",
+        choices=["exact", "fast"],
+        default="exact",
+        help="fast: fewer steps, less guidance, reused features",
+    )
     run.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
     run.add_argument("--quiet", action="store_true", help="show no progress")
     run.set_defaults(work=run_command)
@@ -67,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     add_engine_flags(doctor)
     doctor.set_defaults(work=doctor_command)
 
+    add_bench_command(commands)
     add_training_commands(commands)
     return top
 
@@ -83,6 +99,15 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
         help="where noise is drawn: on the compute device as the original, or on the CPU, the same for every device",
     )
     command.add_argument("--attention", choices=["sdpa", "xformers", "plain"], default="sdpa", help="attention backend")
+    command.add_argument(
+        "--vram", default="auto", metavar="auto|GB", help="GiB of device memory that may be used; auto: what is free"
+    )
+    command.add_argument(
+        "--bit-exact", action="store_true", help="guidance in two passes and one segment at a time, as the original"
+    )
+    command.add_argument(
+        "--workers", type=int, default=1, help="processes that share the segments, one for each GPU or some CPU cores"
+    )
 
 
 def add_option_flags(group: argparse._ArgumentGroup, flags: dict[str, tuple[type, str]]) -> None:
@@ -114,12 +139,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
     from paints_undo.pipeline import PaintsUndo  # takes seconds, which --help and bad flags need not wait for
 
-    return PaintsUndo.load(chosen.models, chosen.device, chosen.dtype, chosen.noise, chosen.attention)
+    return PaintsUndo.load(
+        chosen.models,
+        chosen.device,
+        chosen.dtype,
+        chosen.noise,
+        chosen.attention,
+        chosen.vram,
+        chosen.bit_exact,
+        chosen.workers,
+    )
 
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
     from paints_undo.images import read_picture
+    from paints_undo.pipeline import options_of
+    from paints_undo.plans import describe, measure_speed
+    from paints_undo.profiles import with_profile
     from paints_undo.runs import RunFolder, run_folder_for
 
     if bool(chosen.artworks) == bool(chosen.replay):
@@ -129,12 +166,16 @@ def run_command(chosen: argparse.Namespace) -> int:
         earlier = RunFolder.open(chosen.replay)
         warn_of_differences(earlier.settings, engine)
         jobs = [(f"{Path(chosen.replay).resolve().name}-replay", lambda: earlier.artwork)]
-        options = recorded_options(earlier.settings)
+        options = options_of(earlier)
     else:
         jobs = [(Path(name).name, lambda name=name: read_picture(name)) for name in chosen.artworks]
-        options = chosen_options(engine.default_options, chosen)
+        options = chosen_options(with_profile(engine.default_options, chosen.profile), chosen)
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+    plan = engine.plan(options)
+    if not chosen.quiet:
+        speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
+        print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
 
     worst = DONE
     for name, artwork in jobs:
@@ -156,17 +197,9 @@ def chosen_options(defaults: "UndoOptions", chosen: argparse.Namespace) -> "Undo
         return {name: value for name, value in values.items() if value is not None}
 
     keyframes = replace(defaults.keyframes, **given([*KEYFRAME_FLAGS, "operation_steps"]))
-    segments = replace(defaults.segments, **given(list(SEGMENT_FLAGS), prefix="video_"))
+    segments = replace(defaults.segments, **given([*SEGMENT_FLAGS, "video_guidance_interval"], prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
     return replace(defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given(["fps"]))
-
-
-def recorded_options(settings: dict) -> "UndoOptions":
-    from paints_undo.pipeline import UndoOptions
-
-    if "options" not in settings:
-        raise InputError("this run.json records no options; start a new run")
-    return UndoOptions.from_settings(settings["options"])
 
 
 def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:

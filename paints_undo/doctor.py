@@ -10,6 +10,7 @@ import torch
 from memory_management import describe, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
+from paints_undo.released import what_else
 from paints_undo.runs import package_versions
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
@@ -52,7 +53,7 @@ def examine(models: str, device: str | None, dtype: str | None, backend: str = "
     if device is None and misses_an_nvidia_gpu():
         report.say("hint", "there is an NVIDIA GPU, but this PyTorch is built without CUDA; see README, Requirements")
     examine_attention(report, backend, compute, number_format)
-    examine_models(report, models)
+    examine_models(report, models, compute)
     free = shutil.disk_usage(Path.cwd()).free
     report.say("disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
     return report
@@ -77,8 +78,8 @@ def examine_attention(report: Report, chosen: str, device: torch.device, dtype: 
             report.warn("attention", finding)
 
 
-def examine_models(report: Report, models: str) -> None:
-    from paints_undo.pipeline import find_family  # the pipeline imports much, and only this line needs it
+def examine_models(report: Report, models: str, device: torch.device) -> None:
+    from paints_undo.families import find_family  # imports much, and only this line needs it
 
     try:
         family = find_family(models)
@@ -87,3 +88,4 @@ def examine_models(report: Report, models: str) -> None:
         return
     tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
     report.say("models", f"{family.name} in {family.folders['single_frame'].parent}, {tagger}")
+    report.say("", what_else(family.name, device.type))

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from paints_undo.errors import InputError
 
@@ -103,6 +103,12 @@ def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) ->
     return tuple(min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0])))
 
 
+def size_like(height: int, width: int, area: int, multiple: int) -> tuple[int, int]:
+    """Return the (width, height) in a picture's shape with about `area` pixels, each side a multiple of `multiple`."""
+    scale = (area / (height * width)) ** 0.5
+    return tuple(max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+
+
 def pixels_to_tensor(pictures: np.ndarray) -> torch.Tensor:
     """Return float32 (n, 3, H, W) in -1..1, contiguous, from uint8 (n, H, W, 3) or one picture (H, W, 3)."""
     if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[-1] != 3:
@@ -132,10 +138,13 @@ def tensor_to_pixels(tensor: torch.Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def encode_png(picture: np.ndarray) -> bytes:
-    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3)."""
+def encode_png(picture: np.ndarray, comment: str = "") -> bytes:
+    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3), and a comment (iTXt)."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    texts = PngImagePlugin.PngInfo()
+    if comment:
+        texts.add_itxt("Comment", comment)
+    Image.fromarray(picture).save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
 
 

@@ -1,22 +1,26 @@
 """Stage 1: from the artwork and its prompt to earlier states of the canvas, one for each operation step."""
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from paints_undo import validation
 from paints_undo.diffusion.denoisers import KeyframeDenoiser
-from paints_undo.diffusion.guidance import Predict, guided
-from paints_undo.diffusion.samplers import OnStep, dpm_solver_2m, draw_normal
-from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas
+from paints_undo.diffusion.guidance import Branches, Predict, guided
+from paints_undo.diffusion.samplers import dpm_solver_2m, draw_normal
+from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
 from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
+from paints_undo.models.context_memory import context_memory
+from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Parts
-from paints_undo.progress import OnProgress, Progress, ignore
-from paints_undo.prompts import encode_prompt
+from paints_undo.previews import LatentColours
+from paints_undo.progress import OnProgress, Progress, Report, ignore
+from paints_undo.prompts import encode_prompts
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class KeyframeOptions:
     seed: int = 12345
     sampling_steps: int = 50
     guidance_scale: float = 3.0
+    long_prompt: bool = False  # read prompts beyond 75 tokens in several windows, instead of cutting them
 
     def __post_init__(self) -> None:
         ordered = validation.operation_steps(self.operation_steps)
@@ -47,6 +52,7 @@ class KeyframeOptions:
             "seed": validation.seed("seed", self.seed),
             "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, 1, 100),
             "guidance_scale": validation.number("guidance scale", self.guidance_scale, 1.0, 32.0),
+            "long_prompt": validation.yes_or_no("long prompt", self.long_prompt),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
@@ -58,25 +64,31 @@ def draw_keyframes(
     options: KeyframeOptions,
     noise_device: torch.device,
     on_progress: OnProgress = ignore,
-) -> np.ndarray:
-    """Keyframes, uint8 (n, height, width, 3), in the order of options.operation_steps.
+    seeds: Sequence[int] | None = None,
+) -> Iterator[np.ndarray]:
+    """Yield a keyframe, uint8 (height, width, 3), for each of options.operation_steps.
 
-    artwork: uint8 (H, W, 3) of any size, cropped to the keyframes' shape.  All operation steps share one noise tensor
-    and none is added later, so a keyframe depends on its own step, the seed and the size alone.
+    artwork: uint8 (H, W, 3) of any size, cropped to the keyframes' shape.  seeds: one for each operation step;
+    options.seed for all by default, so that all share one noise tensor.  No noise is added later, so a keyframe
+    depends on its own step and seed and on the size alone.
     """
     parts.family.check_keyframe_size(options.width, options.height)
-    with torch.inference_mode():
-        positive = encode(parts, options.prompt)
-        negative = encode(parts, options.negative_prompt)
-        artwork_latent = encode_artwork(parts, crop_to(artwork, options.width, options.height))
-        latents = sample(parts, artwork_latent, positive, negative, options, noise_device, on_progress)
-        return decode(parts, latents, on_progress)
+    seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
+    pieces = feed_forward_pieces(parts.plan.feed_forward_pieces)
+    with torch.inference_mode(), context_memory(), pieces:
+        parts.prefetch("single_frame/unet")
+        positive, negative = encode(parts, [options.prompt, options.negative_prompt], options.long_prompt)
+        crop = crop_to(artwork, options.width, options.height)
+        artwork_latent = encode_artwork(parts, crop)
+        colours = LatentColours.fit(artwork_latent[0], crop)
+        latents = sample(parts, artwork_latent, positive, negative, options, seeds, noise_device, on_progress, colours)
+    yield from decode(parts, latents, on_progress)
 
 
-def encode(parts: Parts, prompt: str) -> Tensor:
-    """Text embeddings (1, 77, width) on the compute device."""
+def encode(parts: Parts, prompts: Sequence[str], long_prompts: bool) -> list[Tensor]:
+    """Text embeddings of each prompt on the compute device, (1, 77, width); longer where long prompts are not cut."""
     with parts.on_device("single_frame/text_encoder") as text_encoder:
-        return encode_prompt(parts.tokenizer("single_frame"), text_encoder, prompt)
+        return encode_prompts(parts.tokenizer("single_frame"), text_encoder, prompts, long_prompts)
 
 
 def encode_artwork(parts: Parts, artwork: np.ndarray) -> Tensor:
@@ -92,35 +104,65 @@ def sample(
     positive: Tensor,
     negative: Tensor,
     options: KeyframeOptions,
+    seeds: Sequence[int],
     noise_device: torch.device,
     on_progress: OnProgress,
+    colours: LatentColours,
 ) -> Tensor:
-    """Scaled latents (n, 4, h, w), one for each operation step."""
-    device, steps = parts.device, torch.tensor(options.operation_steps, device=parts.device)
-    generator = torch.Generator(noise_device).manual_seed(options.seed)
-    noise = draw_normal(artwork_latent.shape, generator, parts.dtype, device).repeat(len(steps), 1, 1, 1)
+    """Scaled latents (n, 4, h, w), one for each operation step; as many at a time as the plan says."""
     sigmas = karras_sigmas(keyframe_sigmas(), options.sampling_steps).tolist()
-
+    report, at_once, count = reporting("sampling", on_progress), parts.plan.keyframes_at_once, len(seeds)
+    results = []
     with parts.on_device("single_frame/unet") as unet:
+        for begin in range(0, count, at_once):
+            group = options.operation_steps[begin : begin + at_once]
+            generators = [torch.Generator(noise_device).manual_seed(seed) for seed in seeds[begin : begin + at_once]]
+            noise = [draw_normal(artwork_latent.shape, each, parts.dtype, parts.device) for each in generators]
 
-        def told(text: Tensor) -> Predict:
-            return lambda x, timestep: unet(x, torch.tensor(timestep, device=device), text, artwork_latent, steps)
+            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(group)) -> None:
+                report(begin * total + done * size, count * total, lambda: colours(seen[0]))
 
-        predict = guided(told(positive), told(negative), options.guidance_scale)
-        denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
-        return dpm_solver_2m(denoise, noise, sigmas, reporting("sampling", on_progress))
+            predict = prediction(parts, unet, artwork_latent, positive, negative, group, options.guidance_scale)
+            denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
+            results.append(dpm_solver_2m(denoise, torch.cat(noise), sigmas, on_step))
+    return torch.cat(results)
 
 
-def decode(parts: Parts, latents: Tensor, on_progress: OnProgress) -> np.ndarray:
-    """Pixels uint8 (n, H, W, 3) of scaled latents; one picture at a time, because decoding needs the most memory."""
-    report, pictures = reporting("decoding", on_progress), []
+def prediction(
+    parts: Parts,
+    unet: nn.Module,
+    artwork_latent: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    operation_steps: Sequence[int],
+    guidance_scale: float,
+) -> Predict:
+    """The guided prediction for a few operation steps, whose latents are one batch."""
+    steps = torch.tensor(operation_steps, device=parts.device)
+    timesteps = torch.arange(TIMESTEPS, device=parts.device)  # once, so that no step waits for a copy of its number
+
+    def told(*texts: Tensor) -> Predict:
+        text = torch.cat([each.expand(len(steps), -1, -1) for each in texts])
+        rows = steps.repeat(len(texts))
+        return lambda x, timestep: unet(x, timesteps[timestep], text, artwork_latent, rows)
+
+    if parts.plan.guidance_batch:
+        branches = Branches.in_one_batch(told(positive), told(positive, negative))
+    else:
+        branches = Branches.in_two_passes(told(positive), told(negative))
+    return guided(branches, guidance_scale)
+
+
+def decode(parts: Parts, latents: Tensor, on_progress: OnProgress) -> Iterator[np.ndarray]:
+    """Yield pixels uint8 (H, W, 3) of scaled latents; one picture at a time, because decoding needs the most memory."""
+    report = reporting("decoding", on_progress)
     with parts.on_device("single_frame/vae") as vae:
         for done, latent in enumerate(latents.to(vae.dtype).split(1), start=1):
-            decoded = vae.decode(latent / vae.config.scaling_factor).sample
-            pictures.append(tensor_to_pixels(decoded.float()))
-            report(done, len(latents))
-    return np.concatenate(pictures)
+            with torch.inference_mode():  # not around the yield: the caller's code is not ours to switch
+                decoded = vae.decode(latent / vae.config.scaling_factor).sample
+            yield tensor_to_pixels(decoded.float())[0]
+            report(done, len(latents))  # after the caller has kept the picture: a cancel loses nothing finished
 
 
-def reporting(detail: str, on_progress: OnProgress) -> OnStep:
-    return lambda done, total: on_progress(Progress("keyframes", detail, done, total))
+def reporting(detail: str, on_progress: OnProgress) -> Report:
+    return lambda done, total, preview=None: on_progress(Progress("keyframes", detail, done, total, preview))

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -13,10 +15,14 @@ class Progress:
     detail: str  # what is being done: "sampling", "decoding", ...
     done: int
     total: int  # of the same unit as done
+    # what is being drawn as far as it can be seen, a small uint8 (h, w, 3); computed when it is called
+    preview: Callable[[], np.ndarray] | None = field(default=None, compare=False, repr=False)
 
 
 # Called after every sampling step; raising Cancelled from it ends the run cleanly.
 OnProgress = Callable[[Progress], None]
+# (done, total, preview or nothing): what a stage reports with
+Report = Callable[..., None]
 
 
 def ignore(progress: Progress) -> None:

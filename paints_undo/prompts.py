@@ -1,10 +1,13 @@
 """Prompts -> token numbers -> text embeddings, exactly as the original's tokenizer read them."""
 
 import unicodedata
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
+
+WINDOW = 77  # tokens that the text encoders read at once
 
 # Every block of CJK ideographs that the original's tokenizer set apart with spaces.
 IDEOGRAPHS = (
@@ -47,7 +50,41 @@ def token_ids(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
     return torch.tensor([ids])
 
 
+def token_count(tokenizer: CLIPTokenizer, prompt: str) -> int:
+    """How many tokens a prompt has, start and end left out; 75 fit into one window of 77."""
+    return len(tokenizer(as_slow_tokenizer_read(prompt), add_special_tokens=False, verbose=False).input_ids)
+
+
 def encode_prompt(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str) -> Tensor:
     """Text embeddings (1, 77, width) after the final layer norm; no attention mask, as the networks were trained."""
     ids = token_ids(tokenizer, prompt).to(text_encoder.device)
     return text_encoder(ids).last_hidden_state
+
+
+def encode_prompts(
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str], long_prompts: bool
+) -> list[Tensor]:
+    """Text embeddings of several prompts, all of one length.
+
+    Without long_prompts each is (1, 77, width) and cut after 75 tokens, as in the original.  With them each is
+    (1, 77 n, width): 75 tokens at a time go through the encoder, so that nothing is cut, and shorter prompts get empty
+    windows at their end; where all fit into one window the embeddings are the same.
+    """
+    if not long_prompts:
+        return [encode_prompt(tokenizer, text_encoder, prompt) for prompt in prompts]
+    most = max(len(windows_of(tokenizer, prompt)) for prompt in prompts)
+    encoded = []
+    for prompt in prompts:
+        ids = torch.tensor(windows_of(tokenizer, prompt, most)).to(text_encoder.device)
+        encoded.append(text_encoder(ids).last_hidden_state.flatten(0, 1).unsqueeze(0))
+    return encoded
+
+
+def windows_of(tokenizer: CLIPTokenizer, prompt: str, at_least: int = 1) -> list[list[int]]:
+    """Token numbers of a prompt of any length: windows of 77, each start, up to 75 tokens, end and padding."""
+    ids, room = tokenizer(as_slow_tokenizer_read(prompt), add_special_tokens=False, verbose=False).input_ids, WINDOW - 2
+    windows = []
+    for begin in range(0, max(len(ids), at_least * room), room):
+        window = [tokenizer.bos_token_id, *ids[begin : begin + room], tokenizer.eos_token_id]
+        windows.append(window + [tokenizer.pad_token_id] * (WINDOW - len(window)))
+    return windows

@@ -86,6 +86,18 @@ def is_released_here() -> bool:
     return True
 
 
+def what_else(name: str, device_type: str) -> str:
+    """One or two sentences on the family that is not loaded: what it would bring, and what it needs.
+
+    name: of the loaded family; device_type: "cuda", "mps" or "cpu", where it computes.
+    """
+    if name == "released":
+        return "The small family mini needs no GPU: start with --models mini."
+    start = "start with --models released" if is_released_here() else "`python -m paints_undo download` fetches it"
+    slow = " On this CPU a run of it takes hours." if device_type == "cpu" else ""
+    return f"The published family knows far more and needs 7.6 GB of disk and a GPU: {start}.{slow}"
+
+
 def download_released() -> ModelFamily:
     """The published family, with every file downloaded, and compared with its sha256 where one is published."""
     for checkpoint, path, expected in files():

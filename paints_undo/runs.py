@@ -1,11 +1,12 @@
 """The run folder: one artwork's settings and everything made from it, kept so that a run can be resumed and replayed.
 
-    run.json              settings, seeds, package versions, the artwork's sha256, running or finished
-    artwork.png           the artwork as it was read
-    keyframes/0400.png    one picture per operation step, exact
-    segments/00.npz       one pair's frames under the name "frames", exact (``numpy.load`` reads it)
-    frames/00000.png      every frame of the timelapse, only when asked for
-    timelapse.mp4         the video
+    run.json                          settings, timeline, package versions, the artwork's sha256, running or finished
+    artwork.png                       the artwork as it was read
+    keyframes/0400-12345-3fa9....png  one picture per operation step, seed and settings, exact
+    segments/0400-0600-3fa9....npz    the frames between two keyframes under the name "frames", exact
+                                      (``numpy.load`` reads it); another picture, seed or setting is another name
+    frames/00000.png                  every frame of the timelapse, only when asked for
+    timelapse.mp4                     the video
 
 Every file is written beside its place and moved there when it is complete, so whatever carries its final name is whole.
 One folder belongs to one process at a time.
@@ -20,14 +21,13 @@ import importlib.metadata
 import io
 import json
 import logging
-import math
-import operator
 import os
 import re
+import secrets
 import shutil
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,14 @@ import numpy as np
 from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png, read_picture
+from paints_undo.metadata import describe
+from paints_undo.plain_values import differences, plain
 
 __all__ = ["RunFolder", "package_versions", "run_folder_for", "write_atomically"]
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 _RECORDED_PACKAGES = {
     "torch": ("torch",),
     "diffusers": ("diffusers",),
@@ -62,15 +64,16 @@ class RunFolder:
         self._record = record
 
     @classmethod
-    def create(cls, folder: str | Path, settings: dict, artwork: np.ndarray) -> RunFolder:
+    def create(cls, folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> RunFolder:
         """The run folder for ``settings`` and ``artwork``: a new one, or the one already there if it is the same run.
 
-        ``settings`` holds plain JSON values under string keys (tuples become lists); ``artwork`` is uint8 RGB
+        ``settings`` and ``timeline`` hold plain JSON values under string keys (tuples become lists); the timeline of
+        a folder that is already there stays, since a person may have changed it. ``artwork`` is uint8 RGB
         (H, W, 3). Raises InputError when the folder holds another run or anything else, TypeError for a setting that
         JSON would not give back unchanged, OSError (one sentence) when the folder cannot be written.
         """
         path = Path(folder)
-        settings = _plain(settings, "settings")
+        settings, timeline = plain(settings, "settings"), plain(timeline, "timeline")
         _check_pictures(artwork, dimensions=3, name="artwork")
         if (path / "run.json").exists():
             run = cls.open(path)
@@ -86,13 +89,15 @@ class RunFolder:
             )
         record = {
             "format": FORMAT,
+            "id": secrets.token_hex(8),
             "state": "running",
             "artwork": _describe(artwork),
             "packages": package_versions(),
             "settings": settings,
+            "timeline": timeline,
         }
         run = cls(path, record)
-        write_atomically(path / "artwork.png", encode_png(artwork))
+        write_atomically(path / "artwork.png", encode_png(artwork, run.description("artwork")))
         run._write_record()  # last: a folder with a run.json is complete
         return run
 
@@ -123,6 +128,42 @@ class RunFolder:
         return copy.deepcopy(self._record["settings"])
 
     @property
+    def timeline(self) -> dict:
+        """A copy of the timeline, with lists for tuples."""
+        return copy.deepcopy(self._record["timeline"])
+
+    def change(self, settings: dict, timeline: dict) -> None:
+        """Keep other settings and another timeline; the run is then unfinished."""
+        changes = {"settings": plain(settings, "settings"), "timeline": plain(timeline, "timeline")}
+        self._record = {**self._record, **changes, "state": "running"}
+        self._write_record()
+
+    def copied_to(self, folder: str | Path) -> RunFolder:
+        """Another run with everything that this one has made; the folder must not be there yet."""
+        path = Path(folder)
+        with explained("write", path):
+            shutil.copytree(self.path, path, ignore=shutil.ignore_patterns(".*.tmp"))
+        copied = type(self).open(path)
+        copied._record = {**copied._record, "id": secrets.token_hex(8)}
+        copied._write_record()
+        return copied
+
+    @property
+    def id(self) -> str:
+        """A random name that the files of this run carry; empty in runs of earlier versions."""
+        return self._record.get("id", "")
+
+    @property
+    def artwork_size(self) -> tuple[int, int]:
+        """Height and width of the artwork."""
+        return self._record["artwork"]["height"], self._record["artwork"]["width"]
+
+    def description(self, piece: str) -> str:
+        """What a picture or video of this run carries inside: everything it was made with."""
+        kept = {name: self._record.get(name) for name in ("id", "artwork", "settings", "timeline")}
+        return describe({"format": FORMAT, "piece": piece, **kept})
+
+    @property
     def packages(self) -> dict[str, str]:
         """The package versions the run was started with, as :func:`package_versions` gives them."""
         return dict(self._record["packages"])
@@ -150,22 +191,22 @@ class RunFolder:
 
     def finish(self) -> None:
         """Marks the run as finished in run.json."""
-        self._record["state"] = "finished"
+        self._record = {**self._record, "state": "finished"}
         self._write_record()
 
     # What the run has made
 
-    def save_keyframe(self, step: int, picture: np.ndarray) -> Path:
-        """Keeps the keyframe of operation step 0..999, uint8 (H, W, 3), exactly; the path it was written to."""
+    def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
+        """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
         _check_pictures(picture, dimensions=3, name="keyframe")
-        path = self._keyframe_path(step)
+        path = self.keyframe_path(name)
         _make_directory(path.parent)
-        write_atomically(path, encode_png(picture))
+        write_atomically(path, encode_png(picture, self.description("keyframe")))
         return path
 
-    def keyframe(self, step: int) -> np.ndarray | None:
-        """The keyframe of an operation step, uint8 (H, W, 3); None when it is not there or its file is damaged."""
-        path = self._keyframe_path(step)
+    def keyframe(self, name: str) -> np.ndarray | None:
+        """The keyframe of this name, uint8 (H, W, 3); None when it is not there or its file is damaged."""
+        path = self.keyframe_path(name)
         if not path.exists():
             return None
         try:
@@ -174,19 +215,19 @@ class RunFolder:
             logger.warning("%s is damaged and will be made again (%s)", path, error)
             return None
 
-    def save_segment(self, index: int, frames: np.ndarray) -> Path:
-        """Keeps pair ``index``'s frames, uint8 (n, H, W, 3), exactly; the path they were written to."""
+    def save_segment(self, name: str, frames: np.ndarray) -> Path:
+        """Keeps the segment of this name, uint8 (n, H, W, 3), exactly; the path it was written to."""
         _check_pictures(frames, dimensions=4, name="segment")
         packed = io.BytesIO()
         np.savez_compressed(packed, frames=frames)
-        path = self._segment_path(index)
+        path = self.segment_path(name)
         _make_directory(path.parent)
         write_atomically(path, packed.getvalue())
         return path
 
-    def segment(self, index: int) -> np.ndarray | None:
-        """Pair ``index``'s frames, uint8 (n, H, W, 3); None when they are not there or their file is damaged."""
-        path = self._segment_path(index)
+    def segment(self, name: str) -> np.ndarray | None:
+        """The segment of this name, uint8 (n, H, W, 3); None when it is not there or its file is damaged."""
+        path = self.segment_path(name)
         if not path.exists():
             return None
         try:
@@ -203,10 +244,11 @@ class RunFolder:
         target = self.path / "frames"
         temporary = temporary_for(target)
         _make_directory(temporary)
+        description = self.description("frame")
         try:
             for number, frame in enumerate(frames):
                 _check_pictures(frame, dimensions=3, name=f"frame {number}")
-                write_atomically(temporary / f"{number:05d}.png", encode_png(frame))
+                write_atomically(temporary / f"{number:05d}.png", encode_png(frame, description))
             with explained("write", target):
                 if target.exists():
                     shutil.rmtree(target)
@@ -217,33 +259,29 @@ class RunFolder:
 
     # The inside
 
-    def _keyframe_path(self, step: int) -> Path:
-        step = operator.index(step)
-        if not 0 <= step <= 999:
-            raise InputError(f"operation step is {step}; allowed are 0 (finished) to 999 (first stroke).")
-        return self.path / "keyframes" / f"{step:04d}.png"
+    def keyframe_path(self, name: str) -> Path:
+        """Where the keyframe of this name belongs."""
+        return self.path / "keyframes" / f"{_checked_name(name)}.png"
 
-    def _segment_path(self, index: int) -> Path:
-        index = operator.index(index)
-        if index < 0:
-            raise InputError(f"segment index is {index}; segments are counted from 0.")
-        return self.path / "segments" / f"{index:02d}.npz"
+    def segment_path(self, name: str) -> Path:
+        """Where the segment of this name belongs."""
+        return self.path / "segments" / f"{_checked_name(name)}.npz"
 
     def _write_record(self) -> None:
         text = json.dumps(self._record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         write_atomically(self.path / "run.json", text.encode("utf-8"))
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
-        differences = list(_differences(self._record["settings"], settings))
+        found = list(differences(self._record["settings"], settings))
         if _describe(artwork) != self._record["artwork"]:
-            differences.insert(0, "the artwork is another picture")
-        if differences:
-            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+            found.insert(0, "the artwork is another picture")
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise InputError(
-                f"{self.path} holds another run: {'; '.join(differences[:3])}{more}; "
+                f"{self.path} holds another run: {'; '.join(found[:3])}{more}; "
                 "choose another output folder or delete this one to start again."
             )
-        changed = list(_differences(self.packages, package_versions()))
+        changed = list(differences(self.packages, package_versions()))
         if changed:
             logger.warning("%s was started with other package versions (%s)", self.path, "; ".join(changed))
 
@@ -286,7 +324,12 @@ def _make_directory(path: Path) -> None:
 def _describe(artwork: np.ndarray) -> dict:
     """What identifies a picture: its size and the sha256 of its RGB bytes, row by row, whatever file it came in."""
     height, width = artwork.shape[:2]
-    return {"sha256": hashlib.sha256(np.ascontiguousarray(artwork)).hexdigest(), "width": width, "height": height}
+    return {"sha256": picture_digest(artwork), "width": width, "height": height}
+
+
+def picture_digest(picture: np.ndarray) -> str:
+    """sha256 of a picture's RGB bytes, uint8 (H, W, 3), row by row."""
+    return hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
 
 
 def _check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
@@ -308,38 +351,16 @@ def _check_record(file: Path, record: object) -> None:
             f"{file} has format {record['format']!r} and this version reads format {FORMAT}; "
             "open it with the version that wrote it."
         )
-    fields = {"settings": dict, "artwork": dict, "packages": dict, "state": str}
+    fields = {"settings": dict, "timeline": dict, "artwork": dict, "packages": dict, "state": str}
     for name, kind in fields.items():
         if not isinstance(record.get(name), kind):
             raise InputError(f"{file} is damaged ({name} is missing); delete the folder and start the run again.")
 
 
-def _plain(value: object, where: str) -> object:
-    """``value`` as JSON would give it back; raises TypeError where something would be lost."""
-    if isinstance(value, dict):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"{where} has the key {key!r}; keys are strings.")
-        return {key: _plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if value is None or type(value) in (str, bool, int) or (type(value) is float and math.isfinite(value)):
-        return value
-    raise TypeError(f"{where} is {value!r} ({type(value).__name__}); settings are plain, finite JSON values.")
-
-
-def _differences(kept: object, given: object, name: str = "") -> Iterator[str]:
-    if isinstance(kept, dict) and isinstance(given, dict):
-        for key in sorted(kept.keys() | given.keys()):
-            missing = "not set"
-            yield from _differences(kept.get(key, missing), given.get(key, missing), f"{name}.{key}".lstrip("."))
-    elif kept != given or isinstance(kept, bool) != isinstance(given, bool):
-        yield f"{name} is {_shown(kept)} there and {_shown(given)} now"
-
-
-def _shown(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _checked_name(name: str) -> str:
+    if not re.fullmatch(r"[0-9a-z]+(-[0-9a-z]+)*", name):
+        raise ValueError(f"a piece of a run is named {name!r}; use small letters, digits and hyphens")
+    return name
 
 
 def _one_line(error: BaseException) -> str:

@@ -9,17 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from paints_undo import validation
+from paints_undo.checkpoints import SEGMENT_HINTS
 from paints_undo.diffusion.denoisers import SegmentDenoiser
-from paints_undo.diffusion.guidance import Predict, rescaled_guidance
-from paints_undo.diffusion.samplers import OnStep, ddim, draw_normal
-from paints_undo.diffusion.schedules import video_steps
-from paints_undo.errors import InputError
+from paints_undo.diffusion.guidance import Branches, Predict, guided_within, rescaled_guidance
+from paints_undo.diffusion.samplers import ddim, draw_normal
+from paints_undo.diffusion.schedules import TIMESTEPS, video_steps
 from paints_undo.images import crop_to, nearest_bucket, pixels_to_tensor, tensor_to_pixels
+from paints_undo.models.context_memory import context_memory
+from paints_undo.models.feature_reuse import feature_reuse
+from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Parts
-from paints_undo.progress import OnProgress, Progress, ignore
-from paints_undo.prompts import encode_prompt
+from paints_undo.previews import LatentColours
+from paints_undo.progress import OnProgress, Progress, Report, ignore
+from paints_undo.prompts import encode_prompts
 
 NEGATIVE_PROMPT = ""
+HiddenStates = list[Tensor]  # each (1, c, h, w): what the decoder looks back at
+ALL_TIMESTEPS = (0, TIMESTEPS - 1)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class SegmentOptions:
     sampling_steps: int = 50
     guidance_scale: float = 7.5
     frame_stride: int = 3
+    guidance_interval: tuple[int, int] = ALL_TIMESTEPS  # guided only at these timesteps: an approximation, if fewer
+    reuse_interval: int = 1  # the 3D UNet's deep features are new in every so manieth step: an approximation above 1
+    long_prompt: bool = False  # read a prompt beyond 75 tokens in several windows, instead of cutting it
 
     def __post_init__(self) -> None:
         checked = {
@@ -43,28 +52,25 @@ class SegmentOptions:
             "sampling_steps": validation.whole_number("video sampling steps", self.sampling_steps, 1, 100),
             "guidance_scale": validation.number("video guidance scale", self.guidance_scale, 1.0, 32.0),
             "frame_stride": validation.whole_number("frame stride", self.frame_stride, 1, 60),
+            "guidance_interval": validation.interval("guidance interval", self.guidance_interval, *ALL_TIMESTEPS),
+            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, 1, 10),
+            "long_prompt": validation.yes_or_no("long video prompt", self.long_prompt),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
 
 @dataclass(frozen=True)
-class EncodedKeyframe:
-    """One keyframe through the VAE's encoder; kept on the host, for the one or two segments it bounds."""
-
-    latent: Tensor  # (4, h, w), scaled
-    hidden_states: list[Tensor]  # each (c, h, w): what the decoder looks back at
-
-
-Pair = tuple[EncodedKeyframe, EncodedKeyframe]
-
-
-@dataclass(frozen=True)
 class Conditions:
-    """What guides one pair's denoising, beside its two latents."""
+    """What guides the denoising of one or more pairs, beside their latents."""
 
-    text: Tensor  # (1, 77, width)
-    image: Tensor  # (1, 16 frames, 16 tokens, width)
+    text: Tensor  # (b, 77, width)
+    image: Tensor  # (b, 16 frames, 16 tokens, width)
+
+    @staticmethod
+    def joined(some: Sequence["Conditions"]) -> "Conditions":
+        """Those of several samples as one batch."""
+        return Conditions(torch.cat([c.text for c in some]), torch.cat([c.image for c in some]))
 
 
 def fill_segments(
@@ -74,116 +80,176 @@ def fill_segments(
     noise_device: torch.device,
     on_progress: OnProgress = ignore,
     wanted: Sequence[int] | None = None,
+    seeds: Sequence[int] | None = None,
+    denoised: dict[int, Tensor] | None = None,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (pair number, frames uint8 (16, h, w, 3)), pair by pair, each from its first picture to its second.
 
     pictures: two or more uint8 (H, W, 3), the artwork first, the white canvas last; all are cropped to the family's
-    video size nearest to the first one's shape.  Pair i lies between pictures i and i + 1 and draws its noise from
-    seed + i.  wanted: the pairs to fill, all by default.  All pairs are encoded, then denoised, then decoded, so that
-    each network is brought to the device once.
+    video size nearest to the first one's shape.  Pair i lies between pictures i and i + 1.  wanted: the pairs to fill,
+    all by default.  seeds: one for each pair, wanted or not; options.seed + i by default.  All pairs are encoded, then
+    denoised, then decoded, so that each network is brought to the device once.  denoised: the latents of pairs that
+    an earlier call got so far; it is filled on the way, so that a call that ran out of memory loses none.
     """
-    if len(pictures) < 2:
-        raise InputError(f"{len(pictures)} picture is given; a segment needs two keyframes to lie between")
     wanted = list(range(len(pictures) - 1)) if wanted is None else list(wanted)
     if not wanted:
         return
-    with torch.inference_mode():
+    denoised = {} if denoised is None else denoised
+    seeds = [options.seed + i for i in range(len(pictures) - 1)] if seeds is None else list(seeds)
+    with torch.inference_mode(), feed_forward_pieces(parts.plan.feed_forward_pieces):
         height, width = nearest_bucket(*pictures[0].shape[:2], parts.family.video_sizes)
         used = sorted({picture for pair in wanted for picture in (pair, pair + 1)})
         pixels = {i: pixels_to_tensor(crop_to(pictures[i], width, height)).to(parts.dtype) for i in used}
-        encoded = encode_keyframes(parts, pixels)
-        pairs = [(encoded[i], encoded[i + 1]) for i in wanted]
-        positives, negative = encode_conditions(parts, pixels, wanted, options.prompt)
-        seeds = [options.seed + i for i in wanted]
-        latents = denoise(parts, pairs, positives, negative, seeds, options, noise_device, on_progress)
-    yield from zip(wanted, decode(parts, latents, pairs, on_progress), strict=True)
+        latents, states = encode_keyframes(parts, pixels)
+        missing = [i for i in wanted if i not in denoised]
+        if missing:
+            positives, negative = encode_conditions(parts, pixels, missing, options)
+            ends = {i: (latents[i], latents[i + 1]) for i in missing}
+            colours = LatentColours.fit(latents[used[0]], crop_to(pictures[used[0]], width, height))
+            conditions = positives, negative, options, seeds, noise_device
+            for i, latent in denoise(parts, ends, *conditions, on_progress, colours):
+                denoised[i] = latent
+    yield from decode(parts, {i: denoised[i] for i in wanted}, pixels, states, on_progress)
 
 
-def encode_keyframes(parts: Parts, pixels: dict[int, Tensor]) -> dict[int, EncodedKeyframe]:
-    """Each picture (1, 3, H, W) through the VAE's encoder, once."""
+def encode_keyframes(parts: Parts, pixels: dict[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
+    """Each picture (1, 3, H, W) through the VAE's encoder: scaled latents (4, h, w), and hidden states where they stay.
 
-    def encode(vae: nn.Module, picture: Tensor) -> EncodedKeyframe:
-        latent, hidden_states = vae.encode(picture.to(parts.device))
-        return EncodedKeyframe(latent[0].cpu(), [state[0].cpu() for state in hidden_states])
-
+    On a CPU the decoder finds the hidden states here.  Elsewhere they would be moved to the host and back, 3 GB in a
+    run of the published size: encoding the pictures again, when the decoder is on the device, is a thousandth of it.
+    """
+    latents, states = {}, {}
     with parts.on_device("multi_frame/vae") as vae:
-        return {i: encode(vae, picture) for i, picture in pixels.items()}
+        for i, picture in pixels.items():
+            latent, hidden_states = vae.encode(picture.to(parts.device))
+            latents[i] = latent[0]
+            if parts.device.type == "cpu":
+                states[i] = hidden_states
+    return latents, states
 
 
 def encode_conditions(
-    parts: Parts, pixels: dict[int, Tensor], wanted: list[int], prompt: str
-) -> tuple[list[Conditions], Conditions]:
+    parts: Parts, pixels: dict[int, Tensor], wanted: list[int], options: SegmentOptions
+) -> tuple[dict[int, Conditions], Conditions]:
     """The positive conditions of each wanted pair, and the negative ones that all share.
 
     The negative image is an all-zero pair, mid-grey: what the original guides away from.
     """
     with parts.on_device("multi_frame/text_encoder") as text_encoder:
         tokenizer = parts.tokenizer("multi_frame")
-        text, negative_text = (encode_prompt(tokenizer, text_encoder, p) for p in (prompt, NEGATIVE_PROMPT))
+        prompts = [options.prompt, NEGATIVE_PROMPT]
+        text, negative_text = encode_prompts(tokenizer, text_encoder, prompts, options.long_prompt)
     with parts.on_device("multi_frame/image_encoder") as image_encoder:
         clip = {i: image_encoder(picture.to(parts.device)) for i, picture in pixels.items()}
         grey = image_encoder(torch.zeros_like(next(iter(pixels.values())), device=parts.device))
     with parts.on_device("multi_frame/image_projection") as image_projection:
-        images = [image_projection(torch.stack([clip[i], clip[i + 1]], dim=1)) for i in wanted]
+        images = {i: image_projection(torch.stack([clip[i], clip[i + 1]], dim=1)) for i in wanted}
         negative_image = image_projection(torch.stack([grey, grey], dim=1))
-    return [Conditions(text, image) for image in images], Conditions(negative_text, negative_image)
+    return {i: Conditions(text, image) for i, image in images.items()}, Conditions(negative_text, negative_image)
 
 
 def denoise(
     parts: Parts,
-    pairs: list[Pair],
-    positives: list[Conditions],
+    ends: dict[int, tuple[Tensor, Tensor]],
+    positives: dict[int, Conditions],
     negative: Conditions,
-    seeds: list[int],
     options: SegmentOptions,
+    seeds: Sequence[int],
     noise_device: torch.device,
     on_progress: OnProgress,
-) -> list[Tensor]:
-    """Scaled latents (1, 4, 16, h, w) of every pair, on the host."""
-    device, dtype, report = parts.device, parts.dtype, reporting("sampling", on_progress)
-    steps, results = video_steps(options.sampling_steps), []
+    colours: LatentColours,
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (pair number, scaled latents (1, 4, 16, h, w) on the host), as many pairs at a time as the plan says."""
+    numbers, at_once = list(ends), parts.plan.pairs_at_once
+    report, steps = reporting("sampling", on_progress), video_steps(options.sampling_steps)
+    parts.prefetch("multi_frame/vae")
     with parts.on_device("multi_frame/unet") as unet:
-        stride = torch.tensor([options.frame_stride], device=device)
-        for number, ((first, last), positive, seed) in enumerate(zip(pairs, positives, seeds, strict=True)):
-            frames = unet.config.temporal_length
-            keyframe_latents = concatenated_condition(first.latent, last.latent, frames).to(device)
-            generator = torch.Generator(noise_device).manual_seed(seed)
-            shape = keyframe_latents.shape
+        for begin in range(0, len(numbers), at_once):
+            group = numbers[begin : begin + at_once]
+            hint = keyframe_hint(
+                *(torch.stack([ends[i][end] for i in group]) for end in (0, 1)),
+                unet.config.temporal_length,
+                parts.family.segment_hint,
+            )
+            generators = [torch.Generator(noise_device).manual_seed(seeds[i]) for i in group]
 
-            def told(c: Conditions, keyframe_latents: Tensor = keyframe_latents) -> Predict:
-                return lambda x, t: unet(x, torch.tensor([t], device=device), c.text, c.image, keyframe_latents, stride)
+            def draw_noise(generators: Sequence[torch.Generator] = generators, like: Tensor = hint[:1]) -> Tensor:
+                return torch.cat([draw_normal(like.shape, each, parts.dtype, parts.device) for each in generators])
 
-            def draw_noise(shape: torch.Size = shape, generator: torch.Generator = generator) -> Tensor:
-                return draw_normal(shape, generator, dtype, device)
+            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, count: int = len(group)) -> None:
+                middle = seen[0, :, seen.shape[2] // 2]
+                report(begin * total + done * count, len(numbers) * total, lambda: colours(middle))
 
-            def on_step(done: int, total: int, number: int = number) -> None:
-                report(number * total + done, len(pairs) * total)
-
-            predict = rescaled_guidance(told(positive), told(negative), options.guidance_scale)
-            denoised = partial(SegmentDenoiser(), predict)
-            results.append(ddim(denoised, draw_noise(), steps, draw_noise, on_step).cpu())
-    return results
-
-
-def concatenated_condition(first: Tensor, last: Tensor, frames: int) -> Tensor:
-    """The latents (4, h, w) of both keyframes at the ends of an otherwise empty video, (1, 4, frames, h, w)."""
-    condition = first.new_zeros(1, first.shape[0], frames, *first.shape[1:])
-    condition[:, :, 0], condition[:, :, -1] = first, last
-    return condition
+            with context_memory(), feature_reuse(options.reuse_interval):
+                predict = prediction(parts, unet, [positives[i] for i in group], negative, hint, options)
+                latents = ddim(partial(SegmentDenoiser(), predict), draw_noise(), steps, draw_noise, on_step).cpu()
+            yield from zip(group, latents.split(1), strict=True)
 
 
-def decode(parts: Parts, latents: list[Tensor], pairs: list[Pair], on_progress: OnProgress) -> Iterator[np.ndarray]:
-    """Yield the frames uint8 (16, H, W, 3) of each pair's scaled latents."""
-    report = reporting("decoding", on_progress)
+def prediction(
+    parts: Parts,
+    unet: nn.Module,
+    positives: Sequence[Conditions],
+    negative: Conditions,
+    hint: Tensor,
+    options: SegmentOptions,
+) -> Predict:
+    """The guided prediction of some pairs' v; hint (n, 4, frames, h, w)."""
+    timesteps = torch.arange(TIMESTEPS, device=parts.device)  # once, so that no step waits for a copy of its number
+    stride = torch.tensor([options.frame_stride], device=parts.device)
+
+    def told(conditions: Sequence[Conditions]) -> Predict:
+        c, times = Conditions.joined(conditions), len(conditions) // len(hint)
+        hints, strides = hint.repeat(times, 1, 1, 1, 1), stride.expand(len(conditions))
+        return lambda x, t: unet(x, timesteps[t].expand(len(x)), c.text, c.image, hints, strides)
+
+    negatives = [negative] * len(positives)
+    if parts.plan.guidance_batch:
+        branches = Branches.in_one_batch(told(positives), told([*positives, *negatives]))
+    else:
+        branches = Branches.in_two_passes(told(positives), told(negatives))
+    guided = rescaled_guidance(branches, options.guidance_scale)
+    if options.guidance_interval == ALL_TIMESTEPS:
+        return guided
+    return guided_within(*options.guidance_interval, guided, branches.positive)
+
+
+def keyframe_hint(first: Tensor, last: Tensor, frames: int, kind: str) -> Tensor:
+    """What the 3D UNet sees of both keyframes' latents (..., 4, h, w) beside the noise, (1 or more, 4, frames, h, w).
+
+    kind: "ends", the keyframes as first and last frame of an otherwise empty video, is the published networks';
+    "cross_fade" fades from one to the other, which spares a small network from learning where to copy from.
+
+    Raises ValueError for another kind.
+    """
+    if kind not in SEGMENT_HINTS:
+        raise ValueError(f"segment_hint is {kind!r}, but it can only be one of {', '.join(SEGMENT_HINTS)}")
+    share = torch.linspace(0, 1, frames, device=first.device).view(-1, 1, 1)
+    weights = (1 - share, share) if kind == "cross_fade" else (share == 0, share == 1)
+    hint = first.unsqueeze(-3) * weights[0] + last.unsqueeze(-3) * weights[1]
+    return hint.to(first.dtype).reshape(-1, *hint.shape[-4:])
+
+
+def decode(
+    parts: Parts,
+    latents: dict[int, Tensor],
+    pixels: dict[int, Tensor],
+    states: dict[int, HiddenStates],
+    on_progress: OnProgress,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (pair number, frames uint8 (16, H, W, 3)) of each pair's scaled latents; used hidden states are let go."""
+    report, plan = reporting("decoding", on_progress), parts.plan
     with parts.on_device("multi_frame/vae") as vae:
-        for done, (latent, (first, last)) in enumerate(zip(latents, pairs, strict=True), start=1):
-            states = zip(first.hidden_states, last.hidden_states, strict=True)
-            references = [torch.stack(pair).unsqueeze(0).to(parts.device) for pair in states]
+        for done, (number, latent) in enumerate(latents.items(), start=1):
             with torch.inference_mode():  # not around the yield: the caller's code is not ours to switch
-                video = vae.decode(latent.to(parts.device), references)[0].float()
-            yield tensor_to_pixels(video.transpose(0, 1))
-            report(done, len(pairs))  # after the caller has kept the frames: a cancel loses nothing finished
+                for i in (number, number + 1):
+                    if i not in states:
+                        states[i] = vae.encode(pixels[i].to(parts.device))[1]
+                references = [torch.stack(pair, 1) for pair in zip(states.pop(number), states[number + 1], strict=True)]
+                video = vae.decode(latent.to(parts.device), references, plan.decoded_frames, plan.spill)[0].float()
+            yield number, tensor_to_pixels(video.transpose(0, 1))
+            report(done, len(latents))  # after the caller has kept the frames: a cancel loses nothing finished
 
 
-def reporting(detail: str, on_progress: OnProgress) -> OnStep:
-    return lambda done, total: on_progress(Progress("segments", detail, done, total))
+def reporting(detail: str, on_progress: OnProgress) -> Report:
+    return lambda done, total, preview=None: on_progress(Progress("segments", detail, done, total, preview))

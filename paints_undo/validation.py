@@ -27,6 +27,21 @@ def number(field: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
+def interval(field: str, values: object, low: int, high: int) -> tuple[int, int]:
+    """`values` as two ascending ints within low..high."""
+    pair = tuple(values) if isinstance(values, list | tuple) else ()
+    if len(pair) != 2 or whole_number(field, pair[0], low, high) > whole_number(field, pair[1], low, high):
+        raise InputError(f"{field} is {values!r}; give two whole numbers from {low} to {high}, the smaller one first")
+    return int(pair[0]), int(pair[1])
+
+
+def yes_or_no(field: str, value: object) -> bool:
+    """`value` as a bool; nothing else counts as one."""
+    if not isinstance(value, bool):
+        raise InputError(f"{field} is {value!r}; use true or false")
+    return value
+
+
 def text(field: str, value: object, longest: int = 10_000) -> str:
     """`value` as a string of at most `longest` characters."""
     if not isinstance(value, str):

@@ -30,12 +30,13 @@ _COLOUR_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc
 _ENCODER = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
 
 
-def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int) -> None:
+def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, comment: str = "") -> None:
     """Writes ``frames`` to ``path`` as MP4: H.264, yuv420p, BT.709, playable while it still downloads.
 
     ``frames`` is an array uint8 (n, h, w, 3) or any iterable of uint8 RGB (h, w, 3) of one size; it is consumed one
     frame at a time. An odd width or height is made even by repeating the last column or row, because 4:2:0 video has
-    one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. The file appears when it is complete.
+    one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. ``comment`` is kept in the file's user data.
+    The file appears when it is complete.
 
     Raises InputError for a bad fps, no frames, or frames of mixed sizes; OSError (one sentence) when the file cannot
     be written. An exception from the iterable passes through. In each case nothing is left at ``path``.
@@ -48,8 +49,9 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int) -> Non
         raise InputError("There are no frames to write; a video needs at least one.")
     height, width = _checked_frame(first, 0, None).shape[:2]
     size = f"{width + width % 2}x{height + height % 2}"
-    with written_atomically(path) as temporary:
+    with written_atomically(path) as temporary, _tags(comment) as tags:
         command = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
+        command += ["-f", "ffmetadata", "-i", str(tags), "-map", "0:v", "-map_metadata", "1"]
         command += ["-vf", _TO_VIDEO, *_ENCODER, *_COLOUR_TAGS, "-f", "mp4", "-y", str(temporary)]
         with _ffmpeg(command, f"write the video {path}", stdin=subprocess.PIPE) as process:
             for number, frame in enumerate(chain([first], frames)):
@@ -106,6 +108,18 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
             process.kill()
             process.wait()
             _close_quietly(process)
+
+
+@contextmanager
+def _tags(comment: str) -> Iterator[Path]:
+    """A file that tells ffmpeg the comment: a command line may not be long enough for one."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "tags.txt")
+        escaped = re.sub(r"([=;#\\\n])", r"\\\1", comment)
+        # newline="": the text reaches the video as it is
+        with open(file, "w", encoding="utf-8", newline="") as written:
+            written.write(f";FFMETADATA1\n{f'comment={escaped}' if comment else ''}\n")
+        yield file
 
 
 def _close_quietly(process: subprocess.Popen) -> None:

@@ -24,6 +24,7 @@ from paints_undo.images import (
     nearest_bucket,
     pixels_to_tensor,
     read_picture,
+    size_like,
     tensor_to_pixels,
 )
 
@@ -527,3 +528,15 @@ def test_png_round_trip() -> None:
     picture = noise(40, 56, 3)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(encode_png(picture)))), picture)
     np.testing.assert_array_equal(read_picture(encode_png(picture)), picture)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((640, 512), (512, 640)), ((500, 500), (576, 576)), ((1000, 4000), (1152, 256)), ((4000, 500), (192, 1600))],
+)
+def test_size_like(shape, size):
+    assert size_like(*shape, area=512 * 640, multiple=64) == size
+
+
+def test_size_like_is_never_nothing():
+    assert size_like(10, 80, area=64 * 64, multiple=64) == (192, 64)

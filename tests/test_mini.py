@@ -10,8 +10,8 @@ import pytest
 
 from paints_undo import PaintsUndo
 from paints_undo.checkpoints import MINI_FOLDER
+from paints_undo.families import default_models
 from paints_undo.images import crop_to, read_picture
-from paints_undo.pipeline import default_models
 from paints_undo.runs import RunFolder
 from paints_undo.video import read_video
 

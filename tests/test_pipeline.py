@@ -10,9 +10,13 @@ from reference import DATA, SAMPLER, deviation
 from safetensors.torch import load_file
 
 from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
+from paints_undo.families import find_family
 from paints_undo.keyframes import KeyframeOptions
-from paints_undo.pipeline import UndoOptions, find_family, join_timelapse, with_white_canvas
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import join_timelapse, with_white_canvas
+from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
+from paints_undo.timeline import Timeline
 from paints_undo.video import read_video
 
 # The recorded run fed channels-last pictures, whose GroupNorm is inaccurate on the white canvas: tests/data/README.md.
@@ -62,9 +66,9 @@ def seen():
 def run(engine, options, recorded, seen, tmp_path_factory):
     """One whole run into a run folder."""
     patch = pytest.MonkeyPatch()
-    for module, name in ((keyframes, "sample"), (segments, "denoise")):
-        function = getattr(module, name)
-        patch.setattr(module, name, lambda *a, f=function, n=name: seen.setdefault(n, f(*a)))
+    sample, denoise = keyframes.sample, segments.denoise
+    patch.setattr(keyframes, "sample", lambda *a: seen.setdefault("sample", sample(*a)))
+    patch.setattr(segments, "denoise", lambda *a: seen.setdefault("denoise", list(denoise(*a))))
     folder = tmp_path_factory.mktemp("out") / "run"
     try:
         return engine.undo(recorded["image"].numpy(), options, folder, seen["progress"].append, save_frames=True)
@@ -85,10 +89,9 @@ def test_keyframes(run, seen, recorded):
 
 
 def test_segments(run, seen, recorded):
-    latents = torch.cat(seen["denoise"])
-    for pair, expected in enumerate(recorded["pair_latents"]):
+    for pair, latents in seen["denoise"]:
         limit = WHITE_CANVAS if pair == 3 else SAMPLER
-        assert deviation(latents[pair], expected) < limit, f"pair {pair}"
+        assert deviation(latents[0], recorded["pair_latents"][pair]) < limit, f"pair {pair}"
 
 
 def test_timelapse(run, recorded):
@@ -111,10 +114,15 @@ def test_decoded_before_rounding(engine, options, seen, run, recorded):
 
 def test_progress(seen, run, options):
     told = [(p.stage, p.detail, p.done, p.total) for p in seen["progress"]]
-    assert told[:5] == [("keyframes", "sampling", done, 5) for done in range(1, 6)]
-    assert told[5:8] == [("keyframes", "decoding", done, 3) for done in range(1, 4)]
-    assert told[8:20] == [("segments", "sampling", done, 12) for done in range(1, 13)]
-    assert told[20:] == [("segments", "decoding", done, 4) for done in range(1, 5)]
+    assert told[:15] == [("keyframes", "sampling", done, 15) for done in range(1, 16)]
+    assert told[15:18] == [("keyframes", "decoding", done, 3) for done in range(1, 4)]
+    assert told[18:30] == [("segments", "sampling", done, 12) for done in range(1, 13)]
+    assert told[30:] == [("segments", "decoding", done, 4) for done in range(1, 5)]
+    for progress in seen["progress"]:
+        assert (progress.preview is not None) == (progress.detail == "sampling")
+        if progress.preview is not None:
+            picture = progress.preview()
+            assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
 
 
 def test_run_folder(run, options):
@@ -123,7 +131,8 @@ def test_run_folder(run, options):
     assert UndoOptions.from_settings(record["settings"]["options"]) == options
     assert record["settings"]["models"] == {"name": "reference", "revision": ""}
     assert record["settings"]["dtype"] == "float32"
-    assert sorted(p.name for p in (run.folder / "keyframes").iterdir()) == ["0400.png", "0800.png", "0999.png"]
+    names = sorted(p.name.rsplit("-", 1)[0] for p in (run.folder / "keyframes").iterdir())
+    assert names == [f"{step:04d}-{options.keyframes.seed}" for step in (400, 800, 999)]
     assert len(list((run.folder / "frames").iterdir())) == 60
     video = read_video(run.folder / "timelapse.mp4")
     assert video.shape == run.frames.shape
@@ -132,21 +141,58 @@ def test_run_folder(run, options):
     assert np.abs(blocks[0] - blocks[1]).mean() < 2
 
 
-def test_a_resumed_run_ends_in_the_same_pictures(engine, run, options, recorded):
-    frames = run.frames.copy()
-    (run.folder / "keyframes" / "0800.png").unlink()
-    (run.folder / "segments" / "01.npz").unlink()
+def test_a_resumed_run_ends_in_the_same_pictures(tiny_family, run, options, recorded):
+    engine, frames = PaintsUndo.load(tiny_family, device="cpu"), run.frames.copy()
+    next(run.folder.glob("keyframes/0800-*.png")).unlink()
+    next(run.folder.glob("segments/0400-0800-*.npz")).unlink()
     (run.folder / "timelapse.mp4").unlink()
     told = []
     again = engine.undo(recorded["image"].numpy(), options, run.folder, told.append)
     assert np.array_equal(again.frames, frames) and np.array_equal(again.keyframes, run.keyframes)
-    # all keyframes, because a smaller batch rounds differently; but one segment only
-    assert {p.total for p in told if p.stage == "keyframes" and p.detail == "decoding"} == {3}
+    assert {p.total for p in told if p.stage == "keyframes" and p.detail == "decoding"} == {1}
     assert {p.total for p in told if p.stage == "segments" and p.detail == "decoding"} == {1}
     assert (run.folder / "timelapse.mp4").exists()
     told.clear()
     engine.undo(recorded["image"].numpy(), options, run.folder, told.append)
     assert told == []
+
+
+def test_an_edited_keyframe_costs_two_segments(engine, run, options):
+    pictures = with_white_canvas(run.artwork, run.keyframes)
+    told = []
+    again = engine.fill_segments(pictures, options.segments, told.append)
+    assert told == [] and np.array_equal(join_timelapse(again), run.frames)
+    pictures[2] = 255 - pictures[2]
+    edited = engine.fill_segments(pictures, options.segments, told.append)
+    assert {p.total for p in told if p.detail == "decoding"} == {2}
+    changed = [not np.array_equal(before, after) for before, after in zip(again, edited, strict=True)]
+    assert changed == [False, True, True, False]
+
+
+def test_a_further_operation_step_is_paid_for_alone(engine, run, options, recorded):
+    told = []
+    more = replace(options.keyframes, operation_steps=[400, 600, 800, 999])
+    drawn = engine.draw_keyframes(recorded["image"].numpy(), more, told.append)
+    assert {p.total for p in told if p.detail == "decoding"} == {1}
+    assert np.array_equal(drawn[[0, 2, 3]], run.keyframes)
+
+
+def test_an_edited_timeline_draws_what_it_lacks(tiny_family, run, options):
+    engine, before = PaintsUndo.load(tiny_family, device="cpu"), RunFolder.open(run.folder)
+    timeline = Timeline.from_record(before.timeline)
+    edited = timeline.with_keyframe(600, options.keyframes.seed).changed(999, seed=7)
+    before.change(before.settings, edited.to_record())
+    assert not RunFolder.open(run.folder).finished
+    told = []
+    after = engine.finish(before, told.append)
+    assert after.keyframes.shape[0] == 4 and np.array_equal(after.keyframes[[0, 2]], run.keyframes[[0, 1]])
+    assert {p.total for p in told if p.stage == "keyframes" and p.detail == "decoding"} == {2}
+    # 400-600, 600-800, 800-999 and 999-blank are new, artwork-400 is not
+    assert {p.total for p in told if p.stage == "segments" and p.detail == "decoding"} == {4}
+    assert np.array_equal(after.frames[-15:], run.frames[-15:])
+    before.change(before.settings, timeline.to_record())
+    told.clear()
+    assert np.array_equal(engine.finish(before, told.append).frames, run.frames) and told == []
 
 
 def test_one_pair_alone_equals_the_first_of_many(engine, run, options):
@@ -161,8 +207,48 @@ def test_each_keyframe_depends_on_its_own_step_alone(engine, run, options, recor
     assert np.abs(alone[0].astype(int) - run.keyframes[1]).max() <= 1
 
 
+def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, monkeypatch):
+    engine.results.clear()
+    decode, calls, told = segments.decode, [], []
+
+    def runs_out_once(*arguments):
+        calls.append(len(arguments[1]))
+        if len(calls) == 1:
+            yield next(decode(*arguments))
+            raise MemoryError("too little memory")
+        yield from decode(*arguments)
+
+    monkeypatch.setattr(segments, "decode", runs_out_once)
+    monkeypatch.setattr(engine.parts, "step_down", lambda: len(calls) == 1)
+    pictures = with_white_canvas(run.artwork, run.keyframes)
+    frames = engine.fill_segments(pictures, options.segments, told.append)
+    assert np.array_equal(join_timelapse(frames), run.frames)
+    assert calls == [4, 3] and [p.done for p in told if p.detail == "sampling"] == list(range(1, 13))
+    engine.results.clear()
+    calls.clear()
+    monkeypatch.setattr(engine.parts, "step_down", lambda: False)
+    with pytest.raises(MemoryError, match="too little memory"):
+        engine.fill_segments(pictures, options.segments)
+
+
+def test_bit_exact_computes_everything_alone(tiny_family, options):
+    plan = PaintsUndo.load(tiny_family, device="cpu", bit_exact=True).plan(options).plan
+    assert (plan.guidance_batch, plan.keyframes_at_once, plan.pairs_at_once) == (False, 1, 1)
+    assert PaintsUndo.load(tiny_family, device="cpu").plan(options).plan.guidance_batch
+
+
+def test_workers_draw_the_same_frames(tiny_family, run, options):
+    engine = PaintsUndo.load(tiny_family, device="cpu", workers=2)
+    try:
+        frames = engine.fill_segments(with_white_canvas(run.artwork, run.keyframes), options.segments)
+    finally:
+        engine.workers.close()
+    assert np.abs(join_timelapse(frames).astype(int) - run.frames).max() <= 1
+
+
 @pytest.mark.parametrize(("stage", "after"), [("keyframes", 2), ("segments", 3)])
 def test_cancelling_stops_within_one_sampling_step(engine, options, recorded, tmp_path, stage, after):
+    engine.results.clear()
     told = []
 
     def stop(progress):
@@ -207,6 +293,9 @@ def test_wrong_size_is_refused_before_any_network_loads(tiny_family, recorded, m
         ({"noise": "gpu"}, "noise is 'gpu'"),
         ({"attention": "x"}, "attention is 'x'"),
         ({"device": "tpu"}, "device is 'tpu'"),
+        ({"vram": "much"}, "vram is 'much'; use auto"),
+        ({"vram": "0"}, "vram is '0'; use auto"),
+        ({"workers": 0}, "workers is 0; use a whole number from 1 to 64"),
     ],
 )
 def test_impossible_choices(tiny_family, choice, message):

@@ -1,12 +1,21 @@
 """Prompts become the token numbers that the original's tokenizer gave."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from reference import DATA, FORWARD, deviation, recorded
 from reference_fill import reference_tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from paints_undo.prompts import as_slow_tokenizer_read, token_ids
+from paints_undo.prompts import (
+    as_slow_tokenizer_read,
+    encode_prompt,
+    encode_prompts,
+    token_count,
+    token_ids,
+    windows_of,
+)
 
 
 @pytest.fixture(scope="module", params=["single_frame", "multi_frame"])
@@ -63,3 +72,48 @@ def test_ascii_is_untouched_by_the_cleaning(tokenizer):
         assert token_ids(tokenizer, prompt)[0].tolist() == (
             tokenizer(prompt, padding="max_length", truncation=True, max_length=77).input_ids
         )
+
+
+def test_token_count(tokenizer):
+    assert token_count(tokenizer, "") == 0
+    assert token_count(tokenizer, "a " * 500) == 500
+    ids = token_ids(tokenizer, "1girl, smile")[0].tolist()
+    assert token_count(tokenizer, "1girl, smile") == ids.index(tokenizer.eos_token_id) - 1
+
+
+@pytest.mark.parametrize(("words", "windows"), [(0, 1), (75, 1), (76, 2), (150, 2), (151, 3)])
+def test_windows_hold_the_whole_prompt(tokenizer, words, windows):
+    found = windows_of(tokenizer, "a " * words)
+    assert [len(window) for window in found] == [77] * windows
+    (letter,) = set(tokenizer("a", add_special_tokens=False).input_ids)
+    assert sum(window.count(letter) for window in found) == words
+    assert all(window[0] == tokenizer.bos_token_id and tokenizer.eos_token_id in window for window in found)
+    assert len(windows_of(tokenizer, "a " * words, at_least=4)) == 4
+    if windows == 1:
+        assert found == token_ids(tokenizer, "a " * words).tolist()
+
+
+class Encoder(torch.nn.Module):
+    """Stands for a text encoder: each token's number as its embedding."""
+
+    device = torch.device("cpu")
+
+    def forward(self, ids):
+        return SimpleNamespace(last_hidden_state=ids[..., None].float())
+
+
+def test_long_prompts_are_read_in_windows(tokenizer):
+    short, long = "1girl, smile", "a " * 200
+    encoded = encode_prompts(tokenizer, Encoder(), [long, short], long_prompts=True)
+    assert [each.shape for each in encoded] == [(1, 231, 1), (1, 231, 1)]
+    assert torch.equal(encoded[1][:, :77], encode_prompt(tokenizer, Encoder(), short))
+    assert torch.equal(encoded[1][:, 77:154], encode_prompt(tokenizer, Encoder(), ""))
+
+
+def test_without_long_prompts_they_are_cut_as_before(tokenizer):
+    prompts = ["1girl, smile", "a " * 200]
+    encoded = encode_prompts(tokenizer, Encoder(), prompts, long_prompts=False)
+    for prompt, found in zip(prompts, encoded, strict=True):
+        assert torch.equal(found, encode_prompt(tokenizer, Encoder(), prompt)) and found.shape == (1, 77, 1)
+    same = encode_prompts(tokenizer, Encoder(), prompts[:1], long_prompts=True)
+    assert torch.equal(same[0], encoded[0])

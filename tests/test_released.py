@@ -85,3 +85,13 @@ def test_the_real_hub_has_the_small_files():
     for checkpoint, path, _ in released.files():
         if not path.endswith(".safetensors"):
             assert released.fetch(checkpoint, path, local_files_only=False).stat().st_size > 0
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_the_other_family_is_told_about(monkeypatch, here):
+    monkeypatch.setattr(released, "is_released_here", lambda: here)
+    text = released.what_else("mini", "cpu")
+    assert "7.6 GB" in text and text.endswith("hours.")
+    assert ("--models released" in text) == here and ("paints_undo download" in text) == (not here)
+    assert "hours" not in released.what_else("mini", "cuda")
+    assert "--models mini" in released.what_else("released", "cuda")

@@ -14,6 +14,7 @@ import pytest
 from paints_undo import atomic
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
+from paints_undo.metadata import read_description
 from paints_undo.runs import RunFolder, package_versions, run_folder_for
 
 SETTINGS = {
@@ -27,6 +28,9 @@ SETTINGS = {
 }
 
 
+TIMELINE = {"artwork_seed": 1, "keyframes": [{"step": 400, "seed": 2}]}
+
+
 def noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
@@ -38,7 +42,7 @@ def artwork() -> np.ndarray:
 
 @pytest.fixture
 def run(tmp_path, artwork) -> RunFolder:
-    return RunFolder.create(tmp_path / "out" / "run", SETTINGS, artwork)
+    return RunFolder.create(tmp_path / "out" / "run", SETTINGS, TIMELINE, artwork)
 
 
 def files(folder: Path) -> list[str]:
@@ -80,31 +84,35 @@ def test_package_versions_name_what_can_change_pixels():
 def test_artwork_comes_back_and_another_picture_in_its_place_is_noticed(run, artwork):
     again = RunFolder.open(run.path)
     assert np.array_equal(again.artwork, artwork)
-    (run.path / "artwork.png").write_bytes((run.save_keyframe(1, 255 - artwork)).read_bytes())
+    (run.path / "artwork.png").write_bytes((run.save_keyframe("0001-1", 255 - artwork)).read_bytes())
     with pytest.raises(InputError, match="artwork.png is not the picture this run was started with"):
         _ = again.artwork
 
 
-def test_keyframes_are_exact_and_named_by_operation_step(run):
-    pictures = {0: noise(1, 64, 48, 3), 400: noise(2, 64, 48, 3), 999: np.full((64, 48, 3), 255, np.uint8)}
+def test_keyframes_are_exact_and_named_by_step_and_seed(run):
+    pictures = {
+        "0000-1": noise(1, 64, 48, 3),
+        "0400-1": noise(2, 64, 48, 3),
+        "0400-own-a1": np.full((64, 48, 3), 255, np.uint8),
+    }
     for step, picture in pictures.items():
         run.save_keyframe(step, picture)
     again = RunFolder.open(run.path)
     for step, picture in pictures.items():
         assert np.array_equal(again.keyframe(step), picture)
-    assert again.keyframe(401) is None
-    assert files(run.path / "keyframes") == ["0000.png", "0400.png", "0999.png"]
+    assert again.keyframe("0401-1") is None
+    assert files(run.path / "keyframes") == ["0000-1.png", "0400-1.png", "0400-own-a1.png"]
 
 
 def test_segments_are_exact_and_readable_without_this_program(run):
     frames = noise(3, 16, 64, 96, 3)
-    assert run.segment(0) is None
-    path = run.save_segment(0, frames)
-    assert np.array_equal(RunFolder.open(run.path).segment(0), frames)
-    assert path == run.path / "segments" / "00.npz"
+    assert run.segment("0000-0400-a1") is None
+    path = run.save_segment("0000-0400-a1", frames)
+    assert np.array_equal(RunFolder.open(run.path).segment("0000-0400-a1"), frames)
+    assert path == run.path / "segments" / "0000-0400-a1.npz"
     assert np.array_equal(np.load(path)["frames"], frames)
     smooth = np.repeat(np.linspace(0, 255, 96).astype(np.uint8), 3).reshape(1, 1, 96, 3).repeat(64, 1).repeat(16, 0)
-    assert run.save_segment(1, smooth).stat().st_size < smooth.size / 20
+    assert run.save_segment("0400-blank-b2", smooth).stat().st_size < smooth.size / 20
 
 
 def test_frames_are_numbered_from_zero_and_replace_earlier_ones(run):
@@ -138,12 +146,12 @@ def test_finish_is_remembered(run):
 
 
 def test_same_run_is_continued(run, artwork):
-    run.save_keyframe(400, noise(1, 64, 48, 3))
-    run.save_segment(0, noise(2, 16, 64, 48, 3))
+    run.save_keyframe("0400-1", noise(1, 64, 48, 3))
+    run.save_segment("0000-0400-a1", noise(2, 16, 64, 48, 3))
     before = {name: (run.path / name).read_bytes() for name in files(run.path)}
-    again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), artwork.copy())
-    assert np.array_equal(again.keyframe(400), noise(1, 64, 48, 3))
-    assert again.segment(0) is not None
+    again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), {}, artwork.copy())
+    assert np.array_equal(again.keyframe("0400-1"), noise(1, 64, 48, 3))
+    assert again.segment("0000-0400-a1") is not None
     assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
 
 
@@ -160,7 +168,7 @@ def test_same_run_is_continued(run, artwork):
 def test_other_settings_are_refused_with_the_difference(run, artwork, change, message):
     before = (run.path / "run.json").read_bytes()
     with pytest.raises(InputError, match=message) as caught:
-        RunFolder.create(run.path, {**SETTINGS, **change}, artwork)
+        RunFolder.create(run.path, {**SETTINGS, **change}, TIMELINE, artwork)
     assert str(run.path) in str(caught.value)
     assert "choose another output folder or delete this one" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -171,21 +179,21 @@ def test_other_artwork_is_refused(run, artwork):
     other = artwork.copy()
     other[0, 0, 0] ^= 1
     with pytest.raises(InputError, match="the artwork is another picture"):
-        RunFolder.create(run.path, SETTINGS, other)
+        RunFolder.create(run.path, SETTINGS, TIMELINE, other)
 
 
 def test_other_package_versions_are_continued_with_a_warning(run, artwork, caplog):
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     record["packages"]["torch"] = "1.0"
     (run.path / "run.json").write_text(json.dumps(record), encoding="utf-8")
-    RunFolder.create(run.path, SETTINGS, artwork)
+    RunFolder.create(run.path, SETTINGS, TIMELINE, artwork)
     assert "torch is 1.0 there" in caplog.text
 
 
 def test_start_that_was_interrupted_before_run_json_is_taken_over(tmp_path, artwork):
     (tmp_path / "artwork.png").write_bytes(b"half")
     (tmp_path / ".run.json.0123abcd.tmp").write_bytes(b"{")
-    run = RunFolder.create(tmp_path, SETTINGS, artwork)
+    run = RunFolder.create(tmp_path, SETTINGS, TIMELINE, artwork)
     assert files(tmp_path) == ["artwork.png", "run.json"]
     assert np.array_equal(run.artwork, artwork)
 
@@ -193,13 +201,13 @@ def test_start_that_was_interrupted_before_run_json_is_taken_over(tmp_path, artw
 def test_folder_with_other_files_is_refused(tmp_path, artwork):
     (tmp_path / "holiday.jpg").write_bytes(b"")
     with pytest.raises(InputError, match=r"belong to no run \(holiday.jpg\); choose an empty or a new folder"):
-        RunFolder.create(tmp_path, SETTINGS, artwork)
+        RunFolder.create(tmp_path, SETTINGS, TIMELINE, artwork)
     assert files(tmp_path) == ["holiday.jpg"]
 
 
 def test_leftovers_of_a_killed_process_are_swept(run):
-    run.save_keyframe(400, noise(1, 64, 48, 3))
-    run.save_segment(0, noise(1, 2, 64, 48, 3))
+    run.save_keyframe("0400-1", noise(1, 64, 48, 3))
+    run.save_segment("0000-0400-a1", noise(1, 2, 64, 48, 3))
     kept = files(run.path)
     for name in (".timelapse.mp4.00000000.tmp", "keyframes/.0600.png.1.tmp", "segments/.01.npz.2.tmp"):
         (run.path / name).write_bytes(b"half")
@@ -211,19 +219,19 @@ def test_leftovers_of_a_killed_process_are_swept(run):
 
 @pytest.mark.parametrize("data", [b"", b"half a picture", b"PK\x03\x04 broken"])
 def test_damaged_keyframe_or_segment_counts_as_absent(run, caplog, data):
-    run.save_keyframe(400, noise(1, 64, 48, 3)).write_bytes(data)
-    run.save_segment(0, noise(1, 2, 64, 48, 3)).write_bytes(data)
-    assert run.keyframe(400) is None
-    assert run.segment(0) is None
+    run.save_keyframe("0400-1", noise(1, 64, 48, 3)).write_bytes(data)
+    run.save_segment("0000-0400-a1", noise(1, 2, 64, 48, 3)).write_bytes(data)
+    assert run.keyframe("0400-1") is None
+    assert run.segment("0000-0400-a1") is None
     assert caplog.text.count("is damaged and will be made again") == 2
 
 
 def test_bit_rot_in_a_segment_is_noticed(run):
-    path = run.save_segment(0, noise(1, 4, 64, 48, 3))
+    path = run.save_segment("0000-0400-a1", noise(1, 4, 64, 48, 3))
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x40
     path.write_bytes(data)
-    assert run.segment(0) is None
+    assert run.segment("0000-0400-a1") is None
 
 
 # Bad folders
@@ -238,13 +246,13 @@ def test_bit_rot_in_a_segment_is_noticed(run):
         (b"[" * 100_000, "run.json is damaged"),
         (b"[1, 2]", "was not written by this program"),
         (b'{"name": "somebody else\'s"}', "was not written by this program"),
-        (b'{"format": 2}', "has format 2 and this version reads format 1"),
-        (b'{"format": 1, "state": "running", "artwork": {}, "packages": {}}', r"settings is missing"),
+        (b'{"format": 1}', "has format 1 and this version reads format 2"),
+        (b'{"format": 2, "state": "running", "artwork": {}, "packages": {}, "timeline": {}}', r"settings is missing"),
     ],
 )
 def test_bad_run_json_is_one_sentence(tmp_path, artwork, data, message):
     (tmp_path / "run.json").write_bytes(data)
-    for attempt in (lambda: RunFolder.open(tmp_path), lambda: RunFolder.create(tmp_path, SETTINGS, artwork)):
+    for attempt in (lambda: RunFolder.open(tmp_path), lambda: RunFolder.create(tmp_path, SETTINGS, TIMELINE, artwork)):
         with pytest.raises(InputError, match=message) as caught:
             attempt()
         assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
@@ -264,14 +272,14 @@ def test_unwritable_disk_is_one_sentence_and_starts_nothing(tmp_path, artwork, m
 
     monkeypatch.setattr(atomic.os, "replace", fail)
     with pytest.raises(OSError, match="Cannot write artwork.png in the folder .*; (free some|close programs)"):
-        RunFolder.create(tmp_path / "run", SETTINGS, artwork)
+        RunFolder.create(tmp_path / "run", SETTINGS, TIMELINE, artwork)
     assert files(tmp_path) == []
 
 
 def test_file_in_the_place_of_the_folder_is_one_sentence(tmp_path, artwork):
     (tmp_path / "run").write_bytes(b"")
     with pytest.raises(OSError, match="Cannot make run in the folder .*file exists"):
-        RunFolder.create(tmp_path / "run", SETTINGS, artwork)
+        RunFolder.create(tmp_path / "run", SETTINGS, TIMELINE, artwork)
 
 
 # Values that a program got wrong
@@ -288,23 +296,30 @@ def test_file_in_the_place_of_the_folder_is_one_sentence(tmp_path, artwork):
 )
 def test_settings_that_json_would_change_are_refused(tmp_path, artwork, settings, message):
     with pytest.raises(TypeError, match=message):
-        RunFolder.create(tmp_path / "run", settings, artwork)
+        RunFolder.create(tmp_path / "run", settings, TIMELINE, artwork)
     assert not (tmp_path / "run").exists()
 
 
 def test_pictures_of_another_type_are_refused(run):
     with pytest.raises(TypeError, match="keyframe has shape .* float32; give a uint8 RGB array"):
-        run.save_keyframe(1, np.zeros((64, 48, 3), np.float32))
+        run.save_keyframe("0001-1", np.zeros((64, 48, 3), np.float32))
     with pytest.raises(TypeError, match="segment has shape"):
-        run.save_segment(1, noise(0, 64, 48, 3))
+        run.save_segment("0400-blank-b2", noise(0, 64, 48, 3))
 
 
-def test_steps_and_indices_out_of_range_are_refused(run):
-    for step in (-1, 1000):
-        with pytest.raises(InputError, match=r"operation step is -?\d+; allowed are 0 .* to 999"):
-            run.keyframe(step)
-    with pytest.raises(InputError, match="segment index is -1"):
-        run.segment(-1)
+@pytest.mark.parametrize("name", ["", "../a", "a/b", "A", "a--b", "a.png", "绘"])
+def test_names_of_pieces_are_plain(run, name):
+    for ask in (run.keyframe, run.segment):
+        with pytest.raises(ValueError, match="use small letters, digits and hyphens"):
+            ask(name)
+
+
+def test_another_timeline_makes_a_run_unfinished(run):
+    run.finish()
+    assert run.timeline == TIMELINE
+    run.change(run.settings, {"artwork_seed": 3, "keyframes": []})
+    again = RunFolder.open(run.path)
+    assert again.timeline == {"artwork_seed": 3, "keyframes": []} and not again.finished
 
 
 # Folder names
@@ -342,3 +357,37 @@ def test_names_that_would_become_the_same_stay_apart(tmp_path):
     names = ["a b.png", "a-b.png", "a;b.png", "con.png", "artwork-con.png", "x" * 100, "x" * 101]
     assert len({run_folder_for(tmp_path, name) for name in names}) == len(names)
     assert run_folder_for(tmp_path, "a b.png") == run_folder_for(tmp_path, "a b.png")
+
+
+def test_what_a_runs_files_carry(run):
+    run.save_keyframe("0400-1", noise(1, 64, 48, 3))
+    run.save_frames([noise(2, 64, 48, 3)])
+    for path, piece in (
+        ("artwork.png", "artwork"),
+        ("keyframes/0400-1.png", "keyframe"),
+        ("frames/00000.png", "frame"),
+    ):
+        record = read_description(run.path / path)
+        assert record["piece"] == piece and record["id"] == run.id and len(run.id) == 16
+        assert record["settings"] == run.settings and record["timeline"] == run.timeline
+        assert str(run.path) not in json.dumps(record)
+
+
+def test_changing_settings_and_timeline(run):
+    run.finish()
+    other = {"artwork_seed": 9, "keyframes": []}
+    run.change({**run.settings, "device": "gpu"}, other)
+    again = RunFolder.open(run.path)
+    assert (again.settings["device"], again.timeline, again.finished) == ("gpu", other, False)
+    assert again.artwork_size == (64, 48)
+
+
+def test_a_copy_is_a_run_of_its_own(run, tmp_path):
+    run.save_keyframe("0400-1", noise(1, 64, 48, 3))
+    (run.path / ".x.tmp").write_bytes(b"half")
+    copy = run.copied_to(tmp_path / "copy")
+    assert copy.id != run.id and copy.settings == run.settings
+    assert np.array_equal(copy.keyframe("0400-1"), run.keyframe("0400-1"))
+    assert files(copy.path) == ["artwork.png", "keyframes/0400-1.png", "run.json"]
+    with pytest.raises(OSError, match="Cannot write"):
+        run.copied_to(tmp_path / "copy")

@@ -8,7 +8,7 @@ from reference import SAMPLER, deviation, recorded
 from reference_fill import fill
 
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser
-from paints_undo.diffusion.guidance import guided, rescaled_guidance
+from paints_undo.diffusion.guidance import Branches, guided, rescaled_guidance
 from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
 from paints_undo.errors import Cancelled
@@ -19,7 +19,7 @@ from paints_undo.models.video_unet_config import VideoUNetConfig
 CPU = torch.device("cpu")
 
 
-def nothing(done, total):
+def nothing(done, total, clean):
     pass
 
 
@@ -39,12 +39,14 @@ def test_keyframe_sampler():
     generator, seen = torch.Generator().manual_seed(spec["seed"]), []
     noise = draw_normal(inputs["concat_conds"].shape, generator, torch.float32, CPU).repeat(3, 1, 1, 1)
     sigmas = karras_sigmas(keyframe_sigmas(), spec["steps"]).tolist()
-    predict = guided(told(inputs["prompt_embeds"]), told(inputs["negative_prompt_embeds"]), spec["cfg_scale"])
+    branches = Branches.in_two_passes(told(inputs["prompt_embeds"]), told(inputs["negative_prompt_embeds"]))
+    predict = guided(branches, spec["cfg_scale"])
     latents = dpm_solver_2m(
         partial(KeyframeDenoiser(), predict), noise, sigmas, lambda *progress: seen.append(progress)
     )
     assert deviation(latents, reference.outputs["latents"]) < SAMPLER
-    assert seen == [(done, 6) for done in range(1, 7)]
+    assert [progress[:2] for progress in seen] == [(done, 6) for done in range(1, 7)]
+    assert torch.equal(seen[-1][2], latents)  # the last clean latents that were seen are the result
 
 
 @torch.inference_mode()
@@ -62,7 +64,8 @@ def test_video_sampler():
     def draw_noise():
         return draw_normal(spec["shape"], generator, torch.float32, CPU)
 
-    predict = rescaled_guidance(told("positive"), told("negative"), spec["cfg_scale"])
+    branches = Branches.in_two_passes(told("positive"), told("negative"))
+    predict = rescaled_guidance(branches, spec["cfg_scale"])
     latents = ddim(partial(SegmentDenoiser(), predict), draw_noise(), video_steps(spec["steps"]), draw_noise, nothing)
     assert deviation(latents, reference.outputs["latents"]) < SAMPLER
 
@@ -97,7 +100,7 @@ def test_a_perfect_denoiser_finds_the_picture():
 
 
 def test_raising_from_on_step_ends_the_run():
-    def stop(done, total):
+    def stop(done, total, clean):
         if done == 2:
             raise Cancelled
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from paints_undo import KeyframeOptions, SegmentOptions
+from paints_undo import KeyframeOptions, SegmentOptions, validation
 from paints_undo.errors import InputError
 from paints_undo.pipeline import UndoOptions
 
@@ -74,3 +74,17 @@ def test_defaults_are_the_original_apps():
     assert (keyframes.sampling_steps, keyframes.guidance_scale) == (50, 3.0)
     assert segments == SegmentOptions("1girl, masterpiece, best quality", 123, 50, 7.5, 3)
     assert UndoOptions().fps == 4
+
+
+def test_interval():
+    assert validation.interval("guidance interval", [200, 800.0], 0, 999) == (200, 800)
+    for wrong in ([800, 200], [1], "12", None, [0, 1000]):
+        with pytest.raises(InputError, match="guidance interval is"):
+            validation.interval("guidance interval", wrong, 0, 999)
+
+
+def test_yes_or_no():
+    assert validation.yes_or_no("field", True) is True
+    for wrong in (1, "yes", None):
+        with pytest.raises(InputError, match="field is .*; use true or false"):
+            validation.yes_or_no("field", wrong)

@@ -10,7 +10,8 @@ from paints_undo.diffusion.schedules import VideoStep
 
 DenoiseKeyframes = Callable[[Tensor, float], Tensor]  # noisy latents, sigma -> clean latents
 DenoiseSegment = Callable[[Tensor, int, float], tuple[Tensor, Tensor]]  # ..., timestep, a -> clean latents and noise
-OnStep = Callable[[int, int], None]  # (sampling steps done, sampling steps in all); raising ends the run
+# (sampling steps done, sampling steps in all, the clean latents as they are seen so far); raising ends the run
+OnStep = Callable[[int, int, Tensor], None]
 DrawNoise = Callable[[], Tensor]  # fresh noise of the latents' shape, dtype and device
 
 
@@ -34,7 +35,7 @@ def dpm_solver_2m(denoise: DenoiseKeyframes, noise: Tensor, sigmas: Sequence[flo
                 slope = (1 + half_ratio) * x0 - half_ratio * x0_before
             x = (sigma_next / sigma) * x - math.expm1(-h) * slope
             x0_before, h_before = x0, h
-        on_step(done, len(steps))
+        on_step(done, len(steps), x0)
     return x
 
 
@@ -50,7 +51,7 @@ def ddim(
         x0, e = denoise(x, step.timestep, step.a)
         x0 = x0 * step.x0_ratio
         x = step.a_previous**0.5 * x0 + step.direction * e + step.sigma * draw_noise()
-        on_step(done, len(steps))
+        on_step(done, len(steps), x0)
     return x
 
 

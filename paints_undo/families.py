@@ -1,0 +1,32 @@
+"""Which model family to work with: mini, the published one, or one in a folder."""
+
+from pathlib import Path
+
+from memory_management import pick_device
+from paints_undo.checkpoints import FAMILY_FILE, MINI_FOLDER, ModelFamily, open_family
+from paints_undo.errors import CheckpointError
+from paints_undo.released import find_released, is_released_here
+
+
+def find_family(models: str | Path) -> ModelFamily:
+    """The model family "mini", "released" or in a folder; CheckpointError says what is missing and what to do."""
+    name = str(models)
+    if name == "auto":
+        name = default_models()
+    if name == "released":
+        return find_released()
+    if name == "mini":
+        if not MINI_FOLDER.is_dir():
+            raise CheckpointError(
+                "the model family mini is not part of this version; run `python -m paints_undo download` for the "
+                "published one (7.6 GB), or give a folder"
+            )
+        return open_family(MINI_FOLDER, name="mini")
+    return open_family(Path(name))
+
+
+def default_models() -> str:
+    """The family to use when none is named: on a GPU the published one, if it is there; else mini, if it is there."""
+    if (MINI_FOLDER / FAMILY_FILE).exists() and (pick_device().type == "cpu" or not is_released_here()):
+        return "mini"
+    return "released"

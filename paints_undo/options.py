@@ -1,0 +1,42 @@
+"""Everything a person may choose for one run."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from paints_undo import validation
+from paints_undo.errors import InputError
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.segments import SegmentOptions
+
+
+@dataclass(frozen=True)
+class UndoOptions:
+    """Everything a person may choose for one run."""
+
+    keyframes: KeyframeOptions = field(default_factory=KeyframeOptions)
+    segments: SegmentOptions = field(default_factory=SegmentOptions)
+    fps: int = 4
+    tag: bool = True  # let the tagger write the keyframes' prompt where none is given
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
+
+    def to_settings(self) -> dict[str, Any]:
+        """Plain values for run.json; from_settings gives the same options back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> "UndoOptions":
+        """The options in a run.json; InputError where it holds others than this version knows."""
+        try:
+            values = dict(settings)
+            stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
+            return cls(*stages, **values)
+        except (KeyError, TypeError) as error:
+            raise InputError(f"these settings are not of this version ({error}); start a new run") from None
+
+
+def with_prompt(options: UndoOptions, prompt: str) -> UndoOptions:
+    """The options with the prompt of the keyframes settled, and no need for a tagger left."""
+    return dataclasses.replace(options, keyframes=dataclasses.replace(options.keyframes, prompt=prompt), tag=False)

@@ -1,0 +1,193 @@
+"""Several processes that share the segments of a run, one for each GPU, or some for the cores of a CPU.
+
+A segment depends on nothing but its two pictures, its seed and the settings, so each process fills a part of them and
+the frames are those that one process alone would have made.
+"""
+
+import logging
+import multiprocessing
+import multiprocessing.connection
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from paints_undo.errors import Cancelled, CheckpointError, InputError
+from paints_undo.progress import OnProgress, Progress
+
+if TYPE_CHECKING:  # imports diffusers, for which a worker that starts need not wait
+    from paints_undo.segments import SegmentOptions
+
+log = logging.getLogger(__name__)
+
+Keep = Callable[[int, np.ndarray], None]  # (pair, its frames uint8 (16, h, w, 3))
+MOST_WORKERS = 64
+
+
+class Filler(Protocol):
+    """What a worker computes with: PaintsUndo, as far as segments need it."""
+
+    def fill_pairs(
+        self,
+        pictures: Sequence[np.ndarray],
+        options: "SegmentOptions",
+        on_progress: OnProgress,
+        wanted: Sequence[int],
+        seeds: Sequence[int],
+        keep: Keep,
+    ) -> None: ...
+
+
+Load = Callable[[], Filler]  # must be picklable: it runs in the worker
+
+
+@dataclass
+class Worker:
+    """One process, as seen from here."""
+
+    name: str
+    process: multiprocessing.process.BaseProcess
+    pipe: multiprocessing.connection.Connection
+    share: float = 0.0  # of its part that is done, 0..1
+
+
+class Workers:
+    """Processes that are started at the first use and wait for the next one until closed.
+
+    loads: for each worker what makes its engine, and a name for messages.  threads: CPU threads of each worker.
+    """
+
+    def __init__(self, loads: Sequence[tuple[str, Load]], threads: int):
+        if not 1 <= len(loads) <= MOST_WORKERS:
+            raise InputError(f"workers are {len(loads)}; use 1 to {MOST_WORKERS}")
+        self.loads = list(loads)
+        self.threads = threads
+        self._alive: list[Worker] = []
+
+    def fill_pairs(
+        self,
+        pictures: Sequence[np.ndarray],
+        options: "SegmentOptions",
+        on_progress: OnProgress,
+        wanted: Sequence[int],
+        seeds: Sequence[int],
+        keep: Keep,
+    ) -> None:
+        """Hand the frames of each wanted pair to `keep` as soon as a worker has them.
+
+        What a worker leaves behind that ends unexpectedly is given to the others.  Raises RuntimeError when none is
+        left, and whatever a worker's computation or `on_progress` raises; all processes then end.
+        """
+        left = list(wanted)
+
+        def kept(pair: int, frames: np.ndarray) -> None:
+            keep(pair, frames)
+            left.remove(pair)
+
+        self._start()
+        while left:
+            if not self._alive:
+                raise RuntimeError("all worker processes ended unexpectedly; see their messages above, or use fewer")
+            busy = self._share_out(pictures, options, left, seeds)
+            try:
+                while busy:
+                    for pipe in multiprocessing.connection.wait([worker.pipe for worker in busy]):
+                        worker = next(w for w in busy if w.pipe is pipe)
+                        if not self._listen(worker, kept, lambda: on_progress(self._progress())):
+                            busy.remove(worker)
+            except BaseException:
+                self.close()  # the pipes still hold what belongs to this run
+                raise
+
+    def close(self) -> None:
+        """End all processes; the next use starts new ones."""
+        for worker in self._alive:
+            worker.process.terminate()
+        for worker in self._alive:
+            worker.process.join()
+            worker.pipe.close()
+        self._alive.clear()
+
+    def _start(self) -> None:
+        if self._alive:
+            return
+        context = multiprocessing.get_context("spawn")  # a forked process cannot use a GPU
+        for name, load in self.loads:
+            here, there = context.Pipe()
+            process = context.Process(target=serve, args=(there, load, self.threads), daemon=True)
+            process.start()
+            there.close()
+            self._alive.append(Worker(name, process, here))
+
+    def _share_out(
+        self, pictures: Sequence[np.ndarray], options: "SegmentOptions", left: list[int], seeds: Sequence[int]
+    ) -> list[Worker]:
+        """Give every worker its part of the pairs, neighbours together; returns those that got some."""
+        parts = [part.tolist() for part in np.array_split(left, len(self._alive)) if len(part)]
+        busy = self._alive[: len(parts)]
+        for worker, part in zip(busy, parts, strict=True):
+            worker.share = 0.0
+            worker.pipe.send((list(pictures), options, part, list(seeds)))
+        return list(busy)
+
+    def _listen(self, worker: Worker, keep: Keep, tell: Callable[[], None]) -> bool:
+        """Take one message; whether more of this part will follow."""
+        try:
+            kind, *values = worker.pipe.recv()
+        except (EOFError, OSError):
+            log.warning("the worker on %s ended unexpectedly; the others take over its segments", worker.name)
+            self._alive.remove(worker)
+            return False
+        if kind == "failed":
+            raise values[0]
+        if kind == "frames":
+            keep(*values)
+        if kind == "share":
+            worker.share = values[0]
+            tell()
+        return kind != "done"
+
+    def _progress(self) -> Progress:
+        mean = sum(worker.share for worker in self._alive) / len(self._alive)
+        return Progress("segments", "drawing", round(1000 * mean), 1000)
+
+
+def serve(pipe: multiprocessing.connection.Connection, load: Load, threads: int) -> None:
+    """The life of a worker: fill what comes through the pipe until its other end is closed."""
+    torch.set_num_threads(threads)
+    engine: Filler | None = None
+    try:
+        while True:
+            pictures, options, part, seeds = pipe.recv()
+            try:
+                engine = engine or load()
+                send = partial(send_frames, pipe)
+                engine.fill_pairs(pictures, options, reporter(pipe), part, seeds, send)
+                pipe.send(("done",))
+            except Exception as error:
+                pipe.send(("failed", plain(error)))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return  # the program has ended or no longer wants this worker
+
+
+def send_frames(pipe: multiprocessing.connection.Connection, pair: int, frames: np.ndarray) -> None:
+    pipe.send(("frames", pair, frames))
+
+
+def reporter(pipe: multiprocessing.connection.Connection) -> OnProgress:
+    """Tells how much of the worker's part is done, sampling taking nine tenths of it."""
+
+    def report(progress: Progress) -> None:
+        share = progress.done / progress.total
+        pipe.send(("share", 0.9 + 0.1 * share if progress.detail == "decoding" else 0.9 * share))
+
+    return report
+
+
+def plain(error: Exception) -> Exception:
+    """The error itself where its kind means something to the program, else a RuntimeError with its text."""
+    known = (InputError, CheckpointError, Cancelled, MemoryError, OSError, FloatingPointError)
+    return error if isinstance(error, known) else RuntimeError(f"a worker failed: {type(error).__name__}: {error}")
