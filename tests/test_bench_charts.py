@@ -1,0 +1,27 @@
+"""Charts show what they are given."""
+
+import numpy as np
+
+from paints_undo.bench.charts import COLOURS, ROW, TOP, bar_chart, line_chart
+
+
+def pixels_of(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
+    return int((picture == colour).all(axis=-1).sum())
+
+
+def test_each_line_has_its_colour_and_rises_with_its_values():
+    picture = line_chart({"low": [(0, 1), (10, 1)], "high": [(0, 4), (10, 4)]}, "memory", "s", steps=True)
+    assert picture.shape == (360, 900, 3) and picture.dtype == np.uint8
+    rows = [np.argwhere((picture[:, 100:700] == colour).all(axis=-1))[:, 0].mean() for colour in COLOURS[:2]]
+    assert rows[1] < rows[0]
+
+
+def test_a_chart_of_nothing_is_an_empty_frame():
+    assert pixels_of(line_chart({"none": []}, "memory", "s"), (255, 255, 255)) > 250_000
+    assert bar_chart({}, "time", "s").shape[1] == 900
+
+
+def test_bars_are_as_long_as_their_values():
+    picture = bar_chart({"stage": {"auto": 1.0, "original": 2.0}, "other": {"auto": 0.5}}, "time", "s")
+    short, long = (pixels_of(picture[y : y + 1], c) for y, c in zip((TOP + 5, TOP + ROW + 5), COLOURS, strict=False))
+    assert 1.8 < long / short < 2.2
