@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -21,214 +21,166 @@ import gradio as gr
 from paints_undo import examples
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.web.components import Artwork, OperationSteps, Slider, Status
+from paints_undo.web.components import Artwork, OperationSteps, Slider
+from paints_undo.web.endpoints import Endpoints
+from paints_undo.web.engine import Engine
+from paints_undo.web.form import Form
 from paints_undo.web.hosts import LoopbackOnly
-from paints_undo.web.steps import Engine, Steps
+from paints_undo.web.refusals import RefusedNotFailed
+from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
+from paints_undo.web.texts import say
+from paints_undo.web.workbench import workbench
 
 TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
+RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
 LARGEST_UPLOAD = "40mb"
-WAITING_LINE = 64  # events of all visitors together
+WAITING_LINE = 64  # calls of the endpoints by all visitors together
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
-_HIDDEN: dict[str, Any] = {"show_progress": "hidden"}  # status lines report; gradio's overlay would cover the pictures
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, **_HIDDEN}
-_PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs", **_HIDDEN}
-# Gradio gives the example buttons no name that a screen reader could say.
-_NAME_EXAMPLES = f"""() => document.querySelectorAll("#examples button").forEach(
-    (button, place) => button.setAttribute("aria-label", "Example: " + {list(EXAMPLES)}[place]))"""
-
-
-@dataclass(frozen=True)
-class Controls:
-    """What every step has: its button, its Cancel button and its status line."""
-
-    button: gr.Button
-    cancel: gr.Button
-    status: Status
+_PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
 
 
 def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
     """Return the page. `load` gives the pipeline or raises CheckpointError; runs are kept in folders under `out`.
 
-    `load` is called at once, to show which family is there, and again by each button until it succeeds. `out` is made
-    when the first result is kept.
+    `load` is called at once, to show which family is there, and again by each job until it succeeds. `out` is made
+    when the first run is opened.
     """
     engine = Engine(load)
-    steps = Steps(engine, out)
+    studio = Studio(engine, out)
+    form = Form()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
-        gr.Markdown(f"# {TITLE}\nFrom a finished picture to the way it may have been painted.", elem_id="heading")
-        family = gr.HTML(_family_line(engine), elem_id="family")
-        drawn = gr.State(None)  # the run folder with this page's key frames, exact; the gallery only shows them
-        with gr.Column(elem_classes="card", elem_id="step-1"):
-            prompting, artwork, prompt = _prompt_step()
-        with gr.Column(elem_classes="card", elem_id="step-2"):
-            drawing, keyframe_settings, keyframes = _keyframe_step(engine)
-        with gr.Column(elem_classes="card", elem_id="step-3"):
-            filming, video_settings, video, frames = _video_step(engine)
-
-        controls = (prompting, drawing, filming)
-        facts = [artwork, prompt, drawn]
-        unlocked = [part for control in controls for part in (control.button, control.cancel)]
-        for control, function, inputs, outputs in (
-            (prompting, steps.generate_prompt, [artwork], [prompt]),
-            (drawing, steps.generate_keyframes, [artwork, prompt, *keyframe_settings], [keyframes, drawn]),
-            (filming, steps.generate_video, [drawn, *video_settings], [video, frames, drawn]),
-        ):
-            lock = partial(_lock, running=controls.index(control))
-            started = control.button.click(lock, None, unlocked, **_PRIVATE)
-            ended = started.then(function, inputs, [control.status, *outputs], api_name=function.__name__, **_PUBLIC)
-            for end in (ended.success, ended.failure):  # .then() is not called after an error
-                end(steps.unlock, facts, unlocked, **_PRIVATE)
-            control.cancel.click(steps.cancel, None, None, **_PRIVATE)
-
-        forgotten = [prompt, keyframes, drawn, video, frames, *(control.status for control in controls)]
-        emptied = artwork.change(steps.forget, None, forgotten, **_PRIVATE)
-        emptied.then(steps.unlock, facts, unlocked, **_PRIVATE)
-        prompt.change(steps.unlock, facts, unlocked, trigger_mode="always_last", **_PRIVATE)
-        app.load(lambda: _family_line(engine), None, family, js=_NAME_EXAMPLES, **_PRIVATE)
+        gr.HTML(_masthead(), elem_id="heading", apply_default_css=False)
+        family = gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
+        with gr.Row(elem_id="desk"):
+            with gr.Column(elem_id="steps"):
+                with gr.Column(elem_classes="card", elem_id="step-1"):
+                    _prompt_step(form)
+                with gr.Column(elem_classes="card", elem_id="step-2"):
+                    _keyframe_step(form, engine)
+                with gr.Column(elem_classes="card", elem_id="step-3"):
+                    _video_step(form, engine)
+            with gr.Column(elem_id="bench"):
+                bench = workbench(studio, form, EXAMPLES)
+        form.connect(bench)
+        _endpoints(studio, form)
+        app.load(lambda: _family_line(engine), None, family, api_visibility="private", show_progress="hidden")
     return app.queue(max_size=WAITING_LINE, api_open=False)
 
 
-def _lock(running: int) -> list[Any]:
-    """Lock every button while a step runs and show that step's Cancel button."""
-    return [part for step in range(3) for part in (gr.update(interactive=False), gr.update(visible=step == running))]
+def _masthead() -> str:
+    return (
+        f"<div class='masthead'><h1>{TITLE}</h1><p data-text='page.tagline'>{say('page.tagline')}</p>"
+        "<div id='toolbar'></div></div>"
+    )
 
 
 def _family_line(engine: Engine) -> str:
     """HTML that says which family is loaded and where it runs, or what is missing and how to get it."""
     try:
-        return f"<span>{escape(engine.description())}</span>"
+        more = re.sub("`(.+?)`", r"<code>\1</code>", escape(engine.alternative()))
+        return f"<span>{escape(engine.description())}</span><p>{more}</p>"
     except CheckpointError as error:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
 
-def _controls(name: str) -> Controls:
-    with gr.Row(elem_classes="controls"):
-        button = gr.Button(name, variant="primary", interactive=False, scale=3, min_width=180)
-        cancel = gr.Button("Cancel", variant="secondary", visible=False, scale=1, min_width=100)
-    return Controls(button, cancel, Status("", elem_classes="status-line"))
+def _heading(step: str) -> None:
+    title, note = f"{step}.title", f"{step}.note"
+    words = f"<h2 data-text='{title}'>{say(title)}</h2><p data-text='{note}'>{say(note)}</p>"
+    gr.HTML(words, apply_default_css=False, padding=False)
 
 
-def _prompt_step() -> tuple[Controls, Artwork, gr.Textbox]:
-    gr.Markdown(
-        "## Step 1: Upload Image and Generate Prompt\nA finished drawing works best: anime, cartoon, flat colours."
+def _prompt_step(form: Form) -> None:
+    _heading("step1")
+    form.artwork = Artwork(
+        label=say("field.artwork"),
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard"],
+        height=230,
+        alt_text="The uploaded artwork",
+        buttons=["fullscreen"],
+        elem_id="artwork",
     )
-    with gr.Row():
-        with gr.Column(min_width=280):
-            artwork = Artwork(
-                label="Artwork",
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "clipboard"],
-                height=420,
-                alt_text="The uploaded artwork",
-                buttons=["fullscreen"],
-            )
-        with gr.Column(min_width=280):
-            prompt = gr.Textbox(
-                label="Output Prompt",
-                info="Tags of what the picture shows. Change them as you like, or write them yourself.",
-                lines=4,
-                max_lines=8,
-            )
-            controls = _controls("Generate Prompt")
-            folder = Path(examples.__file__).parent
-            gr.Examples(
-                [[str(folder / f"{name}.png")] for name in EXAMPLES],
-                artwork,
-                label="Or start from an example",
-                elem_id="examples",
-                cache_examples=False,
-                api_visibility="private",
-            )
-    return controls, artwork, prompt
+    folder = Path(examples.__file__).parent
+    form.examples = gr.Examples(
+        [[str(folder / f"{name}.png")] for name in EXAMPLES],
+        form.artwork,
+        label=say("field.examples"),
+        elem_id="examples",
+        cache_examples=False,
+        api_visibility="private",
+    )
+    form.add("prompt", gr.Textbox(label=say("field.prompt"), info=say("field.prompt.info"), lines=2, max_lines=8))
+    gr.HTML("<div id='tokens' hidden></div>", apply_default_css=False, padding=False)
+    form.button("prompt")
 
 
-def _keyframe_step(engine: Engine) -> tuple[Controls, list[gr.components.Component], gr.Gallery]:
+def _keyframe_step(form: Form, engine: Engine) -> None:
     defaults = engine.default_options.keyframes
     multiple = engine.family.size_multiple if engine.family else PUBLISHED_MULTIPLE
     sides = {"minimum": 256, "maximum": 1024, "step": multiple}
     if min(defaults.width, defaults.height) < 256:  # a small family: from its smallest picture to twice its usual one
         sides = {"minimum": multiple, "maximum": 2 * max(defaults.width, defaults.height), "step": multiple}
-    gr.Markdown("## Step 2: Generate Key Frames\nOne earlier state of the canvas for each operation step.")
-    with gr.Row():
-        with gr.Column(min_width=280):
-            keyframes = gr.Gallery(
-                label="Key Frames",
-                elem_id="keyframes",
-                format="png",
-                height=560,
-                columns=3,
-                object_fit="contain",
-                interactive=False,
-                buttons=["fullscreen", "download", "download_all"],
-            )
-        with gr.Column(min_width=280):
-            settings = [
-                gr.Textbox(defaults.negative_prompt, label="Negative Prompt", lines=2),
-                OperationSteps(
-                    list(range(1000)),
-                    value=list(defaults.operation_steps),
-                    label="Operation Steps",
-                    info="0 is the finished picture, 999 the first stroke.",
-                    multiselect=True,
-                ),
-                Slider(0, LARGEST_SEED, defaults.seed, step=1, label="Stage 1 Seed"),
-            ]
-            with gr.Row():
-                settings += [
-                    Slider(value=defaults.width, label="Image Width", min_width=200, **sides),
-                    Slider(value=defaults.height, label="Image Height", min_width=200, **sides),
-                ]
-            with gr.Row():
-                settings += [
-                    Slider(1, 100, defaults.sampling_steps, step=1, label="Steps", min_width=200),
-                    Slider(1, 32, defaults.guidance_scale, step=0.01, label="CFG Scale", min_width=200),
-                ]
-            controls = _controls("Generate Key Frames")
-    return controls, settings, keyframes
+    _heading("step2")
+    with gr.Row(elem_id="recipes"):
+        form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
+    steps = {"value": list(defaults.operation_steps), "multiselect": True, "info": say("field.operation_steps.info")}
+    form.add("operation_steps", OperationSteps(list(range(1000)), label=say("field.operation_steps"), **steps))
+    form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
+    with form.accordion():
+        form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
+        form.add("size", gr.Checkbox(True, label=say("field.size")))
+        with gr.Row():
+            form.add("width", Slider(value=defaults.width, label=say("field.width"), min_width=150, **sides))
+            form.add("height", Slider(value=defaults.height, label=say("field.height"), min_width=150, **sides))
+        with gr.Row():
+            sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
+            form.add("sampling_steps", Slider(1, 100, label=say("field.sampling_steps"), **sampling))
+            guidance = {"value": defaults.guidance_scale, "step": 0.01, "min_width": 150}
+            form.add("guidance_scale", Slider(1, 32, label=say("field.guidance_scale"), **guidance))
+        form.add("long_prompt", gr.Checkbox(False, label=say("field.long_prompt"), info=say("field.long_prompt.info")))
+    form.button("keyframes")
 
 
-def _video_step(engine: Engine) -> tuple[Controls, list[gr.components.Component], gr.Video, gr.Gallery]:
+def _video_step(form: Form, engine: Engine) -> None:
     defaults = engine.default_options.segments
-    gr.Markdown(
-        "## Step 3: Generate All Videos\nThe frames between the key frames, joined from blank canvas to finished."
-    )
-    with gr.Row():
-        with gr.Column(min_width=280):
-            video = gr.Video(
-                label="Time-lapse", height=480, interactive=False, autoplay=True, loop=True, buttons=["download"]
-            )
-        with gr.Column(min_width=280):
-            settings = [
-                gr.Textbox(
-                    defaults.prompt,
-                    label="Prompt",
-                    info="Do not paste the tags of Step 1 here: this model was not made for them. "
-                    "Write 1girl, 1boy or neither, then masterpiece, best quality.",
-                ),
-                Slider(0, LARGEST_SEED, defaults.seed, step=1, label="Stage 2 Seed"),
-            ]
-            with gr.Row():
-                settings += [
-                    Slider(1, 15, defaults.guidance_scale, step=0.5, label="CFG Scale", min_width=200),
-                    Slider(1, 100, defaults.sampling_steps, step=1, label="Sampling steps", min_width=200),
-                ]
-            settings.append(Slider(1, 30, engine.default_options.fps, step=1, label="FPS"))
-            controls = _controls("Generate Video")
-    frames = gr.Gallery(
-        label="Frames",
-        elem_id="frames",
-        format="png",
-        height=300,
-        columns=8,
-        object_fit="contain",
-        interactive=False,
-        buttons=["fullscreen", "download", "download_all"],
-    )
-    return controls, settings, video, frames
+    _heading("step3")
+    prompt = gr.Textbox(defaults.prompt, label=say("field.video_prompt"), info=say("field.video_prompt.info"))
+    form.add("video_prompt", prompt)
+    form.add_seed("video_seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.video_seed")))
+    with form.accordion():
+        with gr.Row():
+            guidance = {"value": defaults.guidance_scale, "step": 0.5, "min_width": 150}
+            form.add("video_guidance_scale", Slider(1, 15, label=say("field.video_guidance_scale"), **guidance))
+            sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
+            form.add("video_sampling_steps", Slider(1, 100, label=say("field.video_sampling_steps"), **sampling))
+        form.add("fps", Slider(1, 30, engine.default_options.fps, step=1, label=say("field.fps")))
+    form.button("video")
+
+
+def _endpoints(studio: Studio, form: Form) -> None:
+    """The three endpoints for gradio_client; they share the widgets' defaults, and their results are never on show."""
+    calls, fields = Endpoints(studio), form.fields
+    drawn = gr.State(None)  # the run of a session
+    with gr.Column(visible=False):
+        caller = gr.Button("Endpoints")
+        prompt, video = gr.Textbox(label="Prompt"), gr.Video(label="Time-lapse")
+        keyframes, frames = gr.Gallery(label="Key Frames", format="png"), gr.Gallery(label="Frames", format="png")
+    drawing = ["prompt", "negative_prompt", "operation_steps", "seed", "width", "height", "sampling_steps"]
+    filling = ["video_prompt", "video_seed", "video_guidance_scale", "video_sampling_steps", "fps"]
+    for function, inputs, outputs in (
+        (calls.generate_prompt, [form.artwork], [prompt]),
+        (
+            calls.generate_keyframes,
+            [form.artwork, *(fields[name] for name in (*drawing, "guidance_scale"))],
+            [keyframes, drawn],
+        ),
+        (calls.generate_video, [drawn, *(fields[name] for name in filling)], [video, frames, drawn]),
+    ):
+        caller.click(function, inputs, outputs, api_name=function.__name__, **_PUBLIC)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -252,6 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the server is started with: loopback only unless asked otherwise, and nothing sent anywhere."""
+    guards = [RefusedNotFailed] if options.listen or options.share else [RefusedNotFailed, LoopbackOnly]
     return {
         "theme": theme(),
         "css": CSS,
@@ -265,7 +218,7 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
-        "app_kwargs": {} if options.listen or options.share else {"middleware": [(LoopbackOnly, (), {})]},
+        "app_kwargs": {"middleware": [(guard, (), {}) for guard in guards]},
     }
 
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 FOLDER = Path(__file__).parent / "screenshots"
@@ -41,60 +41,105 @@ def main() -> None:
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=options.browser, args=["--no-sandbox"])
-                _on_a_desk(browser, options.sampling_steps)
-                for name, width, query in (("phone", 390, ""), ("dark", 1280, "?__theme=dark")):
-                    page = _open(browser, width, query)
-                    _choose(page, "cat")
-                    _keep(page, name)
+                visitor = browser.new_context(viewport={"width": 1440, "height": 900})
+                _on_a_desk(visitor, options.sampling_steps)
+                _elsewhere(browser, visitor.storage_state())
         finally:
             server.terminate()
             server.wait()
 
 
-def _on_a_desk(browser: Browser, sampling_steps: int | None) -> None:
-    page = _open(browser, 1280)
+def _on_a_desk(visitor: BrowserContext, sampling_steps: int | None) -> None:
+    page = _open(visitor)
     _keep(page, "empty")
-    _choose(page, "girl")
-    page.get_by_role("button", name="Generate Prompt").click()
-    page.wait_for_selector("#step-1 .status.done", timeout=HOUR)
-    _keep(page, "prompt")
+    page.get_by_role("button", name="Example: girl").click()
+    _press(page, "prompt")
     if sampling_steps:
+        for title in page.get_by_role("button", name="Settings").all()[:2]:
+            title.click()
         for label in ("Steps", "Sampling steps"):
             page.get_by_label(f"number input for {label}", exact=True).fill(str(sampling_steps))
-    page.get_by_role("button", name="Generate Key Frames").click()
-    page.wait_for_selector("#step-2 .status progress[value]", timeout=HOUR)
-    _keep(page, "drawing")
-    page.wait_for_selector("#step-2 .status.done", timeout=HOUR)
-    page.get_by_role("button", name="Generate Video").click()
-    page.wait_for_selector("#step-3 .status.done", timeout=HOUR)
-    page.wait_for_function("document.querySelector('#step-3 video')?.currentTime > 0")
-    # The end shows most of the picture; the first frames are nearly blank.
-    page.evaluate("(v => { v.pause(); v.currentTime = v.duration * 0.8 })(document.querySelector('#step-3 video'))")
+    _press(page, "keyframes")
+    page.locator("#generate-video:enabled").click(timeout=HOUR)
+    page.wait_for_selector("#job-bar[value]", timeout=HOUR)
+    page.wait_for_selector("#strip .segment.ready", timeout=HOUR)
+    page.evaluate("scrollTo(0, 0)")
+    _keep(page, "running")
+    page.locator("#generate-video:enabled").wait_for(timeout=HOUR)
+    _look_at(page, 0.72)
     _keep(page, "finished")
+    page.locator("#strip [data-id=keyframe-800]").click()
+    page.get_by_role("button", name="Lock", exact=True).click()
+    page.locator("#strip [data-id=keyframe-900]").click()
+    page.get_by_role("button", name="Re-roll", exact=True).click()
+    page.get_by_text("gets a new seed").wait_for()
+    page.locator("#compare").click()
+    _look_at(page, 0.8)
+    _keep(page, "timeline")
+    page.locator("#strip [data-id=keyframe-600]").click()
+    page.get_by_role("button", name="Undo further from here").click()
+    page.get_by_text("starts at key frame 600").wait_for()
+    page.locator("#open-history").click()
+    page.locator("#runs .run").nth(1).wait_for()
+    _keep(page, "history")
+    page.locator("#runs .run").first.get_by_role("button", name="Open", exact=True).click()
+    page.locator("#strip [data-id=segment-2]").wait_for()
+    page.wait_for_timeout(1000)
 
 
-def _open(browser: Browser, width: int, query: str = "") -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 900})
+def _elsewhere(browser: Browser, kept: StorageState) -> None:
+    """The same run on a phone, in the dark and in Japanese."""
+    for name, width, height, query, locale in (
+        ("phone", 390, 844, "", "en-US"),
+        ("dark", 1440, 900, "?__theme=dark", "en-US"),
+        ("japanese", 1440, 900, "", "ja-JP"),
+    ):
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, locale=locale, storage_state=kept, has_touch=width < 500
+        )
+        page = _open(context, query)
+        page.locator("#strip img").first.wait_for(timeout=60_000)
+        if width > 500:
+            page.locator("#strip [data-id=segment-2]").click()
+        _look_at(page, 0.6)
+        if width < 500:
+            page.evaluate("document.querySelector('#player').scrollIntoView()")
+        _keep(page, name)
+
+
+def _open(visitor: BrowserContext, query: str = "") -> Page:
+    page = visitor.new_page()
     for _ in range(240):
         try:
             page.goto(ADDRESS + query)
             break
         except Exception:  # playwright's own error type says only that nobody answers yet
             time.sleep(0.5)
-    page.get_by_role("button", name="Example: girl").wait_for(timeout=60_000)
+    page.wait_for_selector("[data-ready=true]", state="attached", timeout=60_000)
     return page
 
 
-def _choose(page: Page, name: str) -> None:
-    page.get_by_role("button", name=f"Example: {name}").click()
-    page.wait_for_selector("#step-1 button.primary:enabled", timeout=60_000)
+def _press(page: Page, step: str) -> None:
+    button = page.locator(f"#generate-{step}:enabled")
+    button.click(timeout=HOUR)
+    page.wait_for_selector(f"#generate-{step}:disabled", timeout=60_000)
+    button.wait_for(timeout=HOUR)
+
+
+def _look_at(page: Page, part: float) -> None:
+    """The player at a part of the film; its first frames are nearly blank."""
+    page.evaluate(
+        """part => { const bar = document.querySelector("#scrubber");
+        bar.value = Math.round(bar.max * part); bar.dispatchEvent(new Event("input")); scrollTo(0, 0); }""",
+        part,
+    )
 
 
 def _keep(page: Page, name: str) -> None:
     time.sleep(1.5)  # pictures fade in
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     if picture.width > 1000:
-        picture = picture.resize((960, picture.height * 960 // picture.width), Image.Resampling.LANCZOS)
+        picture = picture.resize((1200, picture.height * 1200 // picture.width), Image.Resampling.LANCZOS)
     file = FOLDER / f"{name}.png"
     for colours in (256, 128, 64, 32):
         picture.quantize(colours, dither=Image.Dither.NONE).save(file, optimize=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +25,7 @@ from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.parts import Parts
-from paints_undo.plans import Candidate, Work, budget, choose, one_by_one, parse_budget, plans_for
+from paints_undo.plans import Candidate, Plan, Work, budget, choose, one_by_one, parse_budget, plans_for
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
@@ -77,7 +78,7 @@ class PaintsUndo:
         self.vram = vram
         self.bit_exact = bit_exact
         self.workers: Workers | None = None
-        self._planned_pixels = 0  # of the largest keyframe that the present plan counts on
+        self._planned_pixels: float = 0  # of the largest keyframe that the present plan counts on
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
         self._counting = Lock()
@@ -138,6 +139,11 @@ class PaintsUndo:
         if self.bit_exact:
             candidates = [dataclasses.replace(c, plan=one_by_one(c.plan)) for c in candidates]
         return choose(candidates, budget(self.vram, device), device)
+
+    def use_plan(self, plan: Plan) -> None:
+        """Work by this plan from now on, whatever the sizes and the memory."""
+        self.parts.use(plan)
+        self._planned_pixels = math.inf
 
     def _follow_plan(self, options: KeyframeOptions) -> None:
         """Take the plan for keyframes of this size, unless the present one counts on larger ones."""

@@ -10,7 +10,7 @@ from tiny_family import write_tiny_family
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips ``gpu`` tests without a GPU, and ``hub`` tests unless PAINTS_UNDO_HUB_TESTS=1 allows downloads."""
+    """Skips ``gpu`` tests without a GPU, and ``hub`` and ``soak`` tests unless the environment asks for them."""
     no_gpu = None
     for item in items:
         if item.get_closest_marker("gpu"):
@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs a GPU"))
         if item.get_closest_marker("hub") and os.environ.get("PAINTS_UNDO_HUB_TESTS") != "1":
             item.add_marker(pytest.mark.skip(reason="downloads from the model hub; set PAINTS_UNDO_HUB_TESTS=1"))
+        if item.get_closest_marker("soak") and os.environ.get("PAINTS_UNDO_SOAK_TESTS") != "1":
+            item.add_marker(pytest.mark.skip(reason="takes minutes; set PAINTS_UNDO_SOAK_TESTS=1"))
 
 
 @pytest.fixture(scope="session")

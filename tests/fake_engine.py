@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to
 from paints_undo.keyframes import KeyframeOptions
-from paints_undo.pipeline import Timelapse, UndoOptions, join_timelapse, with_white_canvas
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
-from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
-from paints_undo.video import write_video
 
 
 @dataclass(frozen=True)
@@ -41,58 +41,75 @@ class FakeEngine:
 
     def __init__(self, seconds_per_step: float = 0.0, fail_with: Exception | None = None) -> None:
         self.family = FakeFamily()
-        self.parts = SimpleNamespace(device="cpu", dtype="torch.float32")
+        self.parts = SimpleNamespace(device=torch.device("cpu"), dtype="torch.float32")
         self.default_options = UndoOptions()
         self.seconds_per_step = seconds_per_step
         self.fail_with = fail_with
         self.at_work = 0
         self.most_at_work = 0
         self.steps_done = 0
-        self.drawn: np.ndarray | None = None
+        self.keyframes_drawn: tuple[int, ...] = ()
+        self.segments_drawn: list[int] = []
 
     def tag(self, artwork: np.ndarray) -> str:
-        self._work("tags", 1, ignore)
+        self._work("tags", 1, 1, ignore)
         return f"1girl, solo, {artwork.shape[1]} wide"
 
+    def count_tokens(self, prompt: str) -> int:
+        return len(prompt.replace(",", " , ").split())
+
     def draw_keyframes(
-        self, artwork: np.ndarray, options: KeyframeOptions, on_progress: OnProgress = ignore
+        self,
+        artwork: np.ndarray,
+        options: KeyframeOptions,
+        on_progress: OnProgress = ignore,
+        seeds: Sequence[int] | None = None,
+        keep: Callable[[int, np.ndarray], None] = lambda place, keyframe: None,
     ) -> np.ndarray:
-        self._work("keyframes", options.sampling_steps, on_progress)
+        steps, seeds = options.operation_steps, seeds or [options.seed] * len(options.operation_steps)
         crop = crop_to(artwork, options.width, options.height)
-        self.drawn = np.stack([_faded(crop, step / 999, options.seed) for step in options.operation_steps])
-        return self.drawn
+        self.keyframes_drawn += steps
+        self._work("keyframes", options.sampling_steps, len(steps), on_progress, crop)
+        drawn = [_faded(crop, step / 999, seed) for step, seed in zip(steps, seeds, strict=True)]
+        for place, keyframe in enumerate(drawn):
+            keep(place, keyframe)
+        return np.stack(drawn)
+
+    def fill_pairs(
+        self,
+        pictures: Sequence[np.ndarray],
+        options: SegmentOptions,
+        on_progress: OnProgress,
+        wanted: Sequence[int],
+        seeds: Sequence[int],
+        keep: Callable[[int, np.ndarray], None],
+    ) -> None:
+        for pair in wanted:
+            self.segments_drawn.append(pair)
+            self._work("segments", options.sampling_steps, 1, on_progress, pictures[pair])
+            frames = _between(pictures[pair], pictures[pair + 1])
+            frames[:, 0, 0] = seeds[pair] % 256  # one exact pixel that tells the seed
+            keep(pair, frames)
 
     def settings_of(self, options: UndoOptions) -> dict[str, Any]:
         return {"options": options.to_settings(), "models": {"name": self.family.name, "revision": ""}}
 
-    def undo(
-        self, artwork: np.ndarray, options: UndoOptions, out: Path, on_progress: OnProgress, save_frames: bool
-    ) -> Timelapse:
-        run = RunFolder.create(out, self.settings_of(options), artwork)
-        drawn = np.stack([run.keyframe(step) for step in options.keyframes.operation_steps])
-        crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
-        pictures = with_white_canvas(crop, drawn)
-        if any(run.segment(pair) is None for pair in range(len(pictures) - 1)):
-            self._work("segments", options.segments.sampling_steps, on_progress)
-        segments = _between(pictures)
-        for pair, segment in enumerate(segments):
-            run.save_segment(pair, segment)
-        frames = join_timelapse(segments)
-        run.save_frames(frames)
-        write_video(frames, run.timelapse, options.fps)
-        run.finish()
-        return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
+    finish = PaintsUndo.finish
+    finish_keyframes = PaintsUndo.finish_keyframes
 
-    def _work(self, stage: str, steps: int, on_progress: OnProgress) -> None:
+    def _work(
+        self, stage: str, steps: int, pieces: int, on_progress: OnProgress, picture: np.ndarray | None = None
+    ) -> None:
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
+        preview = None if picture is None else partial(cv2.resize, picture, (64, 80))
         try:
             if self.fail_with is not None:
                 raise self.fail_with
-            for done in range(1, steps + 1):
+            for done in range(1, steps * pieces + 1):
                 time.sleep(self.seconds_per_step)
                 self.steps_done += 1
-                on_progress(Progress(stage, "sampling", done, steps))
+                on_progress(Progress(stage, "sampling", done, steps * pieces, preview))
         finally:
             self.at_work -= 1
 
@@ -107,8 +124,7 @@ def _faded(picture: np.ndarray, amount: float, seed: int) -> np.ndarray:
     return mixed.clip(0, 255).astype(np.uint8)
 
 
-def _between(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    small = [cv2.resize(picture, (64, 80)).astype(np.float32) for picture in pictures]
+def _between(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    ends = [cv2.resize(picture, (64, 80)).astype(np.float32) for picture in (first, last)]
     ramp = np.linspace(0, 1, 16)[:, None, None, None]
-    pairs = [first * (1 - ramp) + last * ramp for first, last in zip(small, small[1:], strict=False)]
-    return np.stack(pairs).astype(np.uint8)
+    return (ends[0] * (1 - ramp) + ends[1] * ramp).astype(np.uint8)

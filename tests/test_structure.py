@@ -23,12 +23,21 @@ MAY_IMPORT = {
     "paints_undo.diffusion": ["paints_undo.diffusion"],
     "paints_undo.models": ["paints_undo.models"],
     "paints_undo.images": ["paints_undo.errors"],
+    "paints_undo.metadata": ["paints_undo.errors"],
+    "paints_undo.previews": [],
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
     "paints_undo.prompts": [],
     "paints_undo.video": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
-    "paints_undo.parts": ["memory_management", "paints_undo.checkpoints"],
+    "paints_undo.block_streaming": ["memory_management"],
+    "paints_undo.plans": ["memory_management", "paints_undo.checkpoints", "paints_undo.errors"],
+    "paints_undo.parts": [
+        "memory_management",
+        "paints_undo.block_streaming",
+        "paints_undo.checkpoints",
+        "paints_undo.plans",
+    ],
 }
 
 
@@ -64,7 +73,7 @@ def test_imports_point_one_way(file):
         assert not any(i.startswith(tuple(above)) for i in imported), f"{name} imports the app or the command line"
 
 
-PRINTS = ("paints_undo.cli", "paints_undo.training.command", "gradio_app")
+PRINTS = ("paints_undo.cli", "paints_undo.bench.command", "paints_undo.training.command", "gradio_app")
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from paints_undo.web.components import Artwork, OperationSteps, Slider, Status
+from paints_undo.web.components import Artwork, OperationSteps, Slider
 
 
 def test_values_are_handed_on_unchecked() -> None:
@@ -16,11 +16,10 @@ def test_values_are_handed_on_unchecked() -> None:
 
 def test_they_look_like_what_they_come_from() -> None:
     assert Slider(1, 2).get_block_name() == gr.Slider(1, 2).get_block_name()
-    assert Artwork().get_block_name() == "image" and Status().get_block_name() == "html"
+    assert Artwork().get_block_name() == "image"
     assert OperationSteps([1], multiselect=True).get_block_name() == "dropdown"
 
 
-def test_the_api_says_numbers_and_leaves_the_status_out() -> None:
+def test_the_api_says_numbers() -> None:
     items = OperationSteps(list(range(1000)), multiselect=True).api_info()["items"]
     assert items == {"type": "integer", "minimum": 0, "maximum": 999}
-    assert Status().skip_api

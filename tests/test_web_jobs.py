@@ -1,113 +1,150 @@
-"""Jobs of the web app: one at a time, cancelled between sampling steps, never left behind."""
+"""Jobs of the web app: one at a time, cancelled and paused between sampling steps, never left behind."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 
-from paints_undo.errors import Cancelled, InputError
+from paints_undo.errors import InputError
 from paints_undo.progress import OnProgress, Progress
-from paints_undo.web.jobs import Jobs
+from paints_undo.web.jobs import Job, Queue, queue_of
 
 
-def counting(steps: int, seconds: float, seen: list[int]):
-    def work(on_progress: OnProgress) -> str:
+def counting(steps: int, seconds: float, seen: list[int]) -> Callable[[OnProgress], None]:
+    def work(on_progress: OnProgress) -> None:
         for done in range(1, steps + 1):
             time.sleep(seconds)
             seen.append(done)
             on_progress(Progress("keyframes", "sampling", done, steps))
-        return "drawn"
 
     return work
 
 
-def test_a_job_reports_and_returns() -> None:
-    seen: list[int] = []
-    with Jobs().start("page", counting(12, 0.1, seen)) as job:
-        updates = list(job.updates())
-        assert job.result() == "drawn"
-    assert seen == list(range(1, 13))
-    told = [update for update in updates if update.left_s is not None]
-    assert told, "a job of more than a second tells the time left"
-    assert 0 < told[0].left_s < 5
-    assert updates[-1].progress.total == 12 and updates[-1].ahead == 0
+@pytest.fixture
+def queue() -> Queue:
+    return Queue("test")
 
 
-def test_cancelling_takes_effect_before_the_next_step() -> None:
+def started(queue: Queue, work: Callable[[OnProgress], None], **options) -> Job:
+    job = Job(work, **options)
+    queue.submit(job)
+    return job
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in count():
+        if condition():
+            return
+        assert _ < 500, "it did not come"
+        time.sleep(0.01)
+
+
+def test_a_job_reports_and_ends(queue) -> None:
+    seen, updates = [], []
+    job = started(queue, counting(6, 0.02, seen), told=lambda job: updates.append(job.update()))
+    assert job.wait(5) and job.outcome == "finished" and job.ended
+    until(lambda: len(updates) == 8)
+    assert seen == list(range(1, 7))
+    assert [update.progress.done for update in updates[:-2]] == seen
+    assert 0 < updates[2].left_s < 1 and updates[2].elapsed_s > 0 and updates[2].ahead == 0
+    assert updates[-1].progress is None
+
+
+def test_cancelling_takes_effect_before_the_next_step(queue) -> None:
     seen: list[int] = []
-    jobs = Jobs()
-    with jobs.start("page", counting(100, 0.05, seen)) as job:
-        next(job.updates())
-        assert jobs.cancel("page")
-        done_then = len(seen)
-        with pytest.raises(Cancelled):
-            job.result()
+    job = started(queue, counting(500, 0.02, seen))
+    until(lambda: len(seen) > 2)
+    job.cancel()
+    assert job.update().cancelling
+    done_then = len(seen)
+    assert job.wait(1) and job.outcome == "cancelled"
     assert len(seen) <= done_then + 1
-    assert not jobs.busy("page") and not jobs.cancel("page")
 
 
-def test_leaving_the_page_cancels() -> None:
-    seen: list[int] = []
+def test_jobs_run_one_at_a_time_in_the_order_they_came(queue) -> None:
+    order, together, at_work = [], [], threading.Semaphore(1)
 
-    def watch():
-        with Jobs().start("page", counting(100, 0.05, seen)) as job:
-            yield from job.updates()
-
-    page = watch()
-    next(page)
-    page.close()  # what gradio does when the tab is closed
-    time.sleep(0.3)
-    stopped_at = len(seen)
-    time.sleep(0.3)
-    assert len(seen) == stopped_at < 100
-
-
-def test_jobs_run_one_at_a_time_in_the_order_they_came() -> None:
-    jobs, order, together = Jobs(), [], []
-    at_work = threading.Semaphore(1)
-
-    def work(name: str):
+    def work(name: str) -> Callable[[OnProgress], None]:
         def run(on_progress: OnProgress) -> None:
             together.append(at_work.acquire(blocking=False))
             order.append(name)
-            time.sleep(0.4)
+            time.sleep(0.05)
             at_work.release()
 
         return run
 
-    with jobs.start("a", work("a")) as a, jobs.start("b", work("b")) as b, jobs.start("c", work("c")) as c:
-        assert next(c.updates()).ahead == 2
-        for job in (a, b, c):
-            job.result()
+    jobs = [started(queue, work(name)) for name in "abc"]
+    assert jobs[2].update().ahead == 2
+    assert all(job.wait(5) for job in jobs)
     assert order == ["a", "b", "c"] and all(together)
 
 
-def test_a_waiting_job_can_be_cancelled_and_lets_the_next_one_pass() -> None:
-    jobs, seen = Jobs(), []
-    with jobs.start("a", counting(10, 0.1, [])) as a, jobs.start("b", counting(1, 0, seen)) as b:
-        jobs.cancel("b")
-        with pytest.raises(Cancelled):
-            b.result()
-        assert not a.finished and seen == []
-        with jobs.start("c", counting(1, 0, seen)) as c:
-            assert c.result() == "drawn"
-        assert a.finished
+def test_a_waiting_job_can_be_cancelled_at_once(queue) -> None:
+    seen: list[int] = []
+    first, second = started(queue, counting(20, 0.02, [])), started(queue, counting(1, 0, seen))
+    second.cancel()
+    assert second.outcome == "cancelled" and not first.ended and seen == []
+    assert first.wait(5) and first.outcome == "finished" and seen == []
 
 
-def test_a_page_has_one_job() -> None:
-    jobs = Jobs()
-    with jobs.start("page", counting(5, 0.1, [])), pytest.raises(InputError, match="still at work"):
-        jobs.start("page", counting(1, 0, []))
+def test_a_pause_holds_the_work_and_loses_none(queue) -> None:
+    seen: list[int] = []
+    job = started(queue, counting(10, 0.01, seen))
+    until(lambda: len(seen) > 1)
+    job.pause()
+    time.sleep(0.05)
+    held_at = len(seen)
+    time.sleep(0.05)
+    assert len(seen) == held_at < 10 and job.update().paused and not job.ended
+    job.resume()
+    assert job.wait(5) and job.outcome == "finished" and seen == list(range(1, 11))
 
 
-def test_an_error_reaches_the_page_and_frees_the_line() -> None:
+def test_a_paused_job_makes_way_for_others(queue) -> None:
+    seen: list[int] = []
+    job = started(queue, counting(500, 0.01, seen))
+    until(lambda: len(seen) > 1)
+    job.pause()
+    other = started(queue, counting(1, 0, []))
+    assert other.wait(5) and other.outcome == "finished"
+    assert job.wait(1) and job.outcome == "paused"
+    waiting = started(queue, counting(20, 0.02, []))
+    behind = started(queue, counting(1, 0, []))
+    behind.pause()
+    assert behind.outcome == "paused" and not waiting.ended
+    waiting.cancel()
+
+
+def test_a_paused_job_can_be_cancelled(queue) -> None:
+    seen: list[int] = []
+    job = started(queue, counting(500, 0.01, seen))
+    until(lambda: len(seen) > 1)
+    job.pause()
+    job.cancel()
+    assert job.wait(1) and job.outcome == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [(InputError("out of paint"), "out of paint"), (MemoryError("no room"), "no room"), (KeyError("x"), "")],
+)
+def test_an_error_ends_its_own_job_alone(queue, error, sentence) -> None:
     def broken(on_progress: OnProgress) -> None:
-        raise ValueError("out of paint")
+        raise error
 
-    jobs = Jobs()
-    with jobs.start("page", broken) as job, pytest.raises(ValueError, match="out of paint"):
-        job.result()
-    with jobs.start("page", counting(1, 0, [])) as job:
-        assert job.result() == "drawn"
+    job, after = started(queue, broken), started(queue, counting(1, 0, []))
+    assert job.wait(5) and (job.outcome, job.sentence) == ("failed", sentence)
+    assert after.wait(5) and after.outcome == "finished"
+
+
+def test_a_device_has_one_queue() -> None:
+    assert queue_of("somewhere") is queue_of("somewhere") is not queue_of("elsewhere")
+
+
+def test_a_job_without_a_queue_cannot_be_asked() -> None:
+    with pytest.raises(RuntimeError, match="was not handed to a queue"):
+        Job(counting(1, 0, [])).cancel()

@@ -1,1 +1,1 @@
-"""What stands behind the widgets of the web app: jobs, the three steps, the status line and the looks."""
+"""What stands behind the widgets of the web app: the runs and jobs of visitors, the page, its words and its looks."""

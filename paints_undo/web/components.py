@@ -49,13 +49,3 @@ class OperationSteps(gr.Dropdown, metaclass=WithoutStub):
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 999}}
-
-
-class Status(gr.HTML, metaclass=WithoutStub):
-    """A status line: for the page only, so callers of the HTTP endpoints get results and nothing else."""
-
-    is_template = True
-
-    @property
-    def skip_api(self) -> bool:
-        return True

@@ -1,147 +1,196 @@
-"""Long work for the web app: one piece at a time in the whole process, watched and cancelled from its page."""
+"""Long work for the web app: a queue with one worker thread for each compute device, watched from any page."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Literal
 
-from paints_undo.errors import Cancelled, InputError
+from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.progress import OnProgress, Progress, TimeLeft
 
-T = TypeVar("T")
+log = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 0.25
-
-# The compute device is one per process, however many apps are built in it, so the waiting line is too.
-_line: list[Job] = []
-_line_moved = threading.Condition()
+Outcome = Literal["finished", "cancelled", "paused", "failed"]
+# What a person can do something about; anything else is a fault of the program.
+_EXPECTED = (InputError, CheckpointError, OSError, MemoryError, FloatingPointError)
 
 
 @dataclass(frozen=True)
 class Update:
-    """What a page can show about its job at one moment.
+    """What a page can show about a job at one moment.
 
-    `ahead` counts the jobs that go first (0: this one runs), `elapsed_s` the seconds since the job was started and
-    `left_s` the seconds until `progress.detail` is done at the speed measured so far (None: not known yet).
+    `ahead` counts the jobs that go first (0: this one is at work or next), `elapsed_s` the seconds since the job was
+    handed in and `left_s` the seconds until `progress.detail` is done at the speed measured so far (None: not known).
     """
 
     progress: Progress | None
     ahead: int
     elapsed_s: float
     left_s: float | None
+    paused: bool
     cancelling: bool
 
 
-class Job(Generic[T]):
-    """One piece of work in a thread of its own; leaving the `with` block early cancels it."""
+class Job:
+    """One piece of work for one run.
 
-    def __init__(self, work: Callable[[OnProgress], T]) -> None:
+    work: called in the worker's thread with what it reports its progress to.  told: called after each progress,
+    when there is an outcome, and once the job has ended, so that what is kept of the outcome is there by then; it must
+    be quick.
+    """
+
+    def __init__(self, work: Callable[[OnProgress], None], told: Callable[[Job], None] = lambda job: None) -> None:
+        self.outcome: Outcome | None = None
+        self.sentence = ""  # what went wrong, for people; empty for a fault of the program
+        self.progress: Progress | None = None
         self._work = work
-        self._cancel = threading.Event()
-        self._finished = threading.Event()
-        self._progress: Progress | None = None
+        self._told = told
+        self._queue: Queue | None = None
+        self._cancelled = False
+        self._paused = False
+        self._ended = threading.Event()
+        self._since_s = time.monotonic()
         self._time_left = TimeLeft()
         self._left_s: float | None = None
-        self._started_s = time.monotonic()
-        self._outcome: T | None = None
-        self._error: BaseException | None = None
-        # A daemon: a server told to stop must not wait for minutes of sampling.
-        self._thread = threading.Thread(target=self._run, name="paints-undo-job", daemon=True)
-
-    def __enter__(self) -> Job[T]:
-        with _line_moved:
-            _line.append(self)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.cancel()
-
-    def cancel(self) -> None:
-        """Ask the work to stop; it does so before its next sampling step, or at once while it waits."""
-        self._cancel.set()
-        with _line_moved:
-            _line_moved.notify_all()
 
     @property
-    def finished(self) -> bool:
-        """Whether the work has ended, in whatever way, and has left the line."""
-        return self._finished.is_set()
+    def ended(self) -> bool:
+        """Whether the work is over, in whatever way."""
+        return self._ended.is_set()
 
-    def updates(self) -> Iterator[Update]:
-        """Yield the state of the job a few times a second until it has ended."""
-        while not self._finished.wait(_LOOK_EVERY_S):
-            with _line_moved:
-                ahead = _line.index(self) if self in _line else 0
-            elapsed_s = time.monotonic() - self._started_s
-            yield Update(self._progress, ahead, elapsed_s, self._left_s, self._cancel.is_set())
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end; whether it came within `timeout` seconds."""
+        return self._ended.wait(timeout)
 
-    def result(self) -> T:
-        """Return what the work returned, or raise what it raised; waits for the end."""
-        self._finished.wait()
-        if self._error is not None:
-            raise self._error
-        return self._outcome  # type: ignore[return-value]
+    def update(self) -> Update:
+        """The state of the job now."""
+        ahead = self._queue.ahead(self) if self._queue else 0
+        elapsed_s = time.monotonic() - self._since_s
+        return Update(self.progress, ahead, elapsed_s, self._left_s, self._paused, self._cancelled)
 
-    def _run(self) -> None:
+    def cancel(self) -> None:
+        """Ask the work to stop: before its next sampling step, or at once while it waits."""
+        self._ask(cancelled=True)
+
+    def pause(self) -> None:
+        """Ask the work to hold before its next sampling step.
+
+        It keeps what it has computed while no other job waits for the device; then it ends with the outcome "paused".
+        """
+        self._ask(paused=True)
+
+    def resume(self) -> None:
+        """Let paused work go on."""
+        self._ask(paused=False)
+
+    def _ask(self, cancelled: bool = False, paused: bool = False) -> None:
+        queue = self._queue
+        if queue is None:
+            raise RuntimeError("this job was not handed to a queue")
+        with queue.changed:
+            self._cancelled, self._paused = self._cancelled or cancelled, paused
+            queue.changed.notify_all()
+        if (cancelled or paused) and queue.withdraw(self):
+            self._end("cancelled" if self._cancelled else "paused")
+
+    def run(self) -> None:
+        """Do the work; called by the queue's thread."""
         try:
-            self._wait_for_turn()
-            self._outcome = self._work(self._on_progress)
-        except BaseException as error:  # handed to the page's own thread by result()
-            self._error = error
-        finally:
-            with _line_moved:
-                _line.remove(self)
-                _line_moved.notify_all()
-            self._finished.set()
+            self._go_on()
+            self._work(self._on_progress)
+            self._end("finished")
+        except Cancelled:
+            self._end("cancelled" if self._cancelled else "paused")
+        except _EXPECTED as error:
+            self._end("failed", str(error))
+        except Exception:
+            log.exception("a job of the web app failed")
+            self._end("failed")
 
-    def _wait_for_turn(self) -> None:
-        with _line_moved:
-            _line_moved.wait_for(lambda: _line[0] is self or self._cancel.is_set())
-        if self._cancel.is_set():
-            raise Cancelled("Cancelled.")
+    def _end(self, outcome: Outcome, sentence: str = "") -> None:
+        self.outcome, self.sentence, self.progress = outcome, sentence, None
+        try:
+            self._told(self)
+        except Exception:  # a full disk, say; the queue goes on all the same
+            log.exception("the end of a job of the web app was not kept")
+        self._ended.set()
+        self._told(self)
+
+    def _go_on(self) -> None:
+        """Return when the work may go on; raises Cancelled when it is to end."""
+        queue = self._queue
+        with queue.changed:
+            if self._paused:
+                queue.changed.wait_for(lambda: self._cancelled or not self._paused or queue.someone_waits)
+                self._time_left = TimeLeft()  # the pause says nothing about the speed
+            if self._cancelled or self._paused:
+                raise Cancelled("Cancelled.")
 
     def _on_progress(self, progress: Progress) -> None:
-        if self._cancel.is_set():
-            raise Cancelled("Cancelled.")
-        self._progress, self._left_s = progress, self._time_left(progress)
+        self._go_on()
+        self.progress, self._left_s = progress, self._time_left(progress)
+        self._told(self)
 
 
-class Jobs:
-    """At most one job for each page (browser session), so that its Cancel button has one meaning."""
+class Queue:
+    """Jobs in the order they came, one at a time, in a thread that starts with the first one."""
 
-    def __init__(self) -> None:
-        self._of_page: dict[str, Job] = {}
-        self._guard = threading.Lock()
+    def __init__(self, name: str) -> None:
+        self.changed = threading.Condition()
+        self._name = name
+        self._line: list[Job] = []  # the first one is at work
+        self._thread: threading.Thread | None = None
 
-    def start(self, page: str, work: Callable[[OnProgress], T]) -> Job[T]:
-        """Return a job for `page`, to be entered with `with`.
+    def submit(self, job: Job) -> None:
+        """Put a job at the end of the line."""
+        job._queue = self
+        with self.changed:
+            self._line.append(job)
+            if self._thread is None:
+                # A daemon: a server told to stop must not wait for minutes of sampling.
+                self._thread = threading.Thread(target=self._serve, name=f"device {self._name}", daemon=True)
+                self._thread.start()
+            self.changed.notify_all()
 
-        Raises:
-            InputError: the page has a job already.
-        """
-        job = Job(work)
-        with self._guard:
-            if self.busy(page):
-                raise InputError("This page is still at work on another step: wait for it or press Cancel.")
-            self._of_page = {name: old for name, old in self._of_page.items() if not old.finished}
-            self._of_page[page] = job
-        return job
+    def ahead(self, job: Job) -> int:
+        """How many jobs go before this one."""
+        with self.changed:
+            return self._line.index(job) if job in self._line else 0
 
-    def busy(self, page: str) -> bool:
-        """Whether `page` has a job that has not ended."""
-        job = self._of_page.get(page)
-        return job is not None and not job.finished
+    @property
+    def someone_waits(self) -> bool:
+        """Whether there is a job behind the one at work."""
+        return len(self._line) > 1
 
-    def cancel(self, page: str) -> bool:
-        """Cancel the job of `page`; says whether there was one."""
-        busy = self.busy(page)
-        if busy:
-            self._of_page[page].cancel()
-        return busy
+    def withdraw(self, job: Job) -> bool:
+        """Take a job out of the line; False where it is at work already, or over."""
+        with self.changed:
+            waiting = job in self._line[1:]
+            if waiting:
+                self._line.remove(job)
+            return waiting
+
+    def _serve(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self._line)
+                job = self._line[0]
+            job.run()
+            with self.changed:
+                self._line.remove(job)
+                self.changed.notify_all()
+
+
+# A compute device is one per process, however many apps are built in it, so its waiting line is too.
+_queues: dict[str, Queue] = {}
+_queues_guard = threading.Lock()
+
+
+def queue_of(device: str) -> Queue:
+    """The waiting line of a compute device of this process."""
+    with _queues_guard:
+        return _queues.setdefault(device, Queue(device))

@@ -1,0 +1,150 @@
+"""The three steps for programs (gradio_client, MCP): each is one call that returns when its result is there."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web.studio import Studio
+
+
+class Endpoints:
+    """Functions to be registered as public endpoints under their own names.
+
+    What a session has drawn is its own; runs are kept as those of visitors are.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+
+    def generate_prompt(self, artwork: str, request: gr.Request) -> str:
+        """Describe a picture with comma-separated tags, the prompt of step 2.
+
+        Args:
+            artwork: the finished picture (PNG, JPEG, WebP, GIF, BMP or TIFF; at most 64 megapixels).
+
+        Returns:
+            The prompt.
+        """
+        visitor = _visitor(request)
+        with _Told():
+            run = self._studio.open(visitor, artwork)
+            try:
+                return self._done(visitor, run, self._studio.generate_prompt)["settings"]["prompt"]
+            finally:
+                self._studio.delete(visitor, run)
+
+    def generate_keyframes(
+        self,
+        artwork: str,
+        prompt: str,
+        negative_prompt: str,
+        operation_steps: list[int],
+        seed: int,
+        width: int,
+        height: int,
+        sampling_steps: int,
+        guidance_scale: float,
+        request: gr.Request,
+    ) -> tuple[list[tuple[str, str]], str]:
+        """Draw earlier states of a picture's canvas, one for each operation step.
+
+        Args:
+            artwork: the finished picture.
+            prompt: what the picture shows, best as /generate_prompt writes it; at most 10,000 characters.
+            negative_prompt: what the key frames should not show.
+            operation_steps: states to draw, each 0 (finished) to 999 (first stroke), without repetition.
+            seed: 0 to 50000; the same seed gives the same key frames.
+            width: of the key frames in pixels.
+            height: of the key frames in pixels.
+            sampling_steps: 1 to 100; more is finer and slower.
+            guidance_scale: 1 to 32; how closely to follow the prompt.
+
+        Returns:
+            The key frames as PNG files in the order of their operation steps. They stay with the session for
+            /generate_video.
+        """
+        visitor = _visitor(request)
+        settings = {
+            "prompt": prompt,
+            "negative_prompt": negative_prompt,
+            "operation_steps": operation_steps,
+            "seed": seed,
+            "width": width,
+            "height": height,
+            "sampling_steps": sampling_steps,
+            "guidance_scale": guidance_scale,
+        }
+        with _Told():
+            run = self._studio.open(visitor, artwork, settings)
+            view = self._done(visitor, run, self._studio.generate_keyframes)
+            return [(keyframe["path"], f"Step {keyframe['step']}") for keyframe in view["keyframes"]], run
+
+    def generate_video(
+        self,
+        drawn: str | None,
+        prompt: str,
+        seed: int,
+        guidance_scale: float,
+        sampling_steps: int,
+        fps: int,
+        request: gr.Request,
+    ) -> tuple[str, list[str], str]:
+        """Draw the frames between the session's key frames and join them to a time-lapse, blank to finished.
+
+        Args:
+            prompt: a few words on the subject ("1girl, masterpiece, best quality"), not the tags of /generate_prompt.
+            seed: 0 to 50000; the same seed gives the same video.
+            guidance_scale: 1 to 15; how closely to follow the prompt.
+            sampling_steps: 1 to 100; more is finer and slower.
+            fps: 1 to 30 frames a second.
+
+        Returns:
+            The video (MP4, H.264) and its frames as PNG files.
+        """
+        visitor = _visitor(request)
+        settings = {
+            "video_prompt": prompt,
+            "video_seed": seed,
+            "video_guidance_scale": guidance_scale,
+            "video_sampling_steps": sampling_steps,
+            "fps": fps,
+        }
+        with _Told():
+            if not drawn:
+                raise InputError("there are no key frames yet: call /generate_keyframes in this session first")
+            self._studio.set_settings(visitor, drawn, **settings)
+            view = self._done(visitor, drawn, self._studio.generate_video)
+            return view["video"], [str(file) for file in self._studio.frame_files(visitor, drawn)], drawn
+
+    def _done(self, visitor: str, run: str, begin: Callable[[str, str], None]) -> dict[str, Any]:
+        """The view of a run after a job. Raises InputError where the job did not finish."""
+        begin(visitor, run)
+        self._studio.wait(visitor, run)
+        view = self._studio.view(visitor, run)
+        if view["state"] == "failed":
+            sentence = view["message"]["values"].get("sentence")
+            raise InputError(sentence or "something went wrong inside the program; its log says what")
+        if view["state"] in ("cancelled", "paused"):
+            raise InputError("this was cancelled; what was finished is kept")
+        return view
+
+
+class _Told:
+    """Turns what a caller can do something about into gradio's error, which tells the sentence and no traceback."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, InputError | CheckpointError | OSError):
+            raise gr.Error(str(error), print_exception=False) from None
+
+
+def _visitor(request: gr.Request) -> str:
+    """A session of a program is a visitor of its own; a call without a session is one by itself."""
+    return f"session {request.session_hash or secrets.token_hex(16)}"

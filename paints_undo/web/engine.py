@@ -1,0 +1,55 @@
+"""The pipeline behind the web app, loaded when it is first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from paints_undo.checkpoints import ModelFamily
+from paints_undo.errors import CheckpointError
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import PaintsUndo
+from paints_undo.released import what_else
+
+
+class Engine:
+    """The pipeline, loaded when it is first asked for and asked for again after a failure.
+
+    A page that was opened before the weights were there works without a restart once they are.
+    """
+
+    def __init__(self, load: Callable[[], PaintsUndo]) -> None:
+        self._load = load
+        self._loaded: PaintsUndo | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def get(self) -> PaintsUndo:
+        """Return the pipeline. Raises CheckpointError saying which files are missing and how to get them."""
+        with self._one_at_a_time:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    @property
+    def family(self) -> ModelFamily | None:
+        """The model family, or None while its files are missing."""
+        try:
+            return self.get().family
+        except CheckpointError:
+            return None
+
+    @property
+    def default_options(self) -> UndoOptions:
+        """The family's defaults; the published ones while its files are missing."""
+        return self.get().default_options if self.family else UndoOptions()
+
+    def description(self) -> str:
+        """Return which family is loaded, on which device and in which precision. Raises CheckpointError."""
+        pipeline = self.get()
+        dtype = str(pipeline.parts.dtype).removeprefix("torch.")
+        return f"Model family {pipeline.family.name}, on {pipeline.parts.device} in {dtype}"
+
+    def alternative(self) -> str:
+        """Return what the family that is not loaded would bring and need. Raises CheckpointError."""
+        pipeline = self.get()
+        return what_else(pipeline.family.name, pipeline.parts.device.type)

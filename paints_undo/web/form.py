@@ -1,0 +1,105 @@
+"""The widgets of the three steps by the names of their settings, and their wires to the scripts of the workbench.
+
+All of it happens in the browser: a button hands the values of the widgets to a script, which asks the server; what the
+server says comes back as new values of the widgets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from paints_undo.web.texts import say
+
+_IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
+EVENTS = ("unlock", "fill", "prompted", "reword")  # triggered by the scripts
+
+
+class Form:
+    """Filled by the layout, step by step; connected to the workbench at the end."""
+
+    artwork: gr.Image
+    examples: gr.Examples
+    recipes: dict[str, gr.Button]
+
+    def __init__(self) -> None:
+        self.fields: dict[str, gr.components.Component] = {}
+        self.buttons: dict[str, gr.Button] = {}
+        self._seeds: list[tuple[str, gr.Button, gr.Button]] = []
+        self._accordions: list[gr.Accordion] = []
+
+    def add(self, name: str, widget: gr.components.Component) -> None:
+        """A widget for the setting of this name."""
+        self.fields[name] = widget
+
+    def add_seed(self, name: str, widget: gr.components.Component) -> None:
+        """A seed, with a button for a random one and one for the seed of the run on show."""
+        self.add(name, widget)
+        with gr.Row(elem_classes="seed"):
+            chance = gr.Button(say("seed.random"), size="sm", min_width=100)
+            last = gr.Button(say("seed.last"), size="sm", min_width=100)
+        self._seeds.append((name, chance, last))
+
+    def accordion(self) -> gr.Accordion:
+        """A place for the settings that most people leave alone."""
+        self._accordions.append(gr.Accordion(say("field.settings"), open=False))
+        return self._accordions[-1]
+
+    def button(self, step: str) -> None:
+        """One of the three buttons; locked until the step before is done."""
+        name = say(f"button.{step}")
+        self.buttons[step] = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+
+    @property
+    def names(self) -> list[str]:
+        """The settings in the order in which the scripts get their values."""
+        return list(self.fields)
+
+    @property
+    def labelled(self) -> list[str]:
+        """The keys of the widgets' words, in the order in which the scripts give them in another language."""
+        return list(self._worded())
+
+    def _worded(self) -> dict[str, Any]:
+        seeds = {}
+        for name, chance, last in self._seeds:
+            seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
+        return {
+            "field.artwork": self.artwork,
+            "field.examples": self.examples.dataset,
+            **{f"field.{name}": widget for name, widget in self.fields.items()},
+            **{f"field.settings {place}": accordion for place, accordion in enumerate(self._accordions)},
+            **{f"button.{step}": button for step, button in self.buttons.items()},
+            **{f"recipe.{name}": button for name, button in self.recipes.items()},
+            **seeds,
+        }
+
+    def connect(self, bench: gr.HTML) -> None:
+        """Let the scripts of the workbench read, fill, lock and translate the widgets."""
+        values = [self.artwork, *self.fields.values()]
+        facts, buttons = [self.artwork, self.fields["prompt"]], list(self.buttons.values())
+        unlock = "(...facts) => window.paintsUndo?.buttonStates(...facts) ?? []"
+        for event in (bench.unlock, self.artwork.change, self.fields["prompt"].change):
+            event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **_IN_THE_BROWSER)
+        bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **_IN_THE_BROWSER)
+        bench.prompted(inputs=None, outputs=self.fields["prompt"], js="() => paintsUndo.prompt()", **_IN_THE_BROWSER)
+        worded = list(self._worded().values())
+        bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **_IN_THE_BROWSER)
+
+        for event in (self.artwork.input, self.examples.load_input_event.then):
+            event(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **_IN_THE_BROWSER)
+        for step, button in self.buttons.items():
+            button.click(inputs=values, js=_call("press", step), **_IN_THE_BROWSER)
+        for name, button in self.recipes.items():
+            button.click(inputs=values, js=_call("recipe", name), **_IN_THE_BROWSER)
+        for name, chance, last in self._seeds:
+            chance.click(outputs=self.fields[name], js="() => paintsUndo.randomSeed()", **_IN_THE_BROWSER)
+            last.click(outputs=self.fields[name], js=f"() => paintsUndo.lastSeed('{name}')", **_IN_THE_BROWSER)
+        size = self.fields["size"]
+        for name in ("width", "height"):
+            self.fields[name].input(outputs=size, js="() => false", **_IN_THE_BROWSER)
+
+
+def _call(function: str, what: str) -> str:
+    return f"(...values) => {{ paintsUndo.{function}('{what}', ...values); }}"

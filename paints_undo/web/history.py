@@ -1,0 +1,173 @@
+"""The runs of every visitor: which folders there are, whose they are, and what was last said about each.
+
+Beside a run's own files its folder holds app.json: the owner (a hash of the visitor's secret), title, time, parent,
+what was asked for and not yet done, how it ended, and the message of the last thing that happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+import re
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
+from paints_undo.errors import InputError
+from paints_undo.web.jobs import Job
+from paints_undo.web.playable import LivePreview, PlayableRun
+
+log = logging.getLogger(__name__)
+
+CARD = "app.json"
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
+_GONE = "this run is not there (any more); choose one from the history or start with a new picture"
+
+
+class Piece:
+    """One run as the app keeps it.  One object for each folder: its edits and its job share one record in memory."""
+
+    def __init__(self, path: Path, card: dict[str, Any]) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self.job: Job | None = None
+        self.planned: list[int] = []  # operation steps or segments that the stage under way draws, in this order
+        self.preview = LivePreview(path / "preview.jpg")
+        self._card = card
+        self._run: PlayableRun | None = None
+        # Larger than any of an earlier process; a page that was open before notices the change.
+        self._versions = itertools.count(time.time_ns() // 1000)
+        self.version = next(self._versions)
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def run(self) -> PlayableRun:
+        """The run folder. Raises InputError when it was deleted under the app."""
+        with self.lock:
+            self.check_is_there()
+            if self._run is None:
+                self._run = PlayableRun.open(self.path)
+            return self._run
+
+    def check_is_there(self) -> None:
+        """Raises InputError when the run folder was deleted under the app."""
+        if not (self.path / "run.json").is_file():
+            raise InputError(_GONE)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a job has this run in hand, waiting and paused ones included."""
+        return self.job is not None and not self.job.ended
+
+    def refuse_while_at_work(self) -> None:
+        """Raises InputError while a job has this run in hand."""
+        if self.at_work:
+            raise InputError("this picture is being drawn: wait until it is done, or cancel it first")
+
+    def __getitem__(self, field: str) -> Any:
+        return self._card[field]
+
+    def note(self, **fields: Any) -> None:
+        """Keep fields of the card: state, message, wanted, frames."""
+        with self.lock:
+            self._card = {**self._card, **fields}
+            if self.path.is_dir():
+                write_atomically(self.path / CARD, json.dumps(self._card, ensure_ascii=False).encode())
+            self.touch()
+
+    def touch(self) -> None:
+        """Tell pages that something changed."""
+        self.version = next(self._versions)
+
+
+def message(key: str, **values: Any) -> dict[str, Any]:
+    """What a page says in its own language, as a key of its texts and the values in it."""
+    return {"key": key, "values": values}
+
+
+class History:
+    """All runs under a folder, by visitor."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._guard = threading.Lock()
+        sweep(out)  # what an interrupted delete left
+        self._pieces = {path.parent.name: piece for path in sorted(out.glob(f"*/{CARD}")) if (piece := _read(path))}
+
+    def piece(self, visitor: str, run_id: str) -> Piece:
+        """A run of this visitor. Raises InputError where there is none, whoever else may have one of that name."""
+        piece = self._pieces.get(run_id) if isinstance(run_id, str) else None
+        if piece is None or piece["owner"] != owner_of(visitor) or not (piece.path / "run.json").is_file():
+            raise InputError(_GONE)
+        return piece
+
+    def pieces(self, visitor: str) -> list[Piece]:
+        """All runs of this visitor, newest first."""
+        owner = owner_of(visitor)
+        with self._guard:
+            own = [piece for piece in self._pieces.values() if piece["owner"] == owner]
+        return sorted((piece for piece in own if piece.path.is_dir()), key=lambda p: (p["created"], p.id), reverse=True)
+
+    def new_folder(self) -> Path:
+        """Where a new run belongs: not derived from the upload's name, and not to be guessed by another visitor."""
+        return self._out / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
+
+    def add(self, visitor: str, run: PlayableRun, title: str, parent: str | None, said: dict[str, Any]) -> Piece:
+        """Keep a new run as this visitor's."""
+        card = {
+            "owner": owner_of(visitor),
+            "title": title[:100],
+            "created": time.time(),
+            "parent": parent,
+            "wanted": None,
+            "state": "idle",
+            "message": said,
+            "frames": 0,
+        }
+        piece = Piece(run.path, card)
+        piece.note()
+        with self._guard:
+            self._pieces[piece.id] = piece
+        return piece
+
+    def delete(self, piece: Piece) -> None:
+        """Remove a run and its folder."""
+        with piece.lock, explained("delete", piece.path):
+            piece.refuse_while_at_work()
+            doomed = temporary_for(piece.path)  # first out of sight as a whole, then gone
+            piece.path.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+        with self._guard:
+            self._pieces.pop(piece.id, None)
+
+
+def owner_of(visitor: str) -> str:
+    """What the disk keeps of a visitor's secret. Raises InputError for a visitor without one."""
+    if not isinstance(visitor, str) or not 8 <= len(visitor) <= 200:
+        raise InputError("this page has no secret of its own; reload it, with its cookies and storage allowed")
+    return hashlib.sha256(visitor.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _read(path: Path) -> Piece | None:
+    """The run that a card belongs to, offered to be continued if the program ended while it was at work."""
+    try:
+        card = json.loads(path.read_bytes())
+        if not _RUN_ID.fullmatch(path.parent.name) or not (path.parent / "run.json").is_file():
+            return None
+        known = {"owner", "title", "created", "parent", "wanted", "state", "message", "frames"}
+        piece = Piece(path.parent, {field: card[field] for field in known})
+        if piece["wanted"] and piece["message"]["key"] != "paused":
+            piece.note(message=message("unfinished"))
+        return piece
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        log.warning("%s is left out of the history (%s)", path.parent, error)
+        return None

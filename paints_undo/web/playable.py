@@ -1,0 +1,105 @@
+"""A run folder that also keeps small pictures for the page: every finished frame, a thumbnail, and the live preview.
+
+previews/<segment name>/00.jpg    the frames of a segment as the time-lapse shows them, first stroke first
+thumbnail.jpg                     the artwork, small
+preview.jpg                       what is being drawn at this moment
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from paints_undo.atomic import explained, temporary_for, write_atomically
+from paints_undo.progress import Progress
+from paints_undo.runs import RunFolder
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL_SIDE = 320  # pixels
+LEAST_INTERVAL_S = 0.25  # between live previews
+GREATEST_SHARE = 0.01  # of the time that live previews may take
+
+
+class PlayableRun(RunFolder):
+    """A run folder whose frames a page can show without reading the exact ones."""
+
+    def save_segment(self, name: str, frames: np.ndarray) -> Path:
+        path = super().save_segment(name, frames)
+        self.make_playable(name, frames)
+        return path
+
+    def make_playable(self, name: str, frames: np.ndarray | None = None) -> None:
+        """Write the small pictures of a segment, if they are not there; from its file when no frames are given."""
+        target = self.preview_folder(name)
+        if target.is_dir() or (frames is None and (frames := self.segment(name)) is None):
+            return
+        temporary = temporary_for(target)
+        with explained("write", target):
+            temporary.mkdir(parents=True)
+            # the segment leads away from the artwork and ends with the picture that the one before begins with
+            for number, frame in enumerate(frames[:-1][::-1]):
+                (temporary / f"{number:02d}.jpg").write_bytes(jpeg(frame))
+            os.replace(temporary, target)
+
+    def preview_folder(self, name: str) -> Path:
+        """Where the small pictures of a segment belong."""
+        return self.segment_path(name).parent.parent / "previews" / name
+
+    def previews(self, name: str) -> list[str]:
+        """The paths of a segment's small pictures, first stroke first; none while it is not drawn."""
+        try:
+            return sorted(entry.path for entry in os.scandir(self.preview_folder(name)))
+        except OSError:
+            return []
+
+    @property
+    def thumbnail(self) -> Path:
+        """Where the small artwork belongs."""
+        return self.path / "thumbnail.jpg"
+
+    def make_thumbnail(self, artwork: np.ndarray) -> None:
+        """Write the small artwork; artwork is uint8 (H, W, 3)."""
+        height, width = artwork.shape[:2]
+        scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        write_atomically(self.thumbnail, jpeg(cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)))
+
+
+class LivePreview:
+    """What is being drawn, written to a file a few times a second, and seldom enough to cost next to nothing."""
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.path = path
+        self._clock = clock
+        self._next_s = 0.0
+
+    def show(self, progress: Progress) -> bool:
+        """Write the picture that the progress brings, if it is time for one; whether it was."""
+        began = self._clock()
+        if progress.preview is None or began < self._next_s:
+            return False
+        temporary = temporary_for(self.path)
+        try:
+            temporary.write_bytes(jpeg(progress.preview()))
+            os.replace(temporary, self.path)
+        except OSError as error:
+            log.warning("the live preview cannot be written (%s)", error)
+        self._next_s = began + max(LEAST_INTERVAL_S, (self._clock() - began) / GREATEST_SHARE)
+        return True
+
+    def clear(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """The bytes of a JPEG file of a picture uint8 (H, W, 3), RGB, with its colours at full resolution."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()

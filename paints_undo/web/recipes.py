@@ -1,0 +1,50 @@
+"""Sets of settings under one name, for one click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from paints_undo.errors import InputError
+from paints_undo.options import UndoOptions
+from paints_undo.web.settings import flat
+
+COARSE_SKETCHES = (900, 925, 950, 975)  # where the loosest sketches are
+DRAFT_SAMPLING_STEPS = 12  # what it is going to be, in a quarter of the time
+MANY = "many"
+OTHER_SEEDS = 3  # runs beside the present one
+
+
+def defaults(family: UndoOptions) -> dict[str, Any]:
+    """Everything as the model family has it; prompt and size stay."""
+    kept = ("prompt", "width", "height")
+    return {name: value for name, value in flat(family).items() if name not in kept}
+
+
+def coarse_sketches(family: UndoOptions) -> dict[str, Any]:
+    """Four loose sketches."""
+    return {"operation_steps": list(COARSE_SKETCHES)}
+
+
+def draft(family: UndoOptions) -> dict[str, Any]:
+    """Few sampling steps in both stages."""
+    return {"sampling_steps": DRAFT_SAMPLING_STEPS, "video_sampling_steps": DRAFT_SAMPLING_STEPS}
+
+
+RECIPES: dict[str, Callable[[UndoOptions], dict[str, Any]]] = {
+    "defaults": defaults,
+    "coarse_sketches": coarse_sketches,
+    "draft": draft,
+}
+
+
+def changes_of(name: str, family: UndoOptions) -> dict[str, Any]:
+    """The flat settings that a recipe sets. Raises InputError for an unknown name."""
+    if not isinstance(name, str) or name not in RECIPES:
+        raise InputError(f"there is no recipe {str(name)[:60]!r}; use one of {', '.join([*RECIPES, MANY])}")
+    return RECIPES[name](family)
+
+
+def other_seeds(seed: int) -> list[int]:
+    """Seeds for one picture's further processes."""
+    return [(seed + i) % 2**32 for i in range(1, OTHER_SEEDS + 1)]

@@ -1,0 +1,45 @@
+"""Settings back from a file that this program wrote: a picture, a video, or a run.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from paints_undo.errors import InputError
+from paints_undo.metadata import LONGEST, parse, read_description
+from paints_undo.options import UndoOptions
+from paints_undo.runs import FORMAT
+from paints_undo.timeline import Timeline
+from paints_undo.web.settings import agreeing, flat
+
+PIECES = ("artwork", "keyframe", "frame", "timelapse", "run")
+
+
+def read_settings(path: str | Path) -> tuple[dict[str, Any], str]:
+    """{"settings": flat ones with the timeline, "piece": one of PIECES} and the id of the run they are of.
+
+    Raises InputError, one sentence that names no folder, for any other file.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(LONGEST + 1)
+    except OSError as error:
+        raise InputError(f"this file cannot be read ({type(error).__name__}); drop another one") from None
+    if start.lstrip()[:1] == b"{":
+        if len(start) > LONGEST:
+            raise InputError(f"this file has more than {LONGEST:,} bytes; a run.json of this program never has")
+        record = parse(start)
+    else:
+        record = read_description(path)
+    if record.get("format") != FORMAT:
+        raise InputError(
+            f"the settings in this file are not of format {FORMAT}, which this version reads; drop another"
+        )
+    try:
+        options = UndoOptions.from_settings(record["settings"]["options"])
+        timeline = Timeline.from_record(record["timeline"])
+        run_id, piece = record.get("id", ""), record.get("piece", "run")
+    except (KeyError, TypeError, AttributeError):
+        raise InputError("the settings in this file are damaged; drop another file") from None
+    settings = {**flat(agreeing(options, timeline)), "timeline": timeline.to_record()}
+    return {"settings": settings, "piece": piece if piece in PIECES else "run"}, run_id if type(run_id) is str else ""

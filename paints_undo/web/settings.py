@@ -1,0 +1,82 @@
+"""A run's options as one flat set of plain values, as a page names them, and changes of it that spare what is drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from paints_undo.errors import InputError
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
+from paints_undo.plain_values import plain
+from paints_undo.segments import SegmentOptions
+from paints_undo.timeline import Keyframe, Timeline, settings_fingerprint
+
+_DRAWING = {field.name: field.name for field in dataclasses.fields(KeyframeOptions)}
+# Names that both stages use belong to the keyframes; the segments' get a prefix, as on the command line.
+_FILLING = {
+    f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
+    for field in dataclasses.fields(SegmentOptions)
+}
+
+
+def flat(options: UndoOptions) -> dict[str, Any]:
+    """Plain values under the names that changed() takes."""
+    values = {name: getattr(options.keyframes, field) for name, field in _DRAWING.items()}
+    values |= {name: getattr(options.segments, field) for name, field in _FILLING.items()}
+    return plain({**values, "fps": options.fps}, "settings")
+
+
+def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
+    """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
+    unknown = sorted(str(name) for name in changes if name not in {*_DRAWING, *_FILLING, "fps"})
+    if unknown:
+        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join((*_DRAWING, *_FILLING, 'fps'))}")
+    drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
+    filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
+    return dataclasses.replace(
+        options,
+        keyframes=dataclasses.replace(options.keyframes, **drawing),
+        segments=dataclasses.replace(options.segments, **filling),
+        fps=changes.get("fps", options.fps),
+    )
+
+
+def following(
+    timeline: Timeline, before: UndoOptions, after: UndoOptions, is_drawn: Callable[[Keyframe], bool]
+) -> Timeline:
+    """The timeline as other options want it: whatever they say the same about stays as it was edited.
+
+    is_drawn: whether the picture of a keyframe is there; a locked one that is keeps it under the new settings.
+    """
+    present = settings_fingerprint(before.keyframes)
+    if present != settings_fingerprint(after.keyframes):
+        kept = [
+            dataclasses.replace(keyframe, drawn_with=keyframe.drawn_with or present)
+            if keyframe.locked and not keyframe.own and is_drawn(keyframe)
+            else keyframe
+            for keyframe in timeline.keyframes
+        ]
+        timeline = dataclasses.replace(timeline, keyframes=tuple(kept))
+    wanted = after.keyframes.operation_steps
+    if wanted != before.keyframes.operation_steps:
+        fresh = Timeline.of(after.keyframes, after.segments)  # refuses too many
+        shared, used = {keyframe.step: keyframe for keyframe in timeline.keyframes}, max(timeline.segment_seeds)
+        kept = [
+            shared.get(k.step, dataclasses.replace(k, segment_seed=(used + place) % 2**32))
+            for place, k in enumerate(fresh.keyframes, start=1)
+        ]
+        timeline = dataclasses.replace(timeline, keyframes=tuple(kept))
+    if after.keyframes.seed != before.keyframes.seed:
+        timeline = timeline.rerolled(after.keyframes.seed)
+    if after.segments.seed != before.segments.seed:
+        for segment in range(len(timeline.keyframes) + 1):
+            timeline = timeline.with_segment_seed(segment, (after.segments.seed + segment) % 2**32)
+    return timeline
+
+
+def agreeing(options: UndoOptions, timeline: Timeline) -> UndoOptions:
+    """The options with the operation steps that the timeline has."""
+    steps = tuple(keyframe.step for keyframe in timeline.keyframes)
+    return dataclasses.replace(options, keyframes=dataclasses.replace(options.keyframes, operation_steps=steps))

@@ -1,0 +1,159 @@
+// What the other scripts share: words, the one door to the server, the run on show, and small helpers.
+// They run as one script in gradio's HTML component, which gives them: element, trigger, props, server, upload.
+
+const byId = (name) => document.getElementById(name);
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const KEPT = "paints-undo-";
+
+function kept(name) {
+  return sessionStorage.getItem(KEPT + name) ?? localStorage.getItem(KEPT + name);
+}
+
+function keep(name, value) {
+  for (const store of [sessionStorage, localStorage]) {
+    if (value === null) store.removeItem(KEPT + name);
+    else store.setItem(KEPT + name, value);
+  }
+}
+
+// A secret that only this browser has: runs of other visitors stay theirs.
+function visitorSecret() {
+  let secret = localStorage.getItem(KEPT + "visitor");
+  if (!secret) {
+    secret = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    localStorage.setItem(KEPT + "visitor", secret);
+  }
+  return secret;
+}
+
+const page = {
+  visitor: visitorSecret(),
+  language: kept("language") in props.languages ? kept("language") : browsersLanguage(),
+  run: kept("run"),
+  view: null, // what the server says about the run
+  selected: null, // {kind: "keyframe" | "segment", id} on the timeline
+  note: null, // {key, values} or {sentence, failed}: what the page itself has to say
+  pressed: false, // a request of one of the three buttons is on its way
+};
+
+function browsersLanguage() {
+  for (const wanted of navigator.languages || [navigator.language]) {
+    const name = wanted.toLowerCase();
+    if (/^zh\b.*(hant|tw|hk|mo)/.test(name)) return "zh-TW";
+    if (name.startsWith("zh")) return "zh-CN";
+    if (name.startsWith("ja")) return "ja";
+    if (name.startsWith("en")) return "en";
+  }
+  return "en";
+}
+
+function say(key, values = {}) {
+  const text = props.texts[key]?.[page.language] ?? props.texts[key]?.en ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
+// Everything that is marked with data-text (what it says) or data-name (what a screen reader and a tooltip say).
+function translate(root = document) {
+  root.querySelectorAll("[data-text]").forEach((found) => (found.textContent = say(found.dataset.text)));
+  root.querySelectorAll("[data-name]").forEach((found) => name(found, say(found.dataset.name)));
+}
+
+function name(found, words) {
+  found.setAttribute("aria-label", words);
+  if (found.matches("button, a, input, select")) found.title = words;
+}
+
+function make(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key.includes("-") || key === "role") made.setAttribute(key, value);
+    else made[key] = value;
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
+
+function address(path) {
+  return `gradio_api/file=${encodeURIComponent(path).replaceAll("%2F", "/")}`;
+}
+
+class Refused extends Error {}
+
+async function ask(what, args = {}) {
+  let answer;
+  try {
+    answer = await server.ask({ do: what, visitor: page.visitor, language: page.language, args });
+  } catch {
+    answer = null;
+  }
+  if (!answer) throw new Error(say("message.connection"));
+  if (answer.error) throw answer.internal ? new Error(answer.error) : new Refused(answer.error);
+  return answer.result;
+}
+
+const isBusy = () => page.pressed || ["waiting", "running"].includes(page.view?.state);
+const isPaused = () => page.view?.state === "paused";
+const isLocked = () => isBusy() || (isPaused() && !!page.view.job); // no edits while a job has the run in hand
+
+// The parts of the page that show the view; each is called whenever something may have changed.
+const parts = [];
+const draw = () => parts.forEach((part) => part());
+
+function tell(note) {
+  page.note = note;
+  draw();
+}
+
+// One request about the run on show: its answer, or undefined after its error was shown.
+async function change(what, args = {}) {
+  try {
+    const answer = await ask(what, { run_id: page.run, ...args });
+    page.note = null;
+    await look(true);
+    return answer;
+  } catch (error) {
+    tell({ sentence: error.message, failed: true });
+    return undefined;
+  }
+}
+
+async function look(anew = false) {
+  if (!page.run) return draw();
+  const asked = page.run;
+  try {
+    const view = await ask("view", { run_id: asked, known: anew ? null : (page.view?.version ?? null) });
+    if (asked !== page.run) return;
+    if (page.note?.lost) page.note = null;
+    if (view) {
+      noticeEnd(page.view, view);
+      page.view = view;
+    }
+  } catch (error) {
+    if (asked !== page.run) return;
+    if (error instanceof Refused) leave();
+    else page.note = { sentence: error.message, lost: true };
+  }
+  draw();
+}
+
+// The prompt that the tagger wrote goes into the form; what the person typed elsewhere stays.
+function noticeEnd(before, after) {
+  const wrote = after.message?.key === "prompt_written" && before?.message?.key !== "prompt_written";
+  if (before?.run === after.run && wrote) setTimeout(() => trigger("prompted"));
+}
+
+async function show(run, { form = true } = {}) {
+  page.run = run;
+  page.view = null;
+  page.selected = null;
+  page.note = null;
+  keep("run", run);
+  await look(true);
+  if (form && page.view) trigger("fill");
+}
+
+function leave() {
+  page.run = page.view = page.selected = null;
+  keep("run", null);
+}

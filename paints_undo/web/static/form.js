@@ -1,0 +1,157 @@
+// The form on the left: gradio's widgets, filled from the run on show and read when a button is pressed.
+
+const form = { artwork: null, prompt: "", restored: null };
+const unchanged = { __type__: "update" };
+const isCanvasSize = (name) => name === "width" || name === "height";
+
+// The settings in the order of props.fields, as the widgets hold them, under the names that the server knows.
+function settingsFrom(values) {
+  const settings = Object.fromEntries(props.fields.map((field, place) => [field, values[place]]));
+  if (settings.size) {
+    settings.size = "picture";
+    delete settings.width;
+    delete settings.height;
+  } else delete settings.size;
+  return { ...settings, video_long_prompt: settings.long_prompt };
+}
+
+// One of the three buttons.
+async function press(step, artwork, ...values) {
+  if (isLocked()) return;
+  page.pressed = true;
+  tell(null);
+  try {
+    const args = { step, run_id: page.run, artwork: artwork?.path ?? null, settings: settingsFrom(values) };
+    const answer = await ask("press", args);
+    if (answer.run !== page.run) await show(answer.run, { form: false });
+    if (answer.error) page.note = { sentence: answer.error, failed: true };
+  } catch (error) {
+    page.note = { sentence: error.message, failed: true };
+  }
+  page.pressed = false;
+  await look(true);
+  if (page.view) trigger("fill");
+  if (innerWidth < 1024 && step === "video" && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
+}
+
+async function recipe(name, artwork, ...values) {
+  if (name === "own_sketch") return ownSketch(artwork, ...values);
+  const run = await runFor(artwork, values);
+  const made = run && (await change("recipe", { name }));
+  if (!made) return;
+  if (made[0] && made[0] !== page.run) await show(made[0]);
+  trigger("fill");
+  if (name === "many") openHistory();
+}
+
+// The middle of the timeline becomes the person's own picture.
+async function ownSketch(artwork, ...values) {
+  if (!(await runFor(artwork, values))) return;
+  const steps = page.view.keyframes.map((keyframe) => keyframe.step).sort((one, other) => one - other);
+  const step = steps[Math.floor(steps.length / 2)];
+  page.selected = `keyframe-${step}`;
+  draw();
+  pickPicture(step);
+}
+
+// The run on show, or a new one for the artwork in the form.
+async function runFor(artwork, values) {
+  if (page.run) return page.run;
+  if (!artwork) {
+    tell({ key: "message.first_artwork", failed: true });
+    return null;
+  }
+  const run = await asked("open", { artwork: artwork.path, settings: settingsFrom(values) });
+  if (run) await show(run, { form: false });
+  return run;
+}
+
+// Another picture in step 1 is another piece; the run before stays in the history.
+function newArtwork(file) {
+  leave();
+  page.note = null;
+  form.artwork = file;
+  draw();
+  trigger("reword"); // an example brings the widget's first label along
+}
+
+// What the widgets show of the run: [artwork, ...settings].
+function formValues() {
+  const { view } = page;
+  const settings = form.restored ?? view?.settings ?? {};
+  form.restored = null;
+  const artwork = view ? { path: view.artwork, url: address(view.artwork), orig_name: "artwork.png", meta: { _type: "gradio.FileData" } } : unchanged;
+  if (view) form.artwork = artwork;
+  const values = props.fields.map((field) => (field === "size" ? sizeUpdate(settings) : (settings[field] ?? unchanged)));
+  return [artwork, ...values];
+}
+
+const sizeUpdate = (settings) => (settings.size ? settings.size === "picture" : unchanged);
+
+// The three buttons, each open once the step before is done: [prompt, keyframes, video].
+function buttonStates(artwork, prompt) {
+  form.artwork = artwork;
+  form.prompt = prompt ?? "";
+  const free = !isLocked();
+  const drawn = page.view?.keyframes.some((keyframe) => keyframe.state === "ready") ?? false;
+  const open = [free && !!artwork, free && !!artwork && form.prompt.trim() !== "", free && drawn];
+  return open.map((interactive) => ({ __type__: "update", interactive }));
+}
+
+// The words of the widgets in the page's language, in the order of props.labelled.
+function labelUpdates() {
+  return props.labelled.map((named) => {
+    const key = named.split(" ")[0]; // after it, which one of several widgets with the same words
+    if (!key.startsWith("field.")) return { __type__: "update", value: say(key) };
+    const update = { __type__: "update", label: say(key) };
+    if (`${key}.info` in props.texts) update.info = say(`${key}.info`);
+    return update;
+  });
+}
+
+const randomSeed = () => Math.floor(Math.random() * 50001);
+const lastSeed = (field) => page.view?.settings[field] ?? unchanged;
+
+function drawTokens() {
+  const place = byId("tokens");
+  const count = page.view?.prompt_tokens;
+  if (!place) return;
+  place.hidden = !count;
+  if (!count) return;
+  const pieces = page.view.settings.long_prompt;
+  place.textContent = say(count <= 77 ? "tokens" : pieces ? "tokens.pieces" : "tokens.over", { count });
+  place.classList.toggle("warning", count > 77 && !pieces);
+}
+
+const buttonsShown = { key: null };
+
+function drawButtons() {
+  const key = JSON.stringify([isLocked(), page.run, page.view?.keyframes.map((keyframe) => keyframe.state)]);
+  if (key === buttonsShown.key) return;
+  buttonsShown.key = key;
+  trigger("unlock");
+}
+
+async function restoreFrom(file) {
+  const path = await send(file);
+  const found = path && (await asked("restore", { path }));
+  if (!found) return;
+  if (found.run) {
+    await show(found.run);
+    return tell({ key: "message.restored" });
+  }
+  form.restored = found.settings;
+  if (page.run) await change("set_settings", found.settings);
+  trigger("fill");
+  tell({ key: page.view ? "message.restored" : "message.restored_artwork" });
+}
+
+function startForm() {
+  parts.push(drawTokens, drawButtons);
+  byId("restore-file").onchange = (event) => event.target.files[0] && restoreFrom(event.target.files[0]);
+}
+
+window.paintsUndo = {
+  press, recipe, newArtwork, formValues, buttonStates, labelUpdates, randomSeed, lastSeed,
+  prompt: () => page.view?.settings.prompt ?? unchanged,
+};

@@ -1,0 +1,121 @@
+// Past runs: thumbnails as a tree of branches; open, continue, duplicate, delete after a question.
+
+function depthOf(run, all) {
+  let depth = 0;
+  for (let parent = run.parent; parent && depth < 6; depth += 1) {
+    const found = all.find((other) => other.run === parent);
+    if (!found) break;
+    parent = found.parent;
+  }
+  return depth;
+}
+
+// Newest first; what branched from a run stands below it.
+function asTree(all) {
+  const below = (parent) => all.filter((run) => run.parent === parent).flatMap((run) => [run, ...below(run.run)]);
+  const roots = all.filter((run) => !all.some((other) => other.run === run.parent));
+  return roots.flatMap((run) => [run, ...below(run.run)]);
+}
+
+async function openHistory() {
+  await drawHistory();
+  if (!byId("history").open) byId("history").showModal();
+}
+
+async function drawHistory() {
+  const all = await asked("runs");
+  if (!all) return;
+  const rows = asTree(all).map((run) => runRow(run, depthOf(run, all)));
+  byId("runs").replaceChildren(...(rows.length ? rows : [make("li", { className: "nothing" }, say("history.empty"))]));
+}
+
+function runRow(run, depth) {
+  const when = new Date(run.created * 1000).toLocaleString(page.language, { dateStyle: "medium", timeStyle: "short" });
+  const facts = [say(`run.${run.state}`), run.frame_count ? say("history.frames", { count: run.frame_count }) : null, depth ? `↳ ${say("history.from")}` : null];
+  const button = (key, pressed, className = "") => make("button", { type: "button", className, onclick: pressed }, say(key));
+  const goesOn = run.state === "paused";
+  const thumbnail = make("button", { type: "button", className: "thumb", "aria-label": `${say("history.open")}: ${run.title || when}`, onclick: () => openRun(run) });
+  if (run.thumbnail) thumbnail.append(make("img", { src: address(run.thumbnail), alt: "", loading: "lazy" }));
+  return make("li", { className: run.run === page.run ? "run present" : "run", style: `--depth: ${depth}` }, thumbnail,
+    make("div", { className: "facts" }, make("strong", {}, run.title || when), make("span", { className: "aside" }, when),
+      make("span", { className: `aside state ${run.state}` }, facts.filter(Boolean).join(" · "))),
+    make("div", { className: "group end" },
+      button("history.open", () => openRun(run), "main"),
+      goesOn ? button("button.resume", () => continueRun(run)) : null,
+      button("action.duplicate", () => duplicateRun(run)),
+      button("action.delete", () => deleteRun(run), "danger")));
+}
+
+// A request about another run than the one on show.
+async function asked(what, args = {}) {
+  try {
+    return (await ask(what, args)) ?? true;
+  } catch (error) {
+    tell({ sentence: error.message, failed: true });
+    return null;
+  }
+}
+
+async function openRun(run) {
+  byId("history").close();
+  await show(run.run);
+}
+
+async function continueRun(run) {
+  if (byId("history").open) byId("history").close();
+  await show(run.run);
+  await change("resume");
+}
+
+async function duplicateRun(run) {
+  if (await asked("duplicate", { run_id: run.run })) await drawHistory();
+}
+
+async function deleteRun(run) {
+  if (!(await question(say("history.delete.question")))) return;
+  if (!(await asked("delete", { run_id: run.run }))) return;
+  if (run.run === page.run) {
+    leave();
+    draw();
+  }
+  await drawHistory();
+}
+
+function question(words) {
+  byId("question-text").textContent = words;
+  byId("question").showModal();
+  byId("question-no").focus();
+  return new Promise((answered) => {
+    const finish = (answer) => () => { byId("question").close(); answered(answer); };
+    byId("question-yes").onclick = finish(true);
+    byId("question-no").onclick = finish(false);
+    byId("question").oncancel = () => answered(false);
+  });
+}
+
+// What a restart of the program or a pause left unfinished is offered, never started by itself.
+async function offerUnfinished() {
+  let runs = [];
+  try {
+    runs = await ask("unfinished");
+  } catch {
+    return;
+  }
+  const run = runs.find((one) => one.run === page.run) ?? runs[0];
+  if (!run || run.run === page.run) return; // the run on show has its own Continue button
+  const notice = byId("notice");
+  const close = () => { notice.hidden = true; };
+  notice.replaceChildren(
+    run.thumbnail ? make("img", { src: address(run.thumbnail), alt: "" }) : null,
+    make("span", {}, say("unfinished.offer")),
+    make("button", { type: "button", className: "main", onclick: () => { close(); continueRun(run); } }, say("button.resume")),
+    make("button", { type: "button", onclick: close }, say("unfinished.later")));
+  notice.hidden = false;
+}
+
+function startHistory() {
+  for (const dialog of element.querySelectorAll("dialog")) {
+    dialog.querySelector(".close")?.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("click", (event) => event.target === dialog && dialog.id !== "question" && dialog.close());
+  }
+}

@@ -1,0 +1,129 @@
+// The head of the page, the line that says what happens, dropped files, and the start.
+
+function inWords(seconds) {
+  if (seconds < 90) return say("time.seconds", { count: Math.max(1, Math.round(seconds)) });
+  if (seconds < 5400) return say("time.minutes", { count: Math.round(seconds / 60) });
+  return say("time.hours", { count: Math.round(seconds / 360) / 10 });
+}
+
+function drawJob() {
+  const { view } = page;
+  const busy = isBusy();
+  const job = busy ? view?.job : null;
+  const { what, aside, failed = false } = job ? jobWords(job) : messageWords();
+  const line = byId("job");
+  line.hidden = !what;
+  line.classList.toggle("failed", failed);
+  line.classList.toggle("done", !busy && !failed);
+  if (byId("job-what").textContent !== what) byId("job-what").textContent = what;
+  // Only whole sentences are announced; a counter read aloud every second helps nobody.
+  line.setAttribute("aria-live", busy ? "off" : "polite");
+  byId("job-aside").textContent = aside;
+  const bar = byId("job-bar");
+  bar.hidden = !busy;
+  if (job && job.total > 1 && !job.ahead && !job.cancelling) Object.assign(bar, { max: job.total, value: job.done });
+  else bar.removeAttribute("value");
+  name(bar, what);
+  byId("job-cancel").hidden = !(busy || isPaused());
+  byId("job-cancel").disabled = !!job?.cancelling;
+  byId("job-cancel").onclick ??= () => change("cancel");
+  byId("job-pause").onclick ??= () => change("pause");
+  byId("job-resume").onclick ??= () => change("resume");
+  byId("job-pause").hidden = !busy || !view;
+  byId("job-resume").hidden = !isPaused();
+}
+
+function jobWords(job) {
+  const left = job.left_s == null ? inWords(job.elapsed_s ?? 0) : say("job.left", { time: inWords(job.left_s) });
+  if (job.cancelling) return { what: say("job.cancelling"), aside: "" };
+  if (job.ahead) return { what: say("job.ahead", { count: job.ahead }), aside: inWords(job.elapsed_s ?? 0) };
+  const stage = say(`stage.${job.stage}` in props.texts ? `stage.${job.stage}` : "stage.loading");
+  const detail = `detail.${job.detail}` in props.texts ? say(`detail.${job.detail}`) : (job.detail ?? "");
+  const count = job.total > 1 ? say("job.count", job) : "";
+  const more = [detail, count].filter(Boolean).join(" ");
+  return { what: more ? `${stage}: ${more}` : stage, aside: left };
+}
+
+function messageWords() {
+  const { note, view } = page;
+  if (page.pressed) return { what: say("stage.loading"), aside: "" };
+  if (note) return { what: note.sentence ?? say(note.key), aside: "", failed: !!(note.failed || note.lost) };
+  const { values } = view?.message ?? {};
+  const key = isPaused() && view.message?.key !== "unfinished" ? "paused" : view?.message?.key;
+  if (!key) return { what: "", aside: "" };
+  const words = { ...values };
+  if (words.name) words.recipe = say(`recipe.${words.name}`);
+  return { what: say(`message.${key}`, words), aside: "", failed: ["failed", "internal_error"].includes(key) };
+}
+
+async function drawHead() {
+  const bar = byId("toolbar");
+  const languages = Object.entries(props.languages).map(([code, words]) => make("option", { value: code, textContent: words, lang: code }));
+  const choice = make("select", { id: "language", "data-name": "page.language", onchange: (event) => { keep("language", event.target.value); speak(event.target.value); } }, ...languages);
+  choice.value = page.language;
+  const button = (id, words, pressed) => make("button", { type: "button", id, "data-text": words, onclick: pressed });
+  bar.replaceChildren(
+    button("open-history", "page.history", openHistory),
+    button("open-restore", "page.restore", () => { byId("restore-file").value = ""; byId("restore-file").click(); }),
+    make("button", { type: "button", id: "theme", "data-name": "page.theme", textContent: "◐", onclick: changeTheme }),
+    choice);
+}
+
+function speak(language) {
+  page.language = language;
+  document.documentElement.lang = language;
+  translate();
+  trigger("reword");
+  play(player.playing);
+  byId("examples")?.querySelectorAll("button").forEach((button, place) =>
+    button.setAttribute("aria-label", `Example: ${props.examples[place]}`));
+  draw();
+  drawShot();
+}
+
+function changeTheme() {
+  const dark = document.body.classList.toggle("dark");
+  keep("theme", dark ? "dark" : "light");
+}
+
+function acceptFiles() {
+  const foreign = (event) => !event.dataTransfer?.types.includes("Files") || event.target.closest?.("#artwork, #strip");
+  let inside = 0;
+  addEventListener("dragenter", (event) => { inside += 1; byId("drop").hidden = !!foreign(event); });
+  addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) byId("drop").hidden = true; });
+  addEventListener("dragover", (event) => { if (!foreign(event)) event.preventDefault(); });
+  addEventListener("drop", (event) => {
+    inside = 0;
+    byId("drop").hidden = true;
+    if (foreign(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) restoreFrom(event.dataTransfer.files[0]);
+  });
+}
+
+async function follow() {
+  for (;;) {
+    await sleep(isBusy() ? 500 : document.hidden ? 10000 : 3000);
+    if (page.run && !page.pressed) await look();
+  }
+}
+
+async function start() {
+  while (!byId("toolbar") || !byId("examples")?.querySelector("button")) await sleep(30);
+  if (kept("theme") && !new URLSearchParams(location.search).has("__theme")) document.body.classList.toggle("dark", kept("theme") === "dark");
+  startPlayer();
+  startTimeline();
+  startHistory();
+  startForm();
+  parts.push(drawJob);
+  await drawHead();
+  speak(page.language);
+  acceptFiles();
+  element.dataset.ready = "true";
+  if (page.run) await show(page.run);
+  draw();
+  await offerUnfinished();
+  follow();
+}
+
+start();

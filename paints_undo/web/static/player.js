@@ -1,0 +1,241 @@
+// The player: every frame on a scrubber, from the blank canvas to the finished artwork, which comes last and is held.
+
+const player = { shots: [], filmed: null, place: 0, playing: false, key: "", spent: 0, drawnAt: 0, range: null };
+const pictures = new Map(); // address -> Image; kept, so that scrubbing never waits twice
+
+function picture(path) {
+  if (!path) return null;
+  if (!pictures.has(path)) {
+    const image = new Image();
+    image.decoding = "async";
+    image.src = address(path);
+    pictures.set(path, image);
+  }
+  return pictures.get(path);
+}
+
+// The frames of the film; before there are any, the keyframes.
+function shotsOf(view) {
+  const drawn = view.keyframes.filter((keyframe) => keyframe.state === "ready").map((keyframe) => keyframe.path);
+  const film = view.frames.length ? view.frames : drawn.reverse();
+  return [...film, view.artwork];
+}
+
+function loadShots() {
+  const view = page.view;
+  const shots = view ? shotsOf(view) : [];
+  const key = shots.join("\n");
+  if (key === player.key) return;
+  const another = player.run !== view?.run;
+  const before = player.shots[player.place];
+  if (another) pictures.clear();
+  Object.assign(player, { key, shots, run: view?.run, range: null });
+  shots.forEach((path) => picture(path));
+  goTo(another || !shots.includes(before) ? shots.length - 1 : shots.indexOf(before));
+}
+
+function goTo(place) {
+  const last = Math.max(0, player.shots.length - 1);
+  player.place = Math.max(0, Math.min(last, Math.round(place)));
+  player.spent = 0;
+  drawShot();
+}
+
+function drawShot() {
+  const { shots, place } = player;
+  const there = shots.length > 0;
+  const atArtwork = place === shots.length - 1;
+  byId("canvas").hidden = !there;
+  byId("empty").hidden = there || !!page.view?.preview;
+  byId("scrubber").disabled = !there;
+  byId("scrubber").max = Math.max(0, shots.length - 1);
+  byId("scrubber").value = place;
+  byId("scrubber").style.setProperty("--done", shots.length > 1 ? place / (shots.length - 1) : 0);
+  const words = !there ? "" : atArtwork ? say("player.finished")
+    : say("player.frame", { frame: place + 1, frames: shots.length - 1 });
+  byId("where").textContent = words;
+  byId("scrubber").setAttribute("aria-valuetext", words);
+  byId("canvas").setAttribute("aria-label", words || say("empty.note"));
+  markPlace();
+  if (!there) return;
+  const image = picture(shots[place]);
+  if (image.complete && image.naturalWidth) paint(image);
+  else image.onload = () => player.shots[player.place] === shots[place] && paint(image);
+}
+
+// The canvas has the shape of the frames; the artwork is cropped to it as the program crops it.
+function paint(image) {
+  const canvas = byId("canvas");
+  const frame = player.shots.length > 1 ? picture(player.shots[0]) : image;
+  if (!frame.naturalWidth) frame.addEventListener("load", drawShot, { once: true });
+  const scale = Math.max(1, Math.round(512 / (frame.naturalWidth || 512)));
+  const [width, height] = [(frame.naturalWidth || image.naturalWidth) * scale, (frame.naturalHeight || image.naturalHeight) * scale];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  cover(context, image, width, height);
+  if (byId("compare").getAttribute("aria-pressed") === "true") paintArtworkBeside(context, width, height);
+}
+
+function cover(context, image, width, height) {
+  const zoom = Math.max(width / image.naturalWidth, height / image.naturalHeight);
+  const [w, h] = [width / zoom, height / zoom];
+  context.drawImage(image, (image.naturalWidth - w) / 2, (image.naturalHeight - h) / 2, w, h, 0, 0, width, height);
+}
+
+// The handle runs along the picture, not along the stage around it.
+function placeDivide(width, height) {
+  const { clientWidth, clientHeight } = byId("stage");
+  const shown = Math.min(clientWidth, (clientHeight * width) / height);
+  Object.assign(byId("divide").style, { width: `${shown + 20}px`, left: `${(clientWidth - shown) / 2 - 10}px` });
+}
+
+function paintArtworkBeside(context, width, height) {
+  placeDivide(width, height);
+  const artwork = picture(page.view?.artwork);
+  if (!artwork?.naturalWidth) return;
+  const edge = (width * byId("divide").value) / 1000;
+  context.save();
+  context.beginPath();
+  context.rect(edge, 0, width - edge, height);
+  context.clip();
+  cover(context, artwork, width, height);
+  context.restore();
+  context.fillStyle = "#fff";
+  context.fillRect(edge - 1.5, 0, 3, height);
+}
+
+function play(on = !player.playing) {
+  const possible = player.shots.length > 1;
+  player.playing = on && possible;
+  player.spent = 0;
+  const [first, last] = player.range ?? [0, player.shots.length - 1];
+  const reverse = isOn("reverse");
+  if (player.playing && player.place === (reverse ? first : last)) goTo(reverse ? last : first);
+  byId("play").textContent = player.playing ? "❚❚" : "▶";
+  name(byId("play"), say(player.playing ? "player.pause" : "player.play"));
+  if (player.playing) {
+    player.drawnAt = performance.now();
+    requestAnimationFrame(tick);
+  }
+}
+
+const isOn = (id) => byId(id).getAttribute("aria-pressed") === "true";
+
+function tick(now) {
+  if (!player.playing) return;
+  player.spent += (now - player.drawnAt) / 1000;
+  player.drawnAt = now;
+  const film = page.view?.frames.length;
+  const perSecond = (film ? (page.view.settings.fps ?? 4) : 2) * Number(byId("speed").value);
+  const atArtwork = player.place === player.shots.length - 1;
+  const stay = atArtwork && !player.range ? Math.max(1 / perSecond, Number(byId("hold").value)) : 1 / perSecond;
+  if (player.spent >= stay) advance(Math.max(1, Math.floor(player.spent * perSecond)), atArtwork);
+  requestAnimationFrame(tick);
+}
+
+function advance(frames, atArtwork) {
+  const [first, last] = player.range ?? [0, player.shots.length - 1];
+  const step = (isOn("reverse") ? -1 : 1) * (atArtwork ? 1 : frames);
+  const next = player.place + step;
+  if (next >= first && next <= last) return goTo(next);
+  const end = step > 0 ? last : first;
+  if (player.place !== end) return goTo(end);
+  if (isOn("loop") || player.range) return goTo(step > 0 ? first : last);
+  play(false);
+}
+
+function stepBy(frames) {
+  play(false);
+  player.range = null;
+  goTo(player.place + frames);
+}
+
+// A film that has just been finished plays at once.
+function playNewFilm() {
+  const { run, video } = page.view ?? {};
+  if (video && player.filmed?.run === run && !player.filmed.video) {
+    goTo(0);
+    play(true);
+  }
+  player.filmed = { run, video };
+}
+
+function drawLive() {
+  const { view } = page;
+  const live = byId("live");
+  const there = !!view?.preview && isBusy();
+  live.hidden = !there;
+  live.classList.toggle("alone", player.shots.length < 2);
+  if (there) live.firstElementChild.src = `${address(view.preview)}?${view.version}`;
+  name(live.firstElementChild, say("player.preview"));
+  live.firstElementChild.alt = say("player.preview");
+  const video = byId("download");
+  video.hidden = !view?.video;
+  if (view?.video) video.href = address(view.video);
+  byId("empty-note").textContent = say(view ? "empty.next" : "empty.note");
+}
+
+// Keys, as in a painting program. Fields that one types in keep their own.
+function onKey(event) {
+  const typing = event.target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]");
+  if (typing || document.querySelector("dialog[open]") || player.shots.length < 2) return;
+  const control = event.ctrlKey || event.metaKey;
+  const onControl = event.target.closest?.("button, a, input, summary, [role=option]") && event.target.id !== "scrubber";
+  if (control && event.key.toLowerCase() === "z") stepBy(event.shiftKey ? 1 : -1);
+  else if (control && event.key.toLowerCase() === "y") stepBy(1);
+  else if (control || event.altKey || onControl) return;
+  else if (event.key === " ") play();
+  else if (event.key === "ArrowLeft") stepBy(event.shiftKey ? -15 : -1);
+  else if (event.key === "ArrowRight") stepBy(event.shiftKey ? 15 : 1);
+  else if (event.key === "Home") stepBy(-player.place);
+  else if (event.key === "End") stepBy(player.shots.length);
+  else return;
+  event.preventDefault();
+}
+
+// Dragging over the picture scrubs, a tap plays: the same by mouse and by finger.
+function onTouch() {
+  const stage = byId("stage");
+  let start = null;
+  stage.addEventListener("pointerdown", (event) => {
+    if (event.target.id === "divide" || !player.shots.length) return;
+    start = { x: event.clientX, place: player.place, moved: false };
+    stage.setPointerCapture(event.pointerId);
+  });
+  stage.addEventListener("pointermove", (event) => {
+    if (!start) return;
+    const moved = event.clientX - start.x;
+    if (Math.abs(moved) > 6 && !start.moved) {
+      start.moved = true;
+      play(false);
+    }
+    if (start.moved) goTo(start.place + (moved / stage.clientWidth) * (player.shots.length - 1));
+  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    stage.addEventListener(end, (event) => {
+      if (start && !start.moved && event.type === "pointerup") play();
+      start = null;
+    });
+  }
+}
+
+function startPlayer() {
+  byId("live").firstElementChild.onerror = () => { byId("live").hidden = true; }; // the job ended meanwhile
+  byId("play").onclick = () => { player.range = null; play(); };
+  byId("back").onclick = () => stepBy(-1);
+  byId("forward").onclick = () => stepBy(1);
+  byId("scrubber").oninput = (event) => { play(false); player.range = null; goTo(Number(event.target.value)); };
+  byId("divide").oninput = (event) => { event.target.style.setProperty("--done", event.target.value / 1000); drawShot(); };
+  for (const id of ["reverse", "loop", "compare"]) {
+    byId(id).onclick = () => {
+      byId(id).setAttribute("aria-pressed", String(!isOn(id)));
+      byId("divide").hidden = !isOn("compare");
+      drawShot();
+    };
+  }
+  document.addEventListener("keydown", onKey, true);
+  onTouch();
+  addEventListener("resize", drawShot);
+  parts.push(loadShots, playNewFilm, drawLive);
+}

@@ -1,0 +1,285 @@
+"""Everything the page can do, without a widget: runs of a visitor, their timelines, and the work on them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.images import read_picture, size_like
+from paints_undo.pipeline import options_of
+from paints_undo.timeline import Timeline
+from paints_undo.web import edits, recipes, settings
+from paints_undo.web.engine import Engine
+from paints_undo.web.history import History, message
+from paints_undo.web.playable import PlayableRun
+from paints_undo.web.restoring import read_settings
+from paints_undo.web.views import state_of, summary_of, view_of
+from paints_undo.web.work import frame_files, start
+
+MOST_JOBS = 16  # of one visitor, waiting or at work
+
+
+class Studio:
+    """The runs of all visitors under one folder, each visitor's apart from the others'.
+
+    visitor: a secret that the visitor's browser keeps.  A run of another visitor is answered as if it did not exist.
+    Every method raises InputError or CheckpointError with one sentence where it cannot do what is asked.
+
+    Settings are flat and plain: the fields of KeyframeOptions under their own names (prompt, negative_prompt,
+    operation_steps, width, height, seed, sampling_steps, guidance_scale, long_prompt), those of SegmentOptions
+    (video_prompt, video_seed, video_sampling_steps, video_guidance_scale, video_long_prompt, frame_stride,
+    guidance_interval, reuse_interval), fps, and, on the way in, `size`: "picture" (default when no width and height
+    are given: the picture's shape at the family's area) or "family" (its fixed size), and `timeline` (as restore
+    gives).
+
+    Message keys: "" (nothing to say), "opened", "prompt_written", "keyframes_ready" {count}, "video_ready" {frames},
+    "cancelled", "paused", "unfinished" (found after a restart: offer resume), "failed" {sentence}, "internal_error",
+    "settings_changed", "keyframe_added" {step}, "keyframe_deleted" {step}, "keyframe_rerolled" {step, seed},
+    "all_rerolled" {seed}, "keyframe_locked" {step}, "keyframe_unlocked" {step}, "keyframe_replaced" {step},
+    "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
+    "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name}, "restored".
+    Job stages: "" (getting ready), "tags", "keyframes", "segments"; details: "", "sampling", "decoding", "drawing".
+    """
+
+    def __init__(self, engine: Engine, out: Path) -> None:
+        self._engine = engine
+        self._out = out
+        self._history = History(out)
+        self._tokens = lru_cache(256)(self._count_tokens)
+
+    # Runs
+
+    def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
+        """A new run from an artwork, nothing computed yet; its run id."""
+        picture = _read(artwork)
+        title = "" if isinstance(artwork, np.ndarray) else Path(artwork).stem
+        return self._new_run(visitor, picture, {} if settings is None else settings, title)
+
+    def runs(self, visitor: str) -> list[dict[str, Any]]:
+        """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent."""
+        return [summary_of(piece) for piece in self._history.pieces(visitor)]
+
+    def view(self, visitor: str, run_id: str) -> dict[str, Any]:
+        """Everything the page shows of a run, as plain values; decodes no picture.
+
+        Beside what runs() tells: message {key, values}, job (None or stage, detail, done, total, ahead, elapsed_s,
+        left_s, cancelling), artwork, settings, prompt_tokens, keyframes (step, seed, state, locked, own, path),
+        segments (index, from, to, seed, state), video, frames (paths, first stroke first), preview and version.
+        """
+        piece = self._history.piece(visitor, run_id)
+        return view_of(piece, self._tokens(options_of(piece.run).keyframes.prompt))
+
+    def version(self, visitor: str, run_id: str) -> int:
+        """A number that changes whenever the view would: cheap enough to ask for several times a second."""
+        return self._history.piece(visitor, run_id).version
+
+    def duplicate(self, visitor: str, run_id: str) -> str:
+        """Another run with everything that this one has; its run id."""
+        piece = self._history.piece(visitor, run_id)
+        run = piece.run.copied_to(self._history.new_folder())
+        copied = self._history.add(visitor, run, piece["title"], piece.id, message("duplicated"))
+        copied.note(frames=piece["frames"], state="finished" if run.finished else "idle")
+        return copied.id
+
+    def branch(self, visitor: str, run_id: str, step: int, seed: int | None = None) -> str:
+        """A new run with a keyframe that is ready as its artwork; its run id."""
+        piece = self._history.piece(visitor, run_id)
+        picture = edits.ready_keyframe(piece, step)
+        same = settings.flat(options_of(piece.run)) | ({} if seed is None else {"seed": seed})
+        return self._new_run(visitor, picture, same, piece["title"], piece.id, message("branched", step=step))
+
+    def delete(self, visitor: str, run_id: str) -> None:
+        """Delete a run and everything in it."""
+        self._history.delete(self._history.piece(visitor, run_id))
+
+    def recipe(self, visitor: str, run_id: str, name: str) -> list[str]:
+        """Apply "defaults", "coarse_sketches" or "draft" to a run, or "many": three further runs with other seeds.
+
+        The run ids that now hold the recipe, the given one first; nothing is computed yet.
+        """
+        piece = self._history.piece(visitor, run_id)
+        said = message("recipe_applied", name=name)
+        if name != recipes.MANY:
+            changes = recipes.changes_of(name, self._engine.default_options)
+            edits.set_settings(piece, changes, self._engine.get().family.check_keyframe_size)
+            piece.note(message=said)
+            return [piece.id]
+        options, artwork = options_of(piece.run), piece.run.artwork
+        same = settings.flat(options)
+        return [piece.id] + [
+            self._new_run(visitor, artwork, same | {"seed": seed}, piece["title"], piece.id, said)
+            for seed in recipes.other_seeds(options.keyframes.seed)
+        ]
+
+    def restore(self, visitor: str, path: str | Path) -> dict[str, Any]:
+        """What a PNG, MP4 or run.json that this program wrote was made with.
+
+        {"settings": for open() or set_settings(), "run": its run id where it is here and the visitor's own, else None,
+        "piece": "artwork", "keyframe", "frame", "timelapse" or "run"}.  An "artwork" can itself be given to open().
+        """
+        found, file_id = read_settings(path)
+        own = [piece for piece in self._history.pieces(visitor) if file_id and piece.run.id == file_id]
+        return {**found, "run": own[0].id if own else None}
+
+    # Edits: refused while the run is at work
+
+    def set_settings(self, visitor: str, run_id: str, **changes: Any) -> None:
+        """Change settings.
+
+        Other operation steps keep the keyframes they share with the present ones; another seed re-rolls all keyframes
+        that are not locked, another video seed all segments.
+        """
+        piece = self._history.piece(visitor, run_id)
+        given = self._with_size(changes, piece.run.artwork_size, always=False)
+        edits.set_settings(piece, given, self._engine.get().family.check_keyframe_size)
+
+    def add_keyframe(self, visitor: str, run_id: str, step: int) -> None:
+        """A keyframe at one more operation step, 0 to 999."""
+        edits.add_keyframe(self._history.piece(visitor, run_id), step)
+
+    def delete_keyframe(self, visitor: str, run_id: str, step: int) -> None:
+        """One keyframe less; the last one stays."""
+        edits.delete_keyframe(self._history.piece(visitor, run_id), step)
+
+    def reroll_keyframe(self, visitor: str, run_id: str, step: int, seed: int | None = None) -> None:
+        """Another seed for one keyframe, a random one by default; a picture of one's own gives way."""
+        edits.reroll_keyframe(self._history.piece(visitor, run_id), step, seed)
+
+    def reroll_all(self, visitor: str, run_id: str, seed: int | None = None) -> None:
+        """Another seed for all keyframes that are neither locked nor one's own."""
+        edits.reroll_all(self._history.piece(visitor, run_id), seed)
+
+    def lock_keyframe(self, visitor: str, run_id: str, step: int, locked: bool) -> None:
+        """A locked keyframe keeps its picture, whatever else changes."""
+        edits.lock_keyframe(self._history.piece(visitor, run_id), step, locked)
+
+    def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
+        """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""
+        edits.replace_keyframe(self._history.piece(visitor, run_id), step, _read(picture))
+
+    def redo_segment(self, visitor: str, run_id: str, index: int, seed: int | None = None) -> None:
+        """Another seed for one segment, counted from the artwork; a random one by default."""
+        edits.redo_segment(self._history.piece(visitor, run_id), index, seed)
+
+    # Work
+
+    def generate_prompt(self, visitor: str, run_id: str) -> None:
+        """Start a job: let the tagger write the prompt."""
+        self._start(visitor, run_id, "prompt")
+
+    def generate_keyframes(self, visitor: str, run_id: str) -> None:
+        """Start a job: draw the keyframes that are missing."""
+        self._start(visitor, run_id, "keyframes")
+
+    def generate_video(self, visitor: str, run_id: str) -> None:
+        """Start a job: draw whatever is missing and write the video."""
+        self._start(visitor, run_id, "video")
+
+    def cancel(self, visitor: str, run_id: str) -> None:
+        """End the run's job before its next sampling step; what is finished stays."""
+        piece = self._history.piece(visitor, run_id)
+        with piece.lock:
+            if piece.at_work:
+                piece.job.cancel()
+                piece.touch()
+            elif piece["wanted"]:
+                piece.note(wanted=None, state="cancelled", message=message("cancelled"))
+
+    def pause(self, visitor: str, run_id: str) -> None:
+        """Hold the run's job before its next sampling step; it makes way when others wait for the device."""
+        piece = self._history.piece(visitor, run_id)
+        with piece.lock:
+            if piece.at_work:
+                piece.job.pause()
+                piece.touch()
+
+    def resume(self, visitor: str, run_id: str) -> None:
+        """Go on with a run that is paused, or that a restart of the program found unfinished."""
+        piece = self._history.piece(visitor, run_id)
+        with piece.lock:
+            if piece.at_work:
+                piece.job.resume()
+                piece.touch()
+            elif piece["wanted"]:
+                self._start(visitor, run_id, piece["wanted"])
+
+    def unfinished(self, visitor: str) -> list[dict[str, Any]]:
+        """Runs, as in runs(), that were at work when the program ended, or are paused."""
+        return [summary_of(piece) for piece in self._history.pieces(visitor) if state_of(piece) == "paused"]
+
+    def wait(self, visitor: str, run_id: str, timeout: float | None = None) -> bool:
+        """Wait for the run's job to end; whether it has ended within `timeout` seconds."""
+        job = self._history.piece(visitor, run_id).job
+        return job is None or job.wait(timeout)
+
+    def frame_files(self, visitor: str, run_id: str) -> list[Path]:
+        """Every frame of a finished run as an exact PNG file, first stroke first."""
+        return frame_files(self._history.piece(visitor, run_id))
+
+    # The inside
+
+    def _new_run(
+        self,
+        visitor: str,
+        artwork: np.ndarray,
+        changes: dict[str, Any],
+        title: str,
+        parent: str | None = None,
+        said: dict[str, Any] | None = None,
+    ) -> str:
+        engine = self._engine.get()
+        given = self._with_size(changes, artwork.shape[:2], always=True)
+        record = given.pop("timeline", None)
+        options = settings.changed(engine.default_options, given)
+        engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        timeline = Timeline.of(options.keyframes, options.segments)
+        if record is not None:
+            timeline = edits.without_own_pictures(Timeline.from_record(record))
+            options = settings.agreeing(options, timeline)
+        folder, settled = self._history.new_folder(), engine.settings_of(options)
+        run = PlayableRun.create(folder, settled, timeline.to_record(), artwork)
+        run.make_thumbnail(artwork)
+        return self._history.add(visitor, run, title, parent, said or message("opened")).id
+
+    def _with_size(self, changes: dict[str, Any], shape: tuple[int, int], always: bool) -> dict[str, Any]:
+        """The changes with width and height in place of `size`; without either, `always` takes the picture's shape."""
+        if not isinstance(changes, dict):
+            raise InputError(f"settings are {str(changes)[:60]!r}; give them by name")
+        given = dict(changes)
+        size = given.pop("size", "picture" if always and not given.keys() & {"width", "height"} else None)
+        if size is None:
+            return given
+        if size not in ("picture", "family"):
+            raise InputError(f"size is {str(size)[:60]!r}; use picture (its shape) or family (the fixed size)")
+        family = self._engine.get().family
+        width, height = family.keyframe_size
+        if size == "picture":
+            width, height = size_like(*shape, width * height, family.size_multiple)
+        return {**given, "width": width, "height": height}
+
+    def _count_tokens(self, prompt: str) -> int:
+        try:
+            return self._engine.get().count_tokens(prompt)
+        except CheckpointError:
+            return 0
+
+    def _start(self, visitor: str, run_id: str, name: str) -> None:
+        piece, engine = self._history.piece(visitor, run_id), self._engine.get()
+        if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
+            raise InputError(f"{MOST_JOBS} of your pictures are being drawn or wait for it; let some be done first")
+        start(engine, piece, name)
+
+
+def _read(picture: str | Path | np.ndarray) -> np.ndarray:
+    if picture is None:
+        raise InputError("there is no picture yet: upload one first")
+    if isinstance(picture, np.ndarray):
+        return read_picture(picture)
+    try:
+        return read_picture(Path(picture).read_bytes())  # as bytes, so that no message names a folder of the server
+    except OSError as error:
+        raise InputError(f"the uploaded picture cannot be read ({error.strerror}); upload it again") from None

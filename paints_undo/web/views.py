@@ -1,0 +1,113 @@
+"""What a page shows of a run, as plain values: made from the record in memory and a look at which files are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paints_undo.pipeline import options_of
+from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.web.history import Piece
+from paints_undo.web.jobs import Update
+from paints_undo.web.settings import flat
+
+
+def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
+    """The view that Studio.view() gives; decodes no picture."""
+    version = piece.version  # first: what changes meanwhile is shown by the next view
+    run, job = piece.run, piece.job
+    options, timeline = options_of(run), Timeline.from_record(run.timeline)
+    update = job.update() if job and not job.ended else None
+    drawing = _drawing(piece, update)
+    pictures = keyframe_names(timeline, options.keyframes)
+    names = segment_names(timeline, options.keyframes, options.segments)
+    keyframes = []
+    for keyframe, name in zip(timeline.keyframes, pictures, strict=True):
+        path = run.keyframe_path(name)
+        keyframes.append(
+            {
+                "step": keyframe.step,
+                "seed": keyframe.seed,
+                "state": _state(path.exists(), drawing == ("keyframes", keyframe.step)),
+                "locked": keyframe.locked,
+                "own": bool(keyframe.own),
+                "path": str(path),
+            }
+        )
+    segments = [
+        {
+            "index": index,
+            "from": timeline.places[index],
+            "to": timeline.places[index + 1],
+            "seed": timeline.segment_seeds[index],
+            "state": _state(run.segment_path(name).exists(), drawing == ("segments", index)),
+        }
+        for index, name in enumerate(names)
+    ]
+    return {
+        **summary_of(piece),
+        "message": piece["message"],
+        "job": _job(update),
+        "artwork": str(run.path / "artwork.png"),
+        "settings": {**flat(options), "timeline": run.timeline},
+        "prompt_tokens": prompt_tokens,
+        "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
+        "segments": segments,
+        "video": str(run.timelapse) if run.finished and run.timelapse.exists() else None,
+        "frames": [path for name in reversed(names) for path in run.previews(name)],
+        "preview": str(piece.preview.path) if update and piece.preview.path.exists() else None,
+        "version": version,
+    }
+
+
+def summary_of(piece: Piece) -> dict[str, Any]:
+    """What the history shows of a run; reads nothing but the record in memory."""
+    return {
+        "run": piece.id,
+        "parent": piece["parent"],
+        "title": piece["title"],
+        "state": state_of(piece),
+        "created": piece["created"],
+        "thumbnail": str(piece.path / "thumbnail.jpg"),
+        "frame_count": piece["frames"],
+    }
+
+
+def state_of(piece: Piece) -> str:
+    """idle, waiting, running, paused, finished, failed or cancelled."""
+    job = piece.job
+    if job and not job.ended:
+        update = job.update()
+        if update.paused:
+            return "paused"
+        return "waiting" if update.ahead else "running"
+    return "paused" if piece["wanted"] else piece["state"]
+
+
+def _state(there: bool, in_hand: bool) -> str:
+    if there:
+        return "ready"
+    return "drawing" if in_hand else "missing"
+
+
+def _drawing(piece: Piece, update: Update | None) -> tuple[str, int] | None:
+    """Stage and place of the piece under way: pieces are drawn one after the other, each in the same time."""
+    progress, planned = update.progress if update else None, piece.planned
+    if progress is None or not planned or not progress.total:
+        return None
+    return progress.stage, planned[min(len(planned) - 1, progress.done * len(planned) // progress.total)]
+
+
+def _job(update: Update | None) -> dict[str, Any] | None:
+    if update is None:
+        return None
+    progress = update.progress
+    return {
+        "stage": progress.stage if progress else "",
+        "detail": progress.detail if progress else "",
+        "done": progress.done if progress else 0,
+        "total": progress.total if progress else 0,
+        "ahead": update.ahead,
+        "elapsed_s": round(update.elapsed_s, 1),
+        "left_s": None if update.left_s is None else round(update.left_s, 1),
+        "cancelling": update.cancelling,
+    }

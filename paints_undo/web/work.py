@@ -1,0 +1,154 @@
+"""What the three buttons do, each as the work of one job, and what is kept of how a job ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from paints_undo.errors import InputError
+from paints_undo.options import with_prompt
+from paints_undo.pipeline import PaintsUndo, join_timelapse, options_of
+from paints_undo.progress import OnProgress, Progress
+from paints_undo.timeline import segment_names
+from paints_undo.web.edits import drawn_in, timeline_of
+from paints_undo.web.history import Piece, message
+from paints_undo.web.jobs import Job, queue_of
+
+
+def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
+    """Hand a run to the queue of the device, to do what WORK has under this name.
+
+    Raises InputError where that can be told to be impossible at once.
+    """
+    with piece.lock:
+        piece.refuse_while_at_work()
+        check_family(engine, piece)
+        piece.planned = []
+        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
+        piece.note(wanted=name, message=message(""))
+        queue_of(str(engine.parts.device)).submit(piece.job)
+
+
+def write_prompt(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+    """Let the tagger write the keyframes' prompt."""
+    on_progress(Progress("tags", "", 0, 1))
+    run = piece.run
+    prompt = engine.tag(run.artwork)
+    options = with_prompt(options_of(run), prompt)
+    run.change({**run.settings, "options": options.to_settings()}, run.timeline)
+    piece.note(message=message("prompt_written"))
+
+
+def draw_keyframes(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+    """Draw the keyframes that are missing."""
+    run = piece.run
+    drawn = drawn_in(piece, options_of(run), timeline_of(piece))
+    if not all(drawn.values()):
+        piece.planned = [keyframe.step for keyframe, there in drawn.items() if not there]
+        engine.finish_keyframes(run, run.artwork, on_progress)
+    piece.note(message=message("keyframes_ready", count=len(drawn)))
+
+
+def draw_video(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+    """Draw everything that is missing, and write the video."""
+    run = piece.run
+    names = segments_of(piece)
+    there = [run.segment_path(name).exists() for name in names]
+    if not (all(there) and run.finished and run.timelapse.exists()):
+        drawn = drawn_in(piece, options_of(run), timeline_of(piece))
+        plans = {
+            "keyframes": [keyframe.step for keyframe, have in drawn.items() if not have],
+            "segments": [index for index, have in enumerate(there) if not have],
+        }
+
+        def report(progress: Progress) -> None:
+            piece.planned = plans.get(progress.stage, [])
+            on_progress(progress)
+
+        engine.finish(run, report)
+    for name in names:
+        run.make_playable(name)
+    frames = sum(len(run.previews(name)) for name in names)
+    piece.note(frames=frames, message=message("video_ready", frames=frames))
+
+
+WORK: dict[str, Callable[[PaintsUndo, Piece, OnProgress], None]] = {
+    "prompt": write_prompt,
+    "keyframes": draw_keyframes,
+    "video": draw_video,
+}
+
+
+def segments_of(piece: Piece) -> list[str]:
+    """What the segments of a run are kept under, the one next to the artwork first."""
+    options = options_of(piece.run)
+    return segment_names(timeline_of(piece), options.keyframes, options.segments)
+
+
+def frame_files(piece: Piece) -> list[Path]:
+    """Every frame of a finished run as an exact PNG file, first stroke first. Raises InputError before it is finished.
+
+    They are written when they are first asked for, and again after the video has changed.
+    """
+    run = piece.run
+    if not (run.finished and run.timelapse.exists()):
+        raise InputError("this run has no video yet; generate it first")
+    with piece.lock:
+        folder = run.path / "frames"
+        if not folder.is_dir() or folder.stat().st_mtime_ns < run.timelapse.stat().st_mtime_ns:
+            segments = [run.segment(name) for name in segments_of(piece)]
+            if any(segment is None for segment in segments):
+                raise InputError("a segment of this run is gone; generate the video again")
+            run.save_frames(join_timelapse(np.stack(segments)))
+        return sorted(folder.glob("*.png"))
+
+
+def check_family(engine: PaintsUndo, piece: Piece) -> None:
+    """Raises InputError where the run was made with other weights than the program works with now."""
+    options = options_of(piece.run)
+    made_with, present = (
+        f"{models['name']} {models['revision']}".strip()
+        for models in (piece.run.settings["models"], engine.settings_of(options)["models"])
+    )
+    if made_with != present:
+        raise InputError(
+            f"this run was made with the model family {made_with}, and this program works with {present}; "
+            "open its artwork as a new run, or start the program with the other family"
+        )
+    engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+
+
+def _watched(
+    work: Callable[[PaintsUndo, Piece, OnProgress], None], engine: PaintsUndo, piece: Piece, on_progress: OnProgress
+) -> None:
+    """Do the work as long as the run folder is there."""
+
+    def report(progress: Progress) -> None:
+        piece.check_is_there()
+        on_progress(progress)
+
+    work(engine, piece, report)
+
+
+def _told(piece: Piece, job: Job) -> None:
+    """Show how far a job is, and keep how it ended."""
+    if job.outcome is None or job.ended:
+        if job.progress is not None:
+            piece.preview.show(job.progress)
+        piece.touch()
+        return
+    piece.preview.clear()
+    if job.outcome == "finished":
+        piece.note(wanted=None, state="finished" if piece.run.finished else "idle")
+    elif job.outcome == "paused":
+        piece.note(message=message("paused"))
+    elif job.outcome == "cancelled":
+        piece.note(wanted=None, state="cancelled", message=message("cancelled"))
+    else:
+        # a visitor need not know where on the server a run is
+        sentence = job.sentence.replace(str(piece.path), piece.id)
+        said = message("failed", sentence=sentence) if sentence else message("internal_error")
+        piece.note(wanted=None, state="failed", message=said)

@@ -1,0 +1,134 @@
+"""The workbench of the page (player, timeline, history) and the one door through which it asks the studio."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web import texts
+from paints_undo.web.form import Form
+from paints_undo.web.studio import Studio
+
+logger = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPTS = ("core.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
+STEPS = ("prompt", "keyframes", "video")
+# What a page may ask for, and the argument that must be a file the visitor uploaded.
+_CALLS = {
+    **dict.fromkeys(("runs", "unfinished", "view", "duplicate", "branch", "delete", "recipe", "set_settings")),
+    **dict.fromkeys(("add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe")),
+    **dict.fromkeys(("redo_segment", "cancel", "pause", "resume")),
+    "replace_keyframe": "picture",
+    "restore": "path",
+    "open": "artwork",
+}
+
+
+def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
+    """The component; its scripts are the files in static/, run as one. examples: what the example pictures show."""
+    script = "\n".join(["'use strict';", *map(_static, _SCRIPTS)])
+
+    def ask(call: Any) -> dict[str, Any]:
+        return answer(studio, call)
+
+    return gr.HTML(
+        html_template=_static("workbench.html"),
+        js_on_load=script,
+        server_functions=[ask],
+        apply_default_css=False,
+        elem_id="workbench",
+        texts=texts.table(),
+        languages=texts.LANGUAGES,
+        fields=form.names,
+        labelled=form.labelled,
+        examples=list(examples),
+    )
+
+
+def answer(studio: Studio, call: Any) -> dict[str, Any]:
+    """What the page gets for {"do", "visitor", "language", "args"}: {"result"} or {"error": a sentence}.
+
+    Nothing that a page sends makes this raise.
+    """
+    language = "en"
+    try:
+        if not isinstance(call, dict) or not isinstance(call.get("args", {}), dict):
+            raise InputError("this request is not understood; reload the page")
+        language = str(call.get("language", "en"))
+        visitor = call.get("visitor")
+        if not isinstance(visitor, str) or not 16 <= len(visitor) <= 128:
+            raise InputError("this browser has no name yet; reload the page")
+        result = _do(studio, call.get("do"), visitor, call.get("args", {}))
+        return {"result": _in_words_of(language, result)}
+    except (InputError, CheckpointError, OSError, MemoryError) as error:
+        return {"error": texts.sentence_in(language, str(error))}
+    except Exception:
+        logger.exception("a request of the page failed")
+        return {"error": texts.say("message.internal_error", language), "internal": True}
+
+
+def _in_words_of(language: str, result: Any) -> Any:
+    """What the page gets, the sentence of a failed job included, in the visitor's language."""
+    if isinstance(result, dict):
+        told = result.get("error") or result.get("message", {}).get("values", {}).get("sentence")
+        if told and "error" in result:
+            return {**result, "error": texts.sentence_in(language, told)}
+        if told:
+            values = {**result["message"]["values"], "sentence": texts.sentence_in(language, told)}
+            return {**result, "message": {**result["message"], "values": values}}
+    return result
+
+
+def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
+    arguments = dict(given)
+    if name == "press":
+        return _press(studio, visitor, **_only(arguments, "step", "run_id", "artwork", "settings"))
+    if not isinstance(name, str) or name not in _CALLS:
+        raise InputError("this request is not understood; reload the page")
+    known = arguments.pop("known", None) if name == "view" else None
+    if known is not None and studio.version(visitor, **arguments) == known:
+        return None  # the page has it already
+    if (file := _CALLS[name]) is not None:
+        arguments[file] = _uploaded(arguments.get(file))
+    return getattr(studio, name)(visitor, **arguments)
+
+
+def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, settings: Any) -> dict[str, Any]:
+    """One of the three buttons: the settings of the form, then its job; the run it works on, new if there was none."""
+    if step not in STEPS or not isinstance(settings, dict):
+        raise InputError("this request is not understood; reload the page")
+    if run_id is None:
+        run_id = studio.open(visitor, _uploaded(artwork), settings)
+    else:
+        studio.set_settings(visitor, run_id, **settings)
+    start: Callable[[str, str], None] = getattr(studio, f"generate_{step}")
+    try:
+        start(visitor, run_id)
+    except (InputError, CheckpointError) as error:  # the run is there all the same
+        return {"run": run_id, "error": str(error)}
+    return {"run": run_id}
+
+
+def _only(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: arguments.get(name) for name in names}
+
+
+def _uploaded(path: Any) -> str:
+    """A file that came through the page's upload. Raises InputError for any other file of this computer."""
+    if not isinstance(path, str) or not path:
+        raise InputError("There is no picture yet: upload one in step 1.")
+    file = Path(path).resolve()
+    if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
+        raise InputError("this file was not uploaded here; choose it again")
+    return str(file)
+
+
+def _static(name: str) -> str:
+    return (_STATIC / name).read_text(encoding="utf-8")

@@ -1,0 +1,76 @@
+"""An edit changes the record, says what it did, and draws nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+
+from paints_undo.errors import InputError
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import options_of
+from paints_undo.timeline import Timeline
+from paints_undo.web import edits
+from paints_undo.web.history import History, Piece, message
+from paints_undo.web.playable import PlayableRun
+
+ARTWORK = np.full((64, 64, 3), 200, np.uint8)
+
+
+@pytest.fixture
+def piece(tmp_path) -> Piece:
+    options = UndoOptions(KeyframeOptions(operation_steps=(400, 800), width=64, height=64))
+    timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
+    settings = FakeEngine().settings_of(options)
+    run = PlayableRun.create(history.new_folder(), settings, timeline.to_record(), ARTWORK)
+    return history.add("visitor-one-secret", run, "", None, message("opened"))
+
+
+def test_options_and_timeline_agree_and_are_kept(piece):
+    edits.add_keyframe(piece, 600)
+    assert options_of(piece.run).keyframes.operation_steps == (400, 600, 800)
+    again = PlayableRun.open(piece.path)
+    assert Timeline.from_record(again.timeline) == edits.timeline_of(piece)
+    assert piece["message"] == {"key": "keyframe_added", "values": {"step": 600}}
+
+
+def test_a_refused_edit_changes_nothing(piece):
+    before, record = piece.version, (piece.path / "run.json").read_bytes()
+    with pytest.raises(InputError):
+        edits.add_keyframe(piece, 400)
+    assert piece.version == before and (piece.path / "run.json").read_bytes() == record
+
+
+def test_random_seeds_are_told(piece):
+    edits.reroll_keyframe(piece, 400, None)
+    seed = piece["message"]["values"]["seed"]
+    assert edits.timeline_of(piece).keyframe(400).seed == seed <= edits.LARGEST_RANDOM_SEED
+    edits.reroll_all(piece, 5)
+    assert options_of(piece.run).keyframes.seed == 5
+    edits.redo_segment(piece, 2, None)
+    assert edits.timeline_of(piece).segment_seeds[2] == piece["message"]["values"]["seed"]
+
+
+def test_drawn_in_and_ready_keyframe(piece):
+    options, timeline = options_of(piece.run), edits.timeline_of(piece)
+    assert list(edits.drawn_in(piece, options, timeline).values()) == [False, False]
+    edits.replace_keyframe(piece, 800, 255 - ARTWORK)
+    assert list(edits.drawn_in(piece, options, edits.timeline_of(piece)).values()) == [False, True]
+    assert np.array_equal(edits.ready_keyframe(piece, 800), 255 - ARTWORK)
+    with pytest.raises(InputError, match="the keyframe at operation step 400 is not drawn yet"):
+        edits.ready_keyframe(piece, 400)
+
+
+def test_a_lock_holds_against_ones_own_picture_too(piece):
+    edits.lock_keyframe(piece, 800, True)
+    with pytest.raises(InputError, match="is locked; unlock it first"):
+        edits.replace_keyframe(piece, 800, ARTWORK)
+    assert not (piece.path / "keyframes").exists()
+
+
+def test_without_own_pictures(piece):
+    edits.replace_keyframe(piece, 800, ARTWORK)
+    edits.lock_keyframe(piece, 800, True)
+    plain = edits.without_own_pictures(edits.timeline_of(piece))
+    assert all(keyframe.redrawable and not keyframe.locked for keyframe in plain.keyframes)

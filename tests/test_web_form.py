@@ -1,0 +1,38 @@
+"""The form: every widget has words in every language, and everything between page and widgets stays in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fake_engine import FakeEngine
+
+import gradio_app
+from paints_undo.web.form import EVENTS
+from paints_undo.web.texts import table
+
+STATIC = Path(gradio_app.__file__).parent / "paints_undo" / "web" / "static"
+
+
+def workbench_of(app) -> dict:
+    (bench,) = [c for c in app.get_config_file()["components"] if c["props"].get("elem_id") == "workbench"]
+    return bench["props"]
+
+
+def test_every_widget_has_its_words(tmp_path: Path) -> None:
+    props = workbench_of(gradio_app.build_app(FakeEngine, tmp_path))["props"]
+    assert {named.split(" ")[0] for named in props["labelled"]} <= set(table())
+    assert {"prompt", "operation_steps", "seed", "size", "width", "video_prompt", "fps"} <= set(props["fields"])
+
+
+def test_the_scripts_know_the_events() -> None:
+    scripts = "".join(file.read_text(encoding="utf-8") for file in STATIC.glob("*.js"))
+    assert all(f'trigger("{event}")' in scripts for event in EVENTS)
+
+
+def test_the_widgets_are_wired_in_the_browser(tmp_path: Path) -> None:
+    dependencies = gradio_app.build_app(FakeEngine, tmp_path).get_config_file()["dependencies"]
+    at_server = [d for d in dependencies if d["backend_fn"]]
+    assert {d["api_name"] for d in at_server if d["api_visibility"] == "public"} == {
+        "generate_prompt", "generate_keyframes", "generate_video",
+    }  # fmt: skip
+    assert all(d["js"] for d in dependencies if not d["backend_fn"])

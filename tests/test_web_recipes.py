@@ -1,0 +1,26 @@
+"""Recipes are settings that every run takes."""
+
+import pytest
+
+from paints_undo.errors import InputError
+from paints_undo.options import UndoOptions
+from paints_undo.web.recipes import RECIPES, changes_of, other_seeds
+from paints_undo.web.settings import changed, flat
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_can_be_applied(name):
+    options = changed(UndoOptions(), {"prompt": "1girl", "width": 256, "sampling_steps": 7})
+    after = changed(options, changes_of(name, UndoOptions()))
+    assert (after.keyframes.prompt, after.keyframes.width) == ("1girl", 256)
+    assert after != options
+
+
+def test_what_they_set():
+    assert changes_of("coarse_sketches", UndoOptions()) == {"operation_steps": [900, 925, 950, 975]}
+    assert changes_of("draft", UndoOptions())["sampling_steps"] < 50
+    assert changes_of("defaults", UndoOptions()).items() <= flat(UndoOptions()).items()
+    assert other_seeds(2**32 - 2) == [2**32 - 1, 0, 1]
+    for unknown in ("magic", None, ["draft"]):
+        with pytest.raises(InputError, match="use one of defaults, coarse_sketches, draft, many"):
+            changes_of(unknown, UndoOptions())

@@ -1,0 +1,63 @@
+"""What a page is told of a run while a job has it in hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
+from paints_undo.progress import Progress
+from paints_undo.timeline import Timeline
+from paints_undo.web.history import History, Piece, message
+from paints_undo.web.jobs import Update
+from paints_undo.web.playable import PlayableRun
+from paints_undo.web.views import state_of, view_of
+
+
+@pytest.fixture
+def piece(tmp_path) -> Piece:
+    options = UndoOptions(KeyframeOptions(operation_steps=(400, 800), width=64, height=64))
+    timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
+    picture = np.full((64, 64, 3), 200, np.uint8)
+    settings = FakeEngine().settings_of(options)
+    run = PlayableRun.create(history.new_folder(), settings, timeline.to_record(), picture)
+    return history.add("visitor-one-secret", run, "", None, message("opened"))
+
+
+def at_work(piece: Piece, progress: Progress | None, **changes) -> None:
+    fields = {"ahead": 0, "elapsed_s": 2.34, "left_s": None, "paused": False, "cancelling": False} | changes
+    piece.job = SimpleNamespace(ended=False, update=lambda: Update(progress, **fields))
+
+
+@pytest.mark.parametrize(("done", "states"), [(0, "dm"), (49, "dm"), (50, "md"), (100, "md")])
+def test_which_keyframe_is_being_drawn(piece, done, states):
+    piece.planned = [400, 800]
+    at_work(piece, Progress("keyframes", "sampling", done, 100))
+    assert "".join(keyframe["state"][0] for keyframe in view_of(piece, 0)["keyframes"]) == states
+
+
+def test_which_segment_is_being_drawn(piece):
+    piece.planned = [0, 2]
+    at_work(piece, Progress("segments", "sampling", 60, 100), left_s=1.26)
+    view = view_of(piece, 3)
+    assert [segment["state"] for segment in view["segments"]] == ["missing", "missing", "drawing"]
+    assert [(s["from"], s["to"]) for s in view["segments"]][::2] == [("artwork", "0400"), ("0800", "blank")]
+    job = {"stage": "segments", "detail": "sampling", "done": 60, "total": 100, "ahead": 0}
+    assert view["job"] == {**job, "elapsed_s": 2.3, "left_s": 1.3, "cancelling": False}
+    assert view["prompt_tokens"] == 3 and view["version"] == piece.version
+
+
+def test_states(piece):
+    assert state_of(piece) == "idle"
+    for changes, state in (({"ahead": 2}, "waiting"), ({"paused": True}, "paused"), ({}, "running")):
+        at_work(piece, None, **changes)
+        assert state_of(piece) == state and view_of(piece, 0)["job"]["stage"] == ""
+    piece.job = None
+    piece.note(wanted="video")
+    assert state_of(piece) == "paused"
+    piece.note(wanted=None, state="failed")
+    assert state_of(piece) == "failed" and view_of(piece, 0)["job"] is None

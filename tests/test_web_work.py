@@ -1,0 +1,79 @@
+"""Jobs on a run: what is checked before, what is kept after, and what is not done twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+
+from paints_undo.errors import InputError
+from paints_undo.images import read_picture
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
+from paints_undo.segments import SegmentOptions
+from paints_undo.timeline import Timeline
+from paints_undo.web.history import History, Piece, message
+from paints_undo.web.playable import PlayableRun
+from paints_undo.web.work import WORK, frame_files, segments_of, start
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def piece(tmp_path, engine) -> Piece:
+    drawing = KeyframeOptions(operation_steps=(400, 800), width=64, height=64, sampling_steps=2)
+    options = UndoOptions(drawing, SegmentOptions(sampling_steps=2))
+    timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
+    picture = np.full((64, 64, 3), 200, np.uint8)
+    run = PlayableRun.create(history.new_folder(), engine.settings_of(options), timeline.to_record(), picture)
+    return history.add("visitor-one-secret", run, "", None, message("opened"))
+
+
+def done(engine: FakeEngine, piece: Piece, name: str) -> None:
+    start(engine, piece, name)
+    assert piece.job.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("prompt", "prompt_written"), ("keyframes", "keyframes_ready"), ("video", "video_ready")]
+)
+def test_each_job_ends_with_its_message(engine, piece, name, said):
+    assert name in WORK
+    done(engine, piece, name)
+    assert piece["message"]["key"] == said and piece["wanted"] is None
+    assert piece["state"] == ("finished" if name == "video" else "idle")
+    assert not piece.preview.path.exists()
+
+
+def test_while_it_runs_the_card_says_what_is_wanted(engine, piece):
+    engine.seconds_per_step = 0.05
+    start(engine, piece, "keyframes")
+    assert piece["wanted"] == "keyframes"
+    with pytest.raises(InputError, match="this picture is being drawn"):
+        start(engine, piece, "video")
+    piece.job.cancel()
+    assert piece.job.wait(5) and piece["wanted"] is None and piece["state"] == "cancelled"
+
+
+def test_frame_files_follow_the_video(engine, piece):
+    with pytest.raises(InputError, match="this run has no video yet"):
+        frame_files(piece)
+    done(engine, piece, "video")
+    files = frame_files(piece)
+    assert len(files) == 45 and read_picture(files[0]).shape == (80, 64, 3)
+    written = files[0].stat().st_mtime_ns
+    assert frame_files(piece)[0].stat().st_mtime_ns == written
+    piece.run.segment_path(segments_of(piece)[0]).unlink()
+    done(engine, piece, "video")  # what is gone is drawn again
+    assert engine.segments_drawn == [0, 1, 2, 0]
+    assert frame_files(piece)[0].stat().st_mtime_ns > written
+
+
+def test_a_failure_names_no_folder(engine, piece):
+    engine.fail_with = OSError(f"Cannot write {piece.path}/keyframes: no space left")
+    done(engine, piece, "keyframes")
+    assert piece["message"]["key"] == "failed"
+    assert str(piece.path.parent) not in piece["message"]["values"]["sentence"]
