@@ -130,6 +130,7 @@ def _watched(
         piece.check_is_there()
         on_progress(progress)
 
+    piece.preview.clear()  # not at the end, when a page may still be fetching it
     work(engine, piece, report)
 
 
@@ -140,7 +141,6 @@ def _told(piece: Piece, job: Job) -> None:
             piece.preview.show(job.progress)
         piece.touch()
         return
-    piece.preview.clear()
     if job.outcome == "finished":
         piece.note(wanted=None, state="finished" if piece.run.finished else "idle")
     elif job.outcome == "paused":
