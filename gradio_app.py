@@ -6,6 +6,7 @@ Importing this file loads no weights and touches no device, folder or network; :
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import logging
 import os
 import re
@@ -188,8 +189,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
-    load = partial(PaintsUndo.load, options.models, options.device, options.dtype, options.noise)
+    names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers")
+    load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
+        if options.mcp and importlib.util.find_spec("mcp") is None:
+            raise InputError("--mcp needs the package mcp, which is not installed here: pip install '.[mcp]'")
         app = build_app(load, options.out)
         app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **launch_settings(options))
     except InputError as error:
@@ -218,6 +222,7 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
+        "mcp_server": options.mcp,
         "app_kwargs": {"middleware": [(guard, (), {}) for guard in guards]},
     }
 
@@ -234,6 +239,10 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="by default the best one for the device")
     parser.add_argument("--noise", choices=["device", "cpu"], default="device",
                         help="where noise is drawn; cpu gives the same pictures on every device")  # fmt: skip
+    parser.add_argument("--vram", default="auto", help="GiB of device memory that may be used; by default what is free")
+    parser.add_argument("--bit-exact", action="store_true", help="compute in the shapes of the original")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the segments, one for each GPU")
+    parser.add_argument("--mcp", action="store_true", help="offer the three steps to MCP clients (extra: .[mcp])")
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")
