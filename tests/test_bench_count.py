@@ -8,6 +8,7 @@ import torch
 from paints_undo.bench.count import count, count_once
 from paints_undo.bench.families import no_tensor, sizes_of, write_family
 from paints_undo.checkpoints import PARTS, load_part, open_family
+from paints_undo.errors import InputError
 from paints_undo.pipeline import PaintsUndo
 
 
@@ -55,3 +56,8 @@ def test_this_program_computes_and_moves_less(family, options, original):
     assert auto.flop < original.flop and auto.bytes_moved < original.bytes_moved and auto.loads < original.loads
     assert auto.unloads == 0 and auto.peak_bytes > 0
     assert {stage for stage, _ in auto.spans} <= auto.stages.keys()
+
+
+def test_streaming_cannot_be_counted(family, options):
+    with pytest.raises(InputError, match="the plan least streams networks block by block, which --count cannot follow"):
+        count(family, options, "least")

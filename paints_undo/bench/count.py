@@ -19,7 +19,9 @@ from paints_undo.bench.live_bytes import ACTIVATIONS, WEIGHTS
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch, watched_engine
 from paints_undo.checkpoints import ModelFamily, load_part
+from paints_undo.errors import InputError
 from paints_undo.pipeline import PaintsUndo, UndoOptions
+from paints_undo.plans import LADDER, NAMES
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 COUNTED_AS = torch.bfloat16  # as many bytes as fp16, in which the picture VAE could not stay
@@ -50,7 +52,12 @@ class Count:
 
 
 def count(family: ModelFamily, options: UndoOptions, plan: str) -> Count:
-    """Count a run of a family of these sizes; plan: "auto", "original" or one of plans.NAMES."""
+    """Count a run of a family of these sizes; plan: "auto", "original" or one of plans.NAMES.
+
+    Raises InputError for a plan that streams networks block by block, which the meta device cannot follow.
+    """
+    if plan in NAMES and LADDER[NAMES.index(plan)].ring is not None:
+        raise InputError(f"the plan {plan} streams networks block by block, which --count cannot follow; measure it")
     with tempfile.TemporaryDirectory() as folder:
         empty = write_family(Path(folder) / "family", sizes_of(family), no_tensor, data_type="BF16")
         one, two = (count_once(empty, with_sampling_steps(options, steps), plan) for steps in (1, 2))

@@ -18,6 +18,7 @@ VIDEO_LENGTH = 16  # frames of a segment, both keyframes included
 WHITE_CANVAS = LAST_STEP + 1  # stands for the empty canvas, one step before the first stroke
 APP_STEPS = (0, *KeyframeOptions().operation_steps, WHITE_CANVAS)  # the app's segments lie between neighbours of these
 APP_SHARE = 0.75  # of the clips lie between keyframes of the app, the others anywhere
+PAIR_WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 0.5)  # of the app's segments: most is drawn between the first keyframes
 SHIFT = 0.25  # by how much of the distance to its neighbours an app keyframe's step may be off
 SHORTEST = 30  # operation steps between two keyframes drawn anywhere
 
@@ -54,7 +55,7 @@ def draw_ends(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     WHITE_CANVAS as the last one stands for the empty canvas.
     """
     steps = torch.tensor(APP_STEPS, dtype=torch.float32)
-    pair = torch.randint(0, len(steps) - 1, (count,), generator=generator)
+    pair = torch.multinomial(torch.tensor(PAIR_WEIGHTS), count, replacement=True, generator=generator)
     shift = (2 * torch.rand(2, count, generator=generator) - 1) * SHIFT * (steps[pair + 1] - steps[pair])
     begin = torch.where(steps[pair] > 0, steps[pair] + shift[0], 0).clamp(0, LAST_STEP)
     end = torch.where(steps[pair + 1] < LAST_STEP, steps[pair + 1] + shift[1], steps[pair + 1])
