@@ -42,6 +42,14 @@ def test_measured_plans_are_compared(parse, tiny_family, tmp_path, capsys, monke
     assert {file.name for file in tmp_path.iterdir()} == {"memory.png", "memory_counted.png", "time.png"}
 
 
+def test_the_fast_profile_is_compared_with_the_exact_one(parse, tiny_family, capsys):
+    words = ("--models", tiny_family, "--quality", "--device", "cpu", "--sampling-steps", 4, "--operation-steps", 500)
+    chosen = parse("bench", *words)
+    assert chosen.work(chosen) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["seconds"].keys() == {"exact", "fast"} and 5 < found["psnr"] < 60 and 0 < found["ssim"] < 1
+
+
 def test_an_unknown_plan_is_one_sentence(parse):
     chosen = parse("bench", "--plan", "auto,fast")
     with pytest.raises(InputError, match="plan is 'fast'; use one or more of auto, original"):

@@ -36,6 +36,9 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     )
     bench.add_argument("--repeats", type=int, default=3, help="runs of each plan, in turn (3)")
     bench.add_argument("--count", action="store_true", help="run nothing: count FLOP, bytes and memory, needing no GPU")
+    bench.add_argument(
+        "--quality", action="store_true", help="instead: compare the frames of --profile fast with the exact ones"
+    )
     bench.add_argument("--artwork", type=Path, default=ARTWORK, help="a picture file; an example by default")
     bench.add_argument("--sampling-steps", type=int, help="denoising iterations of both stages")
     bench.add_argument("--operation-steps", nargs="+", type=int, metavar="STEP", help="one more pair than these")
@@ -54,6 +57,9 @@ def bench_command(chosen: argparse.Namespace) -> int:
     from paints_undo.bench.measure import PLANS
 
     logging.getLogger("paints_undo").setLevel(logging.INFO)
+    if chosen.quality:
+        print(json.dumps(compare_profiles(chosen), indent=2))
+        return 0
     plans = chosen.plan.split(",")
     for plan in plans:
         if plan not in PLANS:
@@ -110,13 +116,9 @@ def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
 def measure_plans(chosen: argparse.Namespace, plans: list[str], values: dict[str, Any]) -> None:
     """Run the plans in turn; figures go into `values` and onto the screen."""
     from paints_undo.bench import report
-    from paints_undo.bench.families import CACHE, random_family
     from paints_undo.bench.measure import Request, measure
 
-    models = chosen.models
-    if models is None:
-        family = random_family(chosen.size or "small", chosen.cache or CACHE)
-        models = str(family.folders["single_frame"].parent)
+    models = models_of(chosen)
     options = chosen_options(chosen, models)
     requests = [
         Request(models, str(chosen.artwork), options, plan, chosen.device, chosen.dtype, chosen.threads)
@@ -137,6 +139,34 @@ def measure_plans(chosen: argparse.Namespace, plans: list[str], values: dict[str
                     f"{faster['most']:.2f}); their frames differ by at most {compared['greatest_difference']} grey "
                     f"levels, {100 * compared['share_different']:.3f} % of values at all"
                 )
+
+
+def models_of(chosen: argparse.Namespace) -> str:
+    """The chosen family, or the folder of the random one, written if it is not there."""
+    from paints_undo.bench.families import CACHE, random_family
+
+    if chosen.models:
+        return chosen.models
+    family = random_family(chosen.size or "small", chosen.cache or CACHE)
+    return str(family.folders["single_frame"].parent)
+
+
+def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The profile "fast" against "exact" with the same seeds: how alike the frames are, and the seconds of both."""
+    import time
+    from dataclasses import asdict
+
+    from paints_undo.bench.quality import quality
+    from paints_undo.pipeline import PaintsUndo
+    from paints_undo.profiles import PROFILES, with_profile
+
+    models = models_of(chosen)
+    options, frames, seconds = chosen_options(chosen, models), {}, {}
+    for profile in PROFILES:
+        engine, began = PaintsUndo.load(models, chosen.device, chosen.dtype), time.perf_counter()
+        frames[profile] = engine.undo(chosen.artwork, with_profile(options, profile)).frames
+        seconds[profile] = round(time.perf_counter() - began, 2)
+    return {"seconds": seconds, **asdict(quality(frames["exact"], frames["fast"]))}
 
 
 def draw_charts(folder: Path, values: dict[str, Any]) -> None:
