@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 from memory_management import pick_device, pick_dtype, same_devices
@@ -79,6 +80,7 @@ class PaintsUndo:
         self.bit_exact = bit_exact
         self.workers: Workers | None = None
         self._planned_pixels: float = 0  # of the largest keyframe that the present plan counts on
+        self.unfinished: dict[str, Tensor] = {}  # latents of the segments that the last call did not decode
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
         self._counting = Lock()
@@ -248,7 +250,8 @@ class PaintsUndo:
         known = {pair: frames for pair, key in keys.items() if (frames := self.results.get(key)) is not None}
         for pair, frames in known.items():
             keep(pair, frames)
-        missing, denoised = [pair for pair in wanted if pair not in known], {}
+        missing = [pair for pair in wanted if pair not in known]
+        denoised = {pair: self.unfinished[keys[pair]] for pair in missing if keys[pair] in self.unfinished}
         if not self._planned_pixels:
             self._follow_plan(self.default_options.keyframes)
 
@@ -260,17 +263,32 @@ class PaintsUndo:
         if self.workers and len(missing) > 1:
             self.parts.residency.drop_all()  # a worker may compute on the same device
             self.workers.fill_pairs(pictures, options, on_progress, list(missing), seeds, finish)
-        while missing:
-            try:
-                with attention_backend(self.attention):
-                    filled = segments.fill_segments(
-                        self.parts, pictures, options, self.noise_device, on_progress, list(missing), seeds, denoised
-                    )
-                    for pair, frames in filled:
-                        finish(pair, frames)
-            except MemoryError:
-                if not self.parts.step_down():
-                    raise
+        try:
+            while missing:
+                self._fill(pictures, options, on_progress, list(missing), seeds, denoised, finish)
+        finally:  # what a cancel or a fault leaves denoised, but not decoded, serves the next call
+            self.unfinished = {keys[pair]: denoised[pair] for pair in missing if pair in denoised}
+
+    def _fill(
+        self,
+        pictures: Sequence[np.ndarray],
+        options: SegmentOptions,
+        on_progress: OnProgress,
+        missing: Sequence[int],
+        seeds: Sequence[int],
+        denoised: dict[int, Tensor],
+        finish: Callable[[int, np.ndarray], None],
+    ) -> None:
+        """One attempt at these pairs; returns early, with the next plan down, where the device ran out of memory."""
+        try:
+            with attention_backend(self.attention):
+                for pair, frames in segments.fill_segments(
+                    self.parts, pictures, options, self.noise_device, on_progress, missing, seeds, denoised
+                ):
+                    finish(pair, frames)
+        except MemoryError:
+            if not self.parts.step_down():
+                raise
 
     def fill_segment(
         self, first: Picture, last: Picture, options: SegmentOptions | None = None, on_progress: OnProgress = ignore

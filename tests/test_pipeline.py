@@ -209,6 +209,7 @@ def test_each_keyframe_depends_on_its_own_step_alone(engine, run, options, recor
 
 def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, monkeypatch):
     engine.results.clear()
+    engine.unfinished.clear()
     decode, calls, told = segments.decode, [], []
 
     def runs_out_once(*arguments):
@@ -231,6 +232,22 @@ def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, mon
         engine.fill_segments(pictures, options.segments)
 
 
+def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options):
+    engine.results.clear()
+    engine.unfinished.clear()
+    pictures, told = with_white_canvas(run.artwork, run.keyframes), []
+
+    def stop(progress):
+        if progress.detail == "sampling" and progress.done == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.fill_segments(pictures, options.segments, stop)
+    frames = engine.fill_segments(pictures, options.segments, told.append)
+    assert [p.done for p in told if p.detail == "sampling"] == list(range(1, 10))
+    assert np.array_equal(join_timelapse(frames), run.frames)
+
+
 def test_bit_exact_computes_everything_alone(tiny_family, options):
     plan = PaintsUndo.load(tiny_family, device="cpu", bit_exact=True).plan(options).plan
     assert (plan.guidance_batch, plan.keyframes_at_once, plan.pairs_at_once) == (False, 1, 1)
@@ -249,6 +266,7 @@ def test_workers_draw_the_same_frames(tiny_family, run, options):
 @pytest.mark.parametrize(("stage", "after"), [("keyframes", 2), ("segments", 3)])
 def test_cancelling_stops_within_one_sampling_step(engine, options, recorded, tmp_path, stage, after):
     engine.results.clear()
+    engine.unfinished.clear()
     told = []
 
     def stop(progress):
