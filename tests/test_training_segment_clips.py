@@ -4,7 +4,9 @@ from training_pictures import a_process
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.segment_clips import (
+    APP_SHARE,
     APP_STEPS,
+    PAIR_WEIGHTS,
     SHORTEST,
     VIDEO_LENGTH,
     WHITE_CANVAS,
@@ -30,11 +32,20 @@ def generator():
 def test_ends_are_ordered_and_mostly_the_apps():
     begin, end = draw_ends(400, generator())
     assert (end > begin).all() and begin.min() == 0 and end.max() == WHITE_CANVAS
-    assert (begin == 0).float().mean() > 0.05 and (end == WHITE_CANVAS).float().mean() > 0.01
+    assert (begin == 0).float().mean() > 0.05
     assert len(set(begin.tolist())) > 100
     inside = (begin > 0) & (end < WHITE_CANVAS)
     assert (end - begin)[inside].min() >= min(SHORTEST, 20)
     assert APP_STEPS[0] == 0 and APP_STEPS[-1] == WHITE_CANVAS
+
+
+def test_segments_of_the_app_come_as_often_as_their_weights_say():
+    begin, end = draw_ends(8000, generator())
+    weights = torch.tensor(PAIR_WEIGHTS)
+    expected = APP_SHARE * weights / weights.sum()
+    # nothing but the first segment begins at 0, and nothing but the last one ends at the white canvas
+    assert abs((begin == 0).float().mean() - expected[0]) < 0.02
+    assert abs((end == WHITE_CANVAS).float().mean() - expected[-1]) < 0.008
 
 
 def test_frame_numbers_keep_both_keyframes_and_the_order():

@@ -47,6 +47,12 @@ def test_each_job_ends_with_its_message(engine, piece, name, said):
     assert piece["state"] == ("finished" if name == "video" else "idle")
 
 
+def test_the_preview_of_the_job_before_is_gone_when_the_next_one_starts(engine, piece):
+    piece.preview.path.write_bytes(b"what was drawn before")
+    done(engine, piece, "prompt")  # which draws nothing
+    assert not piece.preview.path.exists()
+
+
 def test_while_it_runs_the_card_says_what_is_wanted(engine, piece):
     engine.seconds_per_step = 0.05
     start(engine, piece, "keyframes")
