@@ -284,7 +284,7 @@ def groups(tensors: dict[str, Tensor], size: int) -> Iterator[list[str]]:
 
 
 def converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """The tensor in this number format; a large new one in huge pages, which cost a quarter of the time to fill."""
+    """The tensor in this number format; a large new one in huge pages, which are quicker to fill."""
     if tensor.dtype == dtype or not hasattr(mmap, "MADV_HUGEPAGE"):
         return tensor.to(dtype)
     size = tensor.numel() * dtype.itemsize

@@ -252,7 +252,7 @@ class PaintsUndo:
             keep(pair, frames)
         missing = [pair for pair in wanted if pair not in known]
         denoised = {pair: self.unfinished[keys[pair]] for pair in missing if keys[pair] in self.unfinished}
-        if not self._planned_pixels:
+        if missing and not self._planned_pixels:
             self._follow_plan(self.default_options.keyframes)
 
         def finish(pair: int, frames: np.ndarray) -> None:

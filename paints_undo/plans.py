@@ -19,7 +19,7 @@ from paints_undo.errors import InputError
 log = logging.getLogger(__name__)
 
 NAMES = ("resident", "stage", "sliced", "streamed", "least")
-"""The steps down, in order: each needs less device memory than the one before, and gives the same pictures."""
+"""The steps down, in order: each needs less device memory than the one before; all give the same but for rounding."""
 
 GIB = 2**30
 WORKSPACE = GIB // 2  # what libraries take for themselves beside the tensors
@@ -29,7 +29,7 @@ HOST_WEIGHTS = 4 * GIB  # on a CPU, networks in float32 that stay in memory
 
 @dataclass(frozen=True)
 class Plan:
-    """What is on the device at once; every plan gives the same pictures."""
+    """What is on the device at once; every plan gives the same pictures, up to rounding."""
 
     name: str  # one of NAMES
     keep: bool  # networks stay on the device between uses
