@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "PaintsUndo": "pipeline",
     "UndoOptions": "pipeline",
-    "Timelapse": "pipeline",
+    "Timelapse": "timelapse",
     "KeyframeOptions": "keyframes",
     "SegmentOptions": "segments",
     "Progress": "progress",

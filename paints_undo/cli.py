@@ -153,8 +153,8 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
+    from paints_undo.completion import options_of
     from paints_undo.images import read_picture
-    from paints_undo.pipeline import options_of
     from paints_undo.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
     from paints_undo.runs import RunFolder, run_folder_for
@@ -172,7 +172,7 @@ def run_command(chosen: argparse.Namespace) -> int:
         options = chosen_options(with_profile(engine.default_options, chosen.profile), chosen)
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-    plan = engine.plan(options)
+    plan = engine.planner.plan(options)
     if not chosen.quiet:
         speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
         print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)

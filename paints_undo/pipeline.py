@@ -2,9 +2,7 @@
 
 import dataclasses
 import logging
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -19,21 +17,23 @@ from transformers import CLIPTokenizer
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import FAMILY_FILE, ModelFamily, load_tokenizer
+from paints_undo.completion import complete
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.families import find_family
-from paints_undo.images import crop_to, nearest_bucket, read_picture
+from paints_undo.images import crop_to, read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.parts import Parts
-from paints_undo.plans import Candidate, Plan, Work, budget, choose, one_by_one, parse_budget, plans_for
+from paints_undo.planning import Planner
+from paints_undo.plans import parse_budget
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
-from paints_undo.video import write_video
+from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
+from paints_undo.timeline import Timeline
 from paints_undo.workers import MOST_WORKERS, Workers
 from wd14_tagger import Tagger
 
@@ -41,17 +41,6 @@ log = logging.getLogger(__name__)
 
 Picture = np.ndarray | Image.Image | Path | str
 NOISE = ("device", "cpu")
-
-
-@dataclass(frozen=True)
-class Timelapse:
-    """What came of one run; pictures uint8 RGB."""
-
-    prompt: str  # what the keyframes were drawn with
-    artwork: np.ndarray  # (height, width, 3), cropped to the keyframes' size
-    keyframes: np.ndarray  # (n, height, width, 3), from the finished picture back to the first stroke
-    frames: np.ndarray  # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture
-    folder: Path | None = None  # the run folder
 
 
 class PaintsUndo:
@@ -76,10 +65,8 @@ class PaintsUndo:
         self.noise_device = torch.device("cpu") if noise == "cpu" else device
         self.attention = attention
         self.results = Results()
-        self.vram = vram
-        self.bit_exact = bit_exact
+        self.planner = Planner(family, self.parts, vram, bit_exact)
         self.workers: Workers | None = None
-        self._planned_pixels: float = 0  # of the largest keyframe that the present plan counts on
         self.unfinished: dict[str, Tensor] = {}  # latents of the segments that the last call did not decode
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
@@ -122,38 +109,6 @@ class PaintsUndo:
             )
         return engine
 
-    def plan(self, options: UndoOptions) -> Candidate:
-        """How a run of these options would use the device's memory, and what it would take.
-
-        Raises InputError where the device has too little memory, or may use too little, for any plan.
-        """
-        drawing, filling, device = options.keyframes, options.segments, self.parts.device
-        work = Work(
-            keyframes=len(drawing.operation_steps),
-            keyframe_size=(drawing.width, drawing.height),
-            pairs=len(drawing.operation_steps) + 1,
-            video_size=nearest_bucket(drawing.height, drawing.width, self.family.video_sizes),
-            keyframe_sampling_steps=drawing.sampling_steps,
-            video_sampling_steps=filling.sampling_steps,
-            guided=filling.guidance_scale != 1,
-        )
-        candidates = plans_for(self.family, work, device, self.parts.dtype)
-        if self.bit_exact:
-            candidates = [dataclasses.replace(c, plan=one_by_one(c.plan)) for c in candidates]
-        return choose(candidates, budget(self.vram, device), device)
-
-    def use_plan(self, plan: Plan) -> None:
-        """Work by this plan from now on, whatever the sizes and the memory."""
-        self.parts.use(plan)
-        self._planned_pixels = math.inf
-
-    def _follow_plan(self, options: KeyframeOptions) -> None:
-        """Take the plan for keyframes of this size, unless the present one counts on larger ones."""
-        if options.width * options.height > self._planned_pixels:
-            self.parts.residency.drop_all()  # the plan counts on their memory
-            self.parts.use(self.plan(dataclasses.replace(self.default_options, keyframes=options)).plan)
-            self._planned_pixels = options.width * options.height
-
     @property
     def default_options(self) -> UndoOptions:
         """The family's defaults; for the published family, those of the original app."""
@@ -189,7 +144,7 @@ class PaintsUndo:
         steps and the keyframe as soon as it is there; those computed earlier come first.
         """
         options, artwork = options or self.default_options.keyframes, read_picture(artwork)
-        self._follow_plan(options)
+        self.planner.follow(dataclasses.replace(self.default_options, keyframes=options))
         seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
         wanted = list(zip(options.operation_steps, seeds, strict=True))
         settings = dataclasses.asdict(options)
@@ -252,8 +207,8 @@ class PaintsUndo:
             keep(pair, frames)
         missing = [pair for pair in wanted if pair not in known]
         denoised = {pair: self.unfinished[keys[pair]] for pair in missing if keys[pair] in self.unfinished}
-        if missing and not self._planned_pixels:
-            self._follow_plan(self.default_options.keyframes)
+        if missing and not self.planner.planned_pixels:
+            self.planner.follow(self.default_options)
 
         def finish(pair: int, frames: np.ndarray) -> None:
             missing.remove(pair)
@@ -320,58 +275,7 @@ class PaintsUndo:
             filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)
             return Timelapse(options.keyframes.prompt, crop, drawn, join_timelapse(filled))
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
-        return self.finish(folder, on_progress, save_frames)
-
-    def finish(self, run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False) -> Timelapse:
-        """Draw what the timeline of a run still lacks, and the video of it all.
-
-        Everything that is in the folder already is used as it is, and everything new is kept there at once.
-        """
-        options, timeline = options_of(run), Timeline.from_record(run.timeline)
-        artwork = run.artwork
-        crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
-        drawn = self.finish_keyframes(run, artwork, on_progress)
-        pictures = with_white_canvas(crop, drawn)
-        names = segment_names(timeline, options.keyframes, options.segments)
-        have = {pair: run.segment(name) for pair, name in enumerate(names)}
-
-        def keep(pair: int, frames: np.ndarray) -> None:
-            have[pair] = frames
-            run.save_segment(names[pair], frames)
-
-        missing = [pair for pair in have if have[pair] is None]
-        self.fill_pairs(pictures, options.segments, on_progress, missing, timeline.segment_seeds, keep)
-        frames = join_timelapse(np.stack([have[pair] for pair in range(len(names))]))
-        if save_frames:
-            run.save_frames(frames)
-        write_video(frames, run.timelapse, options.fps, run.description("timelapse"))
-        run.finish()
-        return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
-
-    def finish_keyframes(self, run: RunFolder, artwork: np.ndarray, on_progress: OnProgress = ignore) -> np.ndarray:
-        """The keyframes of a run's timeline, uint8 (n, height, width, 3): those in the folder, the others drawn.
-
-        Raises InputError where a picture is gone that cannot be drawn again.
-        """
-        options, timeline = options_of(run).keyframes, Timeline.from_record(run.timeline)
-        names = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))
-        have = {keyframe: run.keyframe(name) for keyframe, name in names.items()}
-        missing = [keyframe for keyframe in names if have[keyframe] is None]
-        for keyframe in missing:
-            if not keyframe.redrawable:
-                kind, remedy = ("your", "give it again") if keyframe.own else ("the locked", "unlock it")
-                place = f"keyframes/{names[keyframe]}.png"
-                raise InputError(f"{kind} picture for operation step {keyframe.step} is gone ({place}); {remedy}")
-        if missing:
-
-            def keep(place: int, picture: np.ndarray) -> None:
-                have[missing[place]] = picture
-                run.save_keyframe(names[missing[place]], picture)
-
-            work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
-            self.draw_keyframes(artwork, work, on_progress, [keyframe.seed for keyframe in missing], keep)
-        # a picture of one's own, or a locked one of another size, is kept as it was given
-        return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])
+        return complete(self, folder, on_progress, save_frames)
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""
@@ -389,25 +293,5 @@ class PaintsUndo:
             "dtype": str(self.parts.dtype).removeprefix("torch."),
             "noise": self.noise_device.type,
             "attention": self.attention,
-            "bit_exact": self.bit_exact,
+            "bit_exact": self.planner.bit_exact,
         }
-
-
-def options_of(run: RunFolder) -> UndoOptions:
-    """What a run was started with."""
-    if "options" not in run.settings:
-        raise InputError(f"the run.json in {run.path} records no options; start a new run")
-    return UndoOptions.from_settings(run.settings["options"])
-
-
-def with_white_canvas(artwork: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The pictures that segments lie between: artwork, keyframes, white canvas; uint8 (n + 2, height, width, 3)."""
-    return np.concatenate([artwork[None], drawn, np.full_like(artwork, 255)[None]])
-
-
-def join_timelapse(filled: np.ndarray) -> np.ndarray:
-    """Segments (n, 16, h, w, 3), artwork first -> frames (15 n, h, w, 3), first stroke first.
-
-    Each segment's last frame repeats the next one's first and is dropped, so the white canvas itself never appears.
-    """
-    return np.concatenate(list(filled[:, :-1]))[::-1].copy()

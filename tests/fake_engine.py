@@ -17,7 +17,6 @@ from paints_undo.errors import InputError
 from paints_undo.images import crop_to
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.segments import SegmentOptions
 
@@ -93,9 +92,6 @@ class FakeEngine:
 
     def settings_of(self, options: UndoOptions) -> dict[str, Any]:
         return {"options": options.to_settings(), "models": {"name": self.family.name, "revision": ""}}
-
-    finish = PaintsUndo.finish
-    finish_keyframes = PaintsUndo.finish_keyframes
 
     def _work(
         self, stage: str, steps: int, pieces: int, on_progress: OnProgress, picture: np.ndarray | None = None

@@ -13,10 +13,8 @@ from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyf
 from paints_undo.families import find_family
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import join_timelapse, with_white_canvas
-from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
-from paints_undo.timeline import Timeline
+from paints_undo.timelapse import join_timelapse, with_white_canvas
 from paints_undo.video import read_video
 
 # The recorded run fed channels-last pictures, whose GroupNorm is inaccurate on the white canvas: tests/data/README.md.
@@ -177,24 +175,6 @@ def test_a_further_operation_step_is_paid_for_alone(engine, run, options, record
     assert np.array_equal(drawn[[0, 2, 3]], run.keyframes)
 
 
-def test_an_edited_timeline_draws_what_it_lacks(tiny_family, run, options):
-    engine, before = PaintsUndo.load(tiny_family, device="cpu"), RunFolder.open(run.folder)
-    timeline = Timeline.from_record(before.timeline)
-    edited = timeline.with_keyframe(600, options.keyframes.seed).changed(999, seed=7)
-    before.change(before.settings, edited.to_record())
-    assert not RunFolder.open(run.folder).finished
-    told = []
-    after = engine.finish(before, told.append)
-    assert after.keyframes.shape[0] == 4 and np.array_equal(after.keyframes[[0, 2]], run.keyframes[[0, 1]])
-    assert {p.total for p in told if p.stage == "keyframes" and p.detail == "decoding"} == {2}
-    # 400-600, 600-800, 800-999 and 999-blank are new, artwork-400 is not
-    assert {p.total for p in told if p.stage == "segments" and p.detail == "decoding"} == {4}
-    assert np.array_equal(after.frames[-15:], run.frames[-15:])
-    before.change(before.settings, timeline.to_record())
-    told.clear()
-    assert np.array_equal(engine.finish(before, told.append).frames, run.frames) and told == []
-
-
 def test_one_pair_alone_equals_the_first_of_many(engine, run, options):
     pictures = with_white_canvas(run.artwork, run.keyframes)
     alone = engine.fill_segment(pictures[0], pictures[1], options.segments)
@@ -246,12 +226,6 @@ def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options
     frames = engine.fill_segments(pictures, options.segments, told.append)
     assert [p.done for p in told if p.detail == "sampling"] == list(range(1, 10))
     assert np.array_equal(join_timelapse(frames), run.frames)
-
-
-def test_bit_exact_computes_everything_alone(tiny_family, options):
-    plan = PaintsUndo.load(tiny_family, device="cpu", bit_exact=True).plan(options).plan
-    assert (plan.guidance_batch, plan.keyframes_at_once, plan.pairs_at_once) == (False, 1, 1)
-    assert PaintsUndo.load(tiny_family, device="cpu").plan(options).plan.guidance_batch
 
 
 def test_workers_draw_the_same_frames(tiny_family, run, options):
@@ -334,9 +308,3 @@ def test_unusable_defaults_name_the_family_file(tiny_family, defaults, message):
     engine.family = replace(engine.family, keyframe_defaults=defaults)
     with pytest.raises(CheckpointError, match=f"the defaults in model_family.json .*{message}"):
         assert engine.default_options
-
-
-def test_join_timelapse():
-    filled = np.arange(2 * 16, dtype=np.uint8).reshape(2, 16, 1, 1, 1).repeat(3, axis=-1)
-    joined = join_timelapse(filled)[:, 0, 0, 0].tolist()
-    assert joined == [*range(30, 15, -1), *range(14, -1, -1)]  # 31 and 15, the last of each pair, are dropped

@@ -171,5 +171,5 @@ def watched_engine(engine: PaintsUndo, plan: str, watch: Watch) -> PaintsUndo:
     """The engine, watched, working by the plan of this name; "auto" leaves it the one it chose."""
     engine.parts = WatchedParts.of(engine.parts, watch)
     if plan in NAMES:
-        engine.use_plan(LADDER[NAMES.index(plan)])
+        engine.planner.use(LADDER[NAMES.index(plan)])
     return engine

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from paints_undo.completion import options_of
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture, size_like
-from paints_undo.pipeline import options_of
 from paints_undo.timeline import Timeline
 from paints_undo.web import edits, recipes, settings
 from paints_undo.web.engine import Engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from paints_undo.pipeline import options_of
+from paints_undo.completion import options_of
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web.history import Piece
 from paints_undo.web.jobs import Update

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from paints_undo.completion import complete, complete_keyframes, options_of
 from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
-from paints_undo.pipeline import PaintsUndo, join_timelapse, options_of
+from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress
+from paints_undo.timelapse import join_timelapse
 from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
@@ -48,7 +50,7 @@ def draw_keyframes(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) ->
     drawn = drawn_in(piece, options_of(run), timeline_of(piece))
     if not all(drawn.values()):
         piece.planned = [keyframe.step for keyframe, there in drawn.items() if not there]
-        engine.finish_keyframes(run, run.artwork, on_progress)
+        complete_keyframes(engine, run, run.artwork, on_progress)
     piece.note(message=message("keyframes_ready", count=len(drawn)))
 
 
@@ -68,7 +70,7 @@ def draw_video(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> Non
             piece.planned = plans.get(progress.stage, [])
             on_progress(progress)
 
-        engine.finish(run, report)
+        complete(engine, run, report)
     for name in names:
         run.make_playable(name)
     frames = sum(len(run.previews(name)) for name in names)

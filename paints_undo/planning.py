@@ -1,0 +1,57 @@
+"""Which plan an engine works by: chosen for a run's sizes, the device's memory and what the user allows."""
+
+import dataclasses
+import math
+
+from paints_undo.checkpoints import ModelFamily
+from paints_undo.images import nearest_bucket
+from paints_undo.options import UndoOptions
+from paints_undo.parts import Parts
+from paints_undo.plans import Candidate, Plan, Work, budget, choose, one_by_one, plans_for
+
+
+class Planner:
+    """Chooses plans for one engine and keeps its networks to them.
+
+    vram: GiB of device memory that may be used, or "auto".  bit_exact: everything one by one.
+    """
+
+    def __init__(self, family: ModelFamily, parts: Parts, vram: str, bit_exact: bool):
+        self.family = family
+        self.parts = parts
+        self.vram = vram
+        self.bit_exact = bit_exact
+        self.planned_pixels: float = 0  # of the largest keyframe that the present plan counts on
+
+    def plan(self, options: UndoOptions) -> Candidate:
+        """How a run of these options would use the device's memory, and what it would take.
+
+        Raises InputError where the device has too little memory, or may use too little, for any plan.
+        """
+        drawing, filling, device = options.keyframes, options.segments, self.parts.device
+        work = Work(
+            keyframes=len(drawing.operation_steps),
+            keyframe_size=(drawing.width, drawing.height),
+            pairs=len(drawing.operation_steps) + 1,
+            video_size=nearest_bucket(drawing.height, drawing.width, self.family.video_sizes),
+            keyframe_sampling_steps=drawing.sampling_steps,
+            video_sampling_steps=filling.sampling_steps,
+            guided=filling.guidance_scale != 1,
+        )
+        candidates = plans_for(self.family, work, device, self.parts.dtype)
+        if self.bit_exact:
+            candidates = [dataclasses.replace(c, plan=one_by_one(c.plan)) for c in candidates]
+        return choose(candidates, budget(self.vram, device), device)
+
+    def use(self, plan: Plan) -> None:
+        """Work by this plan from now on, whatever the sizes and the memory."""
+        self.parts.use(plan)
+        self.planned_pixels = math.inf
+
+    def follow(self, options: UndoOptions) -> None:
+        """Take the plan for keyframes of this size, unless the present one counts on larger ones."""
+        pixels = options.keyframes.width * options.keyframes.height
+        if pixels > self.planned_pixels:
+            self.parts.residency.drop_all()  # the plan counts on their memory
+            self.parts.use(self.plan(options).plan)
+            self.planned_pixels = pixels

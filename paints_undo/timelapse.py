@@ -1,0 +1,30 @@
+"""What a run comes to: pictures in their order, from the white canvas to the artwork."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Timelapse:
+    """What came of one run; pictures uint8 RGB."""
+
+    prompt: str  # what the keyframes were drawn with
+    artwork: np.ndarray  # (height, width, 3), cropped to the keyframes' size
+    keyframes: np.ndarray  # (n, height, width, 3), from the finished picture back to the first stroke
+    frames: np.ndarray  # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture
+    folder: Path | None = None  # the run folder
+
+
+def with_white_canvas(artwork: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """The pictures that segments lie between: artwork, keyframes, white canvas; uint8 (n + 2, height, width, 3)."""
+    return np.concatenate([artwork[None], drawn, np.full_like(artwork, 255)[None]])
+
+
+def join_timelapse(filled: np.ndarray) -> np.ndarray:
+    """Segments (n, 16, h, w, 3), artwork first -> frames (15 n, h, w, 3), first stroke first.
+
+    Each segment's last frame repeats the next one's first and is dropped, so the white canvas itself never appears.
+    """
+    return np.concatenate(list(filled[:, :-1]))[::-1].copy()
