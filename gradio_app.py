@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
-    names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers")
+    names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers", "compiled")
     load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:

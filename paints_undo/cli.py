@@ -106,6 +106,12 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
         "--bit-exact", action="store_true", help="guidance in two passes and one segment at a time, as the original"
     )
     command.add_argument(
+        "--compile",
+        dest="compiled",
+        action="store_true",
+        help="on a GPU: compile the networks' blocks; the first run waits minutes for it",
+    )
+    command.add_argument(
         "--workers", type=int, default=1, help="processes that share the segments, one for each GPU or some CPU cores"
     )
 
@@ -148,6 +154,7 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
         chosen.vram,
         chosen.bit_exact,
         chosen.workers,
+        chosen.compiled,
     )
 
 
@@ -206,8 +213,8 @@ def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:
     """Say what differs from the recorded run, beside the options, and may so change its pixels."""
     now = engine.settings_of(engine.default_options)
     for name in sorted(now.keys() - {"options"}):
-        if settings.get(name) != now[name]:
-            logging.warning("%s was %s and is %s: the frames may differ", name, settings.get(name), now[name])
+        if settings.get(name, now[name]) != now[name]:
+            logging.warning("%s was %s and is %s: the frames may differ", name, settings[name], now[name])
 
 
 def download_command(chosen: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from transformers import CLIPTokenizer
 from memory_management import Residency, Transfer, describe, picture_vae_dtype
 from paints_undo.block_streaming import BlockStream
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
+from paints_undo.compilation import compile_blocks
 from paints_undo.plans import RESIDENT, Plan, next_plan_down
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ HOST_BUDGET = 4 * 2**30
 class Parts:
     """`with parts.on_device("single_frame/unet") as unet:` - the indentation shows what is on the device.
 
-    plan: how much of the networks is there at once; use() changes it.
+    plan: how much of the networks is there at once; use() changes it.  compiled: the blocks of whole networks are.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Parts:
         plan: Plan = RESIDENT,
         host_budget: int = HOST_BUDGET,
         transfer: Transfer | None = None,
+        compiled: bool = False,
     ):
         self.family = family
         self.device = device
         self.dtype = dtype
         self.residency = Residency(device, transfer=transfer or Transfer(device))
         self.host_budget = host_budget
+        self.compiled = compiled
         self._networks: dict[str, nn.Module] = {}  # least recently used first
         self._streams: dict[str, BlockStream] = {}
         self._coming: dict[str, Future[nn.Module]] = {}
@@ -112,7 +115,10 @@ class Parts:
         coming = self._coming.pop(part, None)
         if part in self._networks:
             return self._networks.pop(part)
-        return coming.result() if coming else load_part(self.family, part, self.dtype_of(part))
+        network = coming.result() if coming else load_part(self.family, part, self.dtype_of(part))
+        if self.compiled and not self._streamed(network):  # a ring changes where the weights lie
+            compile_blocks(network)
+        return network
 
     @contextmanager
     def _placed(self, part: str, network: nn.Module) -> Iterator[None]:

@@ -55,13 +55,18 @@ class PaintsUndo:
         attention: str = "sdpa",
         vram: str = "auto",
         bit_exact: bool = False,
+        compiled: bool = False,
     ):
         if noise not in NOISE:
             raise InputError(f"noise is {noise!r}; use device, as the original, or cpu, the same on every device")
         if attention not in BACKENDS:
             raise InputError(f"attention is {attention!r}; use one of {', '.join(BACKENDS)}")
+        if compiled and bit_exact:
+            raise InputError("compiled blocks round in their own way and cannot be bit-exact; leave one of the two out")
+        if compiled and device.type == "cpu":
+            raise InputError("compiled blocks were slower on CPUs wherever they were timed; leave --compile out")
         self.family = family
-        self.parts = Parts(family, device, dtype)
+        self.parts = Parts(family, device, dtype, compiled=compiled)
         self.noise_device = torch.device("cpu") if noise == "cpu" else device
         self.attention = attention
         self.results = Results()
@@ -83,6 +88,7 @@ class PaintsUndo:
         vram: str = "auto",
         bit_exact: bool = False,
         workers: int = 1,
+        compiled: bool = False,
     ) -> "PaintsUndo":
         """A model family, found but not yet read.
 
@@ -91,6 +97,7 @@ class PaintsUndo:
         did, "cpu" gives every device the same pictures.  vram: GiB of device memory that may be used, or "auto" for
         what is free.  bit_exact: both guidance branches one after the other and one segment at a time, as the original
         computes them.  workers: processes that share the segments, one for each GPU or part of the CPU's cores.
+        compiled: torch.compile for the networks' blocks on a GPU; the first run waits for it.
         Raises CheckpointError where files are missing, with the remedy, and InputError for impossible choices.
         """
         parse_budget(vram)
@@ -99,13 +106,15 @@ class PaintsUndo:
             chosen_dtype = pick_dtype(chosen_device, dtype)
         except ValueError as error:
             raise InputError(str(error)) from None
-        engine = cls(find_family(models), chosen_device, chosen_dtype, noise, attention, vram, bit_exact)
+        engine = cls(find_family(models), chosen_device, chosen_dtype, noise, attention, vram, bit_exact, compiled)
         if validation.whole_number("workers", workers, 1, MOST_WORKERS) > 1:
-            load = partial(cls.load, models, dtype=dtype, noise=noise, attention=attention, vram=vram)
+            load = partial(
+                cls.load, models, dtype=dtype, noise=noise, attention=attention, vram=vram, bit_exact=bit_exact
+            )
             devices = same_devices(chosen_device, workers)
             threads = max(1, torch.get_num_threads() // workers)
             engine.workers = Workers(
-                [(name, partial(load, device=name, bit_exact=bit_exact)) for name in devices], threads
+                [(name, partial(load, device=name, compiled=compiled)) for name in devices], threads
             )
         return engine
 
@@ -294,4 +303,5 @@ class PaintsUndo:
             "noise": self.noise_device.type,
             "attention": self.attention,
             "bit_exact": self.planner.bit_exact,
+            "compiled": self.parts.compiled,
         }

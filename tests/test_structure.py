@@ -31,11 +31,13 @@ MAY_IMPORT = {
     "paints_undo.video": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
     "paints_undo.block_streaming": ["memory_management"],
+    "paints_undo.compilation": ["paints_undo.models"],
     "paints_undo.plans": ["memory_management", "paints_undo.checkpoints", "paints_undo.errors"],
     "paints_undo.parts": [
         "memory_management",
         "paints_undo.block_streaming",
         "paints_undo.checkpoints",
+        "paints_undo.compilation",
         "paints_undo.plans",
     ],
 }

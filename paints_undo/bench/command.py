@@ -39,11 +39,18 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     bench.add_argument(
         "--quality", action="store_true", help="instead: compare the frames of --profile fast with the exact ones"
     )
+    bench.add_argument(
+        "--edit", action="store_true", help="instead: seconds of a run again after one inner keyframe was re-rolled"
+    )
+    bench.add_argument(
+        "--pairs", nargs="+", type=int, metavar="N", help="instead: seconds and memory of calls that fill N segments"
+    )
     bench.add_argument("--artwork", type=Path, default=ARTWORK, help="a picture file; an example by default")
     bench.add_argument("--sampling-steps", type=int, help="denoising iterations of both stages")
     bench.add_argument("--operation-steps", nargs="+", type=int, metavar="STEP", help="one more pair than these")
     bench.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     bench.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="number format of the networks")
+    bench.add_argument("--compile", dest="compiled", action="store_true", help="on a GPU: compile the networks' blocks")
     bench.add_argument("--threads", type=int, help="CPU threads; all of them by default")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     bench.add_argument("--charts", type=Path, metavar="FOLDER", help="draw memory and time into this folder")
@@ -59,6 +66,9 @@ def bench_command(chosen: argparse.Namespace) -> int:
     logging.getLogger("paints_undo").setLevel(logging.INFO)
     if chosen.quality:
         print(json.dumps(compare_profiles(chosen), indent=2))
+        return 0
+    if chosen.edit or chosen.pairs:
+        measure_growth(chosen)
         return 0
     plans = chosen.plan.split(",")
     for plan in plans:
@@ -121,7 +131,16 @@ def measure_plans(chosen: argparse.Namespace, plans: list[str], values: dict[str
     models = models_of(chosen)
     options = chosen_options(chosen, models)
     requests = [
-        Request(models, str(chosen.artwork), options, plan, chosen.device, chosen.dtype, chosen.threads)
+        Request(
+            models,
+            str(chosen.artwork),
+            options,
+            plan,
+            chosen.device,
+            chosen.dtype,
+            chosen.threads,
+            chosen.compiled and plan != "original",
+        )
         for plan in plans
     ]
     measured = measure(requests, chosen.repeats)
@@ -167,6 +186,29 @@ def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
         frames[profile] = engine.undo(chosen.artwork, with_profile(options, profile)).frames
         seconds[profile] = round(time.perf_counter() - began, 2)
     return {"seconds": seconds, **asdict(quality(frames["exact"], frames["fast"]))}
+
+
+def measure_growth(chosen: argparse.Namespace) -> None:
+    """What an edited keyframe costs, and what one more segment does; printed, and written where that is asked for."""
+    from dataclasses import asdict
+
+    from paints_undo.bench import report
+    from paints_undo.bench.scaling import edited, growing
+    from paints_undo.images import read_picture
+    from paints_undo.pipeline import PaintsUndo
+
+    models = models_of(chosen)
+    options = chosen_options(chosen, models)
+    engine = PaintsUndo.load(models, chosen.device, chosen.dtype, compiled=chosen.compiled)
+    values: dict[str, Any] = {"machine": report.machine(chosen.device, chosen.threads)}
+    if chosen.edit:
+        edit = edited(engine, read_picture(chosen.artwork), options)
+        values["edit"] = {**asdict(edit), "share": edit.share}
+    if chosen.pairs:
+        values["pairs"] = [asdict(pairs) for pairs in growing(engine, options, chosen.pairs)]
+    print(json.dumps(values, indent=2))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 def draw_charts(folder: Path, values: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ class Request:
     device: str | None = None
     dtype: str | None = None
     threads: int | None = None
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.plan not in PLANS:
@@ -85,7 +86,8 @@ def measure_once(request: Request) -> Measurement:
         if request.plan == "original":
             frames = run_original(family, device, dtype, artwork, request.options, watch, Path(folder))
         else:
-            engine = watched_engine(PaintsUndo.load(request.models, request.device, request.dtype), request.plan, watch)
+            engine = PaintsUndo.load(request.models, request.device, request.dtype, compiled=request.compiled)
+            engine = watched_engine(engine, request.plan, watch)
             frames = engine.undo(artwork, request.options, Path(folder) / "run", watch.on_progress).frames
         watch.finish()
     stages = watch.by_stage()

@@ -1,0 +1,53 @@
+"""Compiled blocks compute what the eager ones do."""
+
+import shutil
+
+import pytest
+import torch
+
+from memory_management import pick_device
+from paints_undo import PaintsUndo, SegmentOptions
+from paints_undo.compilation import compile_blocks
+from paints_undo.models.video_unet_blocks import FeedForward
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler (g++)")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    yield tmp_path
+    torch.compiler.reset()
+
+
+@needs_compiler
+@pytest.mark.slow
+def test_a_compiled_block_equals_the_eager_one(cache):
+    torch.manual_seed(0)
+    network, tokens = torch.nn.Sequential(FeedForward(16, dropout=0.0)), torch.randn(2, 8, 16)
+    keys = list(network.state_dict())
+    with torch.inference_mode():
+        eager = network(tokens)
+        assert compile_blocks(network) == 1
+        compiled = network(tokens)
+    assert list(network.state_dict()) == keys
+    assert torch.allclose(compiled, eager, atol=1e-6) and not torch.equal(compiled, tokens)
+    assert any(cache.rglob("*.so")), "nothing was compiled"
+
+
+def test_every_large_network_has_blocks_to_compile(tiny_family):
+    parts = PaintsUndo.load(tiny_family, device="cpu").parts
+    for part, least in [("single_frame/unet", 4), ("multi_frame/unet", 4), ("multi_frame/vae", 4)]:
+        with parts.on_device(part) as network:
+            assert compile_blocks(network) >= least
+
+
+@pytest.mark.gpu
+def test_compiled_frames_equal_the_eager_ones(tiny_family):
+    pictures = [torch.randint(0, 256, (64, 128, 3), dtype=torch.uint8).numpy() for _ in range(2)]
+    device, options = pick_device(None).type, SegmentOptions(sampling_steps=2)
+    eager, compiled = (
+        PaintsUndo.load(tiny_family, device=device, dtype="fp32", compiled=choice) for choice in (False, True)
+    )
+    wanted, found = (engine.fill_segment(*pictures, options) for engine in (eager, compiled))
+    assert abs(wanted.astype(int) - found).max() <= 1
