@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
 
+FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what PyTorch calls such instructions of Intel, AMD and ARM
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEVICES = ("cuda", "mps", "cpu")
 
@@ -68,6 +69,8 @@ def pick_dtype(device: torch.device, name: str | None = None) -> torch.dtype:
         raise ValueError(
             "dtype is 'fp16', which a CPU computes hundreds of times slower; use fp32, or bf16 to save memory"
         )
+    if name == "bf16" and device.type == "cpu" and not any(map(torch.cpu.get_capabilities().get, FAST_BF16)):
+        log.warning("this CPU has no instructions for bf16, so that fp32 is faster here; bf16 saves memory")
     return DTYPES[name]
 
 

@@ -152,6 +152,13 @@ def test_pick_dtype(device, name, dtype):
     assert pick_dtype(torch.device(device), name) == dtype
 
 
+@pytest.mark.parametrize(("capabilities", "warned"), [({"avx512_bf16": True}, False), ({"avx2": True}, True)])
+def test_bf16_on_a_cpu_without_its_instructions_is_warned_of(capabilities, warned, monkeypatch, caplog):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert pick_dtype(torch.device("cpu"), "bf16") == torch.bfloat16
+    assert ("no instructions for bf16" in caplog.text) == warned
+
+
 def test_never_fp16_on_a_cpu():
     with pytest.raises(ValueError, match="dtype is 'fp16', which a CPU"):
         pick_dtype(torch.device("cpu"), "fp16")
