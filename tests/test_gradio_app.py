@@ -6,9 +6,10 @@ import json
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,43 @@ def test_visitors_take_turns_and_keep_their_own_pictures(served: Served) -> None
     for seed, job in enumerate(jobs, start=1):
         assert (read_picture(job.result(timeout=60)[0]["image"])[0, 0] == seed).all()
     assert served.engine.most_at_work == 1
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come")
+
+
+A_PROGRAM = """
+import sys
+from gradio_client import Client, handle_file
+client = Client(sys.argv[1], verbose=False, analytics_enabled=False)
+client.predict(handle_file(sys.argv[2]), "1girl", "", [300, 700], 1, 256, 320, 100, api_name="/generate_keyframes")
+"""
+
+
+@pytest.mark.parametrize("way", ["cancelled", "killed"])
+def test_a_call_that_nobody_waits_for_ends(served: Served, way: str) -> None:
+    served.engine.seconds_per_step = 0.1
+    if way == "cancelled":
+        given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, "sampling_steps": 100}
+        job = served.client().submit(api_name="/generate_keyframes", **given)
+        until(lambda: served.engine.at_work == 1)
+        job.cancel()
+    else:
+        program = subprocess.Popen([sys.executable, "-c", A_PROGRAM, served.url, ARTWORK])
+        until(lambda: served.engine.at_work == 1)
+        program.kill()
+        program.wait()
+    done = served.engine.steps_done
+    until(lambda: served.engine.at_work == 0)
+    assert served.engine.steps_done < done + 30
+    until(lambda: not list(served.out.iterdir()))
+    served.engine.seconds_per_step = 0
+    assert len(served.draw(served.client(), operation_steps=[500])) == 1, "the next call is served"
 
 
 def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
