@@ -141,7 +141,7 @@ def test_the_three_buttons_lead_to_a_playing_video(desk: Desk) -> None:
     expect(button(page, STEPS[1])).to_be_disabled()
     press(page, STEPS[0], "Prompt written")
     assert page.get_by_label("Output Prompt").input_value().startswith("1girl, solo")
-    expect(page.locator("#tokens")).to_contain_text("of 77 tokens")
+    expect(page.locator("#tokens")).to_contain_text("6 of 75 tokens")
     expect(button(page, STEPS[2])).to_be_disabled()
     press(page, STEPS[1], "6 key frames are ready")
     assert states(page, "keyframe") == ["ready"] * 6 and states(page, "segment") == ["missing"] * 7
@@ -352,6 +352,25 @@ def test_two_visitors_at_once(desk: Desk) -> None:
         expect(page.locator("#runs .run")).to_have_count(1, timeout=MINUTE)
     paths = [page.locator("#strip img").first.get_attribute("src") for page in pages]
     assert paths[0].split("/")[-3] != paths[1].split("/")[-3]
+
+
+def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
+    page = desk.visit()
+    box, line = page.locator("#step-1 textarea"), page.locator("#tokens")
+    box.press_sequentially("a ginger cat")
+    expect(line).to_have_text("3 of 75 tokens", timeout=MINUTE)
+    box.fill("cat " * 76)
+    expect(line).to_contain_text("76 tokens: only the first 75 are read", timeout=MINUTE)
+    expect(line).to_have_class("warning")
+    page.get_by_role("button", name="Settings").first.click()
+    page.get_by_label("Use all of a long prompt").check()
+    expect(line).to_have_text("76 tokens, read in 2 pieces of up to 75", timeout=MINUTE)
+    page.locator("#language").select_option("ja")
+    expect(line).to_contain_text("2 個に分けて", timeout=MINUTE)
+    expect(page.locator("#family")).to_contain_text("モデル fake", timeout=MINUTE)
+    box.fill("")
+    expect(line).to_be_hidden(timeout=MINUTE)
+    assert not desk.out.exists(), "counting opens no run"
 
 
 def test_an_error_is_one_sentence(desk: Desk) -> None:

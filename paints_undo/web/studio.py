@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from paints_undo import validation
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture, size_like
 from paints_undo.pipeline import options_of
@@ -51,6 +52,20 @@ class Studio:
         self._history = History(out)
         self._tokens = lru_cache(256)(self._count_tokens)
 
+    def family(self, visitor: str) -> dict[str, Any]:
+        """What is worked with: {"sentences": which family and where, what the other one needs}.
+
+        {"sentences": what is missing and how to get it, "missing": True} while there is none.
+        """
+        try:
+            return {"sentences": [self._engine.description(), self._engine.alternative()]}
+        except CheckpointError as error:
+            return {"sentences": [str(error)], "missing": True}
+
+    def count_tokens(self, visitor: str, prompt: str) -> int:
+        """How many tokens the keyframes' text encoder makes of a prompt; 0 while there are no weights."""
+        return self._tokens(validation.text("prompt", prompt))
+
     # Runs
 
     def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
@@ -67,11 +82,10 @@ class Studio:
         """Everything the page shows of a run, as plain values; decodes no picture.
 
         Beside what runs() tells: message {key, values}, job (None or stage, detail, done, total, ahead, elapsed_s,
-        left_s, cancelling), artwork, settings, prompt_tokens, keyframes (step, seed, state, locked, own, path),
+        left_s, cancelling), artwork, settings, keyframes (step, seed, state, locked, own, path),
         segments (index, from, to, seed, state), video, frames (paths, first stroke first), preview and version.
         """
-        piece = self._history.piece(visitor, run_id)
-        return view_of(piece, self._tokens(options_of(piece.run).keyframes.prompt))
+        return view_of(self._history.piece(visitor, run_id))
 
     def version(self, visitor: str, run_id: str) -> int:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""

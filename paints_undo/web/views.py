@@ -11,7 +11,7 @@ from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat
 
 
-def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
+def view_of(piece: Piece) -> dict[str, Any]:
     """The view that Studio.view() gives; decodes no picture."""
     version = piece.version  # first: what changes meanwhile is shown by the next view
     run, job = piece.run, piece.job
@@ -49,7 +49,6 @@ def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
         "settings": {**flat(options), "timeline": run.timeline},
-        "prompt_tokens": prompt_tokens,
         "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
         "segments": segments,
         "video": str(run.timelapse) if run.finished and run.timelapse.exists() else None,
