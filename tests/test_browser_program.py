@@ -27,7 +27,7 @@ from tiny_family import write_tiny_family
 from paints_undo.runs import RunFolder
 from paints_undo.video import read_video
 
-pytestmark = IN_A_BROWSER
+pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(600)]
 
 
 class Program:
@@ -96,10 +96,10 @@ def test_the_program_draws_with_real_networks(browser, program) -> None:
     page = opened(browser.new_context(viewport={"width": 1280, "height": 900}), program)
     assert time.monotonic() - started < 10  # three seconds on a machine with nothing else to do
     choose_example(page, "girl")
-    press(page, STEPS[0], "Prompt written")
+    press(page, STEPS[0], "Prompt written", within=4 * MINUTE)
     set_numbers(page, Steps=4, Sampling_steps=2, FPS=12)
-    press(page, STEPS[1], "6 key frames are ready")
-    press(page, STEPS[2], "105 frames")
+    press(page, STEPS[1], "6 key frames are ready", within=4 * MINUTE)
+    press(page, STEPS[2], "105 frames", within=4 * MINUTE)
     page.context.close()
     (folder,) = (file.parent for file in program.out.glob("*/run.json"))
     assert RunFolder.open(folder).finished
@@ -112,7 +112,7 @@ def test_a_killed_program_offers_to_continue_where_it_was(browser, program) -> N
     choose_example(page, "cat")
     page.get_by_label("Output Prompt").fill("a cat")
     set_numbers(page, Steps=2, Sampling_steps=20)
-    press(page, STEPS[1], "6 key frames are ready")
+    press(page, STEPS[1], "6 key frames are ready", within=4 * MINUTE)
     button(page, STEPS[2]).click()
     expect(page.locator("#job-what")).to_contain_text("sampling", timeout=MINUTE)
     program.kill()
@@ -128,7 +128,7 @@ def test_a_killed_program_offers_to_continue_where_it_was(browser, program) -> N
     again = opened(context, program)  # a page that shows another run, or none, offers it
     expect(again.locator("#notice")).to_contain_text("was not finished", timeout=MINUTE)
     again.locator("#notice").get_by_role("button", name="Continue").click()
-    expect(again.locator("#job-what")).to_contain_text("105 frames", timeout=3 * MINUTE)
+    expect(again.locator("#job-what")).to_contain_text("105 frames", timeout=4 * MINUTE)
     assert states(again, "segment") == ["ready"] * 7
     assert {file: file.stat().st_mtime_ns for file in folder.glob("keyframes/*.png")} == drawn, "not drawn again"
     context.close()

@@ -108,6 +108,8 @@ def test_three_buttons(desk, tmp_path):
     assert json.loads(json.dumps(view)) == view
     assert [file.name for file in desk.frame_files(run)][::59] == ["00000.png", "00059.png"]
     (listed,) = desk.runs()
+    assert listed["seed"] == view["settings"]["seed"]
+    assert listed["drawn"] == [keyframe["path"] for keyframe in reversed(view["keyframes"])]
     assert listed["run"] == run and listed["frame_count"] == 60 and Path(listed["thumbnail"]).exists()
 
 

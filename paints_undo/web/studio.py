@@ -18,7 +18,7 @@ from paints_undo.web.engine import Engine
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import read_settings
-from paints_undo.web.views import state_of, summary_of, view_of
+from paints_undo.web.views import row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
@@ -75,8 +75,11 @@ class Studio:
         return self._new_run(visitor, picture, {} if settings is None else settings, title)
 
     def runs(self, visitor: str) -> list[dict[str, Any]]:
-        """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent."""
-        return [summary_of(piece) for piece in self._history.pieces(visitor)]
+        """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent.
+
+        With them the seed and `drawn`, the paths of the keyframes that are there, first stroke first.
+        """
+        return [row_of(piece) for piece in self._history.pieces(visitor)]
 
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from paints_undo.errors import InputError
 from paints_undo.pipeline import options_of
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web.history import Piece
@@ -58,8 +59,19 @@ def view_of(piece: Piece) -> dict[str, Any]:
     }
 
 
+def row_of(piece: Piece) -> dict[str, Any]:
+    """What the history shows of a run: its summary, the seed, and the keyframes that are there, first stroke first."""
+    try:
+        options, timeline = options_of(piece.run), Timeline.from_record(piece.run.timeline)
+    except InputError:  # deleted or damaged under the app: still a row, so that it can be deleted
+        return {**summary_of(piece), "seed": None, "drawn": []}
+    paths = [piece.run.keyframe_path(name) for name in keyframe_names(timeline, options.keyframes)]
+    drawn = [str(path) for path in reversed(paths) if path.exists()]
+    return {**summary_of(piece), "seed": options.keyframes.seed, "drawn": drawn}
+
+
 def summary_of(piece: Piece) -> dict[str, Any]:
-    """What the history shows of a run; reads nothing but the record in memory."""
+    """What names a run; reads nothing but the record in memory."""
     return {
         "run": piece.id,
         "parent": piece["parent"],
