@@ -261,6 +261,14 @@ def test_no_request_is_answered_with_500(shared: Served) -> None:
                 assert ask(f"{shared.url}gradio_api/{route}", json.dumps(body))[0] < 500, (route, body)
 
 
+def test_a_request_for_what_is_not_there_is_refused(shared: Served) -> None:
+    page_call = {"session_hash": "a", "component_id": 99999, "fn_name": "ask", "data": {}}
+    for changes in ({}, {"component_id": -1}, {"fn_name": "postprocess"}, {"data": 7}):
+        assert ask(f"{shared.url}gradio_api/component_server", json.dumps({**page_call, **changes}))[0] < 500
+    assert ask(f"{shared.url}gradio_api/queue/join", '{"data": [], "fn_index": 9999, "session_hash": "a"}')[0] < 500
+    assert ask(f"{shared.url}gradio_api/file=%00")[0] < 500
+
+
 def test_other_host_names_and_the_monitor_are_refused(shared: Served) -> None:
     assert ask(shared.url, host="evil.example")[0] == 421
     assert ask(f"{shared.url}monitoring")[0] in (403, 404)
