@@ -100,12 +100,16 @@ class Browser(threading.Thread):
             pass
         except Exception as error:
             self.wrong.append(f"{type(error).__name__}: {error}")
+        finally:
+            self.client.close()
 
-    def timed(self, what: str, method: str, address: str, **options: Any) -> httpx.Response:
+    def timed(self, what: str, method: str, address: str, there: bool = True, **options: Any) -> httpx.Response:
+        """there: whether it has to be there; a live preview is gone when its job ends, and the page hides it."""
         began = time.perf_counter()
         answered = self.client.request(method, address, **options)
         self.waits.setdefault(what, []).append(time.perf_counter() - began)
-        answered.raise_for_status()
+        if there:
+            answered.raise_for_status()
         return answered
 
     def ask(self, what: str, **args: Any) -> Any:
@@ -126,7 +130,7 @@ class Browser(threading.Thread):
             if view["state"] in DONE and view["job"] is None:
                 return view
             if view["preview"] and self.random.random() < 0.2:
-                self.timed("preview", "GET", f"gradio_api/file={view['preview']}")
+                self.timed("preview", "GET", f"gradio_api/file={view['preview']}", there=False)
             time.sleep(0.5)  # as the page does
             if time.monotonic() > self.until_s and not leaving:
                 self.ask("cancel", run_id=run)
@@ -199,6 +203,7 @@ def visits(program: Program, seconds: float) -> list[Browser]:
         browser.join(seconds + 120)
         assert not browser.is_alive()
     assert [browser.wrong for browser in browsers] == [[]] * VISITORS
+    time.sleep(2)  # the program closes its ends of the connections
     return browsers
 
 

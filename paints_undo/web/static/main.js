@@ -9,7 +9,7 @@ function inWords(seconds) {
 function drawJob() {
   const { view } = page;
   const busy = isBusy();
-  const job = busy ? view?.job : null;
+  const job = busy && !page.note?.lost ? view?.job : null;
   const { what, aside, failed = false } = job ? jobWords(job) : messageWords();
   const line = byId("job");
   line.hidden = !what;
