@@ -9,7 +9,6 @@ import argparse
 import importlib.util
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -54,7 +53,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
     form = Form()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML(_masthead(), elem_id="heading", apply_default_css=False)
-        family = gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
+        gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="steps"):
                 with gr.Column(elem_classes="card", elem_id="step-1"):
@@ -67,7 +66,6 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                 bench = workbench(studio, form, EXAMPLES)
         form.connect(bench)
         _endpoints(studio, form)
-        app.load(lambda: _family_line(engine), None, family, api_visibility="private", show_progress="hidden")
     return app.queue(max_size=WAITING_LINE, api_open=False)
 
 
@@ -79,10 +77,9 @@ def _masthead() -> str:
 
 
 def _family_line(engine: Engine) -> str:
-    """HTML that says which family is loaded and where it runs, or what is missing and how to get it."""
+    """HTML that says which family is loaded and where it runs, or what is missing; the scripts say it anew."""
     try:
-        more = re.sub("`(.+?)`", r"<code>\1</code>", escape(engine.alternative()))
-        return f"<span>{escape(engine.description())}</span><p>{more}</p>"
+        return f"<span>{escape(engine.description())}</span>"
     except CheckpointError as error:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
