@@ -19,6 +19,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo import examples
+from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -186,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
-    names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers", "compiled")
+    names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
     load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:
@@ -230,15 +231,7 @@ def _has_screen() -> bool:
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gradio_app.py", description="The web app of Paints-UNDO.")
-    parser.add_argument("--models", default="auto", help="mini, released or the folder of a model family; "
-                        "by default mini if it is there, else released")  # fmt: skip
-    parser.add_argument("--device", help="cpu, cuda or mps; by default the best one there is")
-    parser.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="by default the best one for the device")
-    parser.add_argument("--noise", choices=["device", "cpu"], default="device",
-                        help="where noise is drawn; cpu gives the same pictures on every device")  # fmt: skip
-    parser.add_argument("--vram", default="auto", help="GiB of device memory that may be used; by default what is free")
-    parser.add_argument("--bit-exact", action="store_true", help="compute in the shapes of the original")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the segments, one for each GPU")
+    add_engine_flags(parser)
     parser.add_argument("--mcp", action="store_true", help="offer the three steps to MCP clients (extra: .[mcp])")
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
