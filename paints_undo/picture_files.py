@@ -72,6 +72,9 @@ def naming(name: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{name} {error}") from None
+    except Image.DecompressionBombError:
+        limit = f"over {MAX_PIXELS // 10**6} megapixels"
+        raise InputError(f"{name} is too large ({limit}): make it smaller first") from None
     except MemoryError:
         raise InputError(f"{name} needs more memory than there is: make it smaller first") from None
     except Exception as error:  # PIL raises nearly anything on damaged content
