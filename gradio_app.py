@@ -27,6 +27,7 @@ from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.form import Form
 from paints_undo.web.hosts import LoopbackOnly
+from paints_undo.web.machine import machine_card
 from paints_undo.web.refusals import RefusedNotFailed
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -65,6 +66,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
+        machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)
         app.load(lambda: _family_line(engine), None, family, api_visibility="private", show_progress="hidden")
