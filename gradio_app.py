@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import logging
 import os
 import re
 import sys
@@ -21,6 +20,7 @@ import gradio as gr
 
 from paints_undo import examples
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.logs import configure
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
@@ -188,9 +188,8 @@ def _endpoints(studio: Studio, form: Form) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the server and serve until it is stopped; returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
+    configure(options.verbose)
     names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers")
     load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
@@ -249,6 +248,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")
     parser.add_argument("--auth", type=_user_and_password, metavar="USER:PASSWORD", help="ask visitors to log in")
+    parser.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs are kept (default: outputs)")
     options = parser.parse_args(arguments)
     options.out = options.out.absolute()

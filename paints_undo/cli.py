@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from paints_undo import __version__
 from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.logs import configure
 from paints_undo.progress import Progress, TimeLeft, in_words
 from paints_undo.setup_commands import add_commands as add_setup_commands
 from paints_undo.training.command import add_commands as add_training_commands
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(prog="paints-undo", description="From a picture to a video of how it was drawn.")
     top.add_argument("--version", action="version", version=f"paints-undo {__version__}")
+    top.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="draw the timelapse of one or more artworks")
@@ -116,8 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     chosen = parser().parse_args(arguments)
+    configure(chosen.verbose)
     try:
         return chosen.work(chosen)
     except InputError as error:

@@ -72,6 +72,9 @@ def naming(name: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{name} {error}") from None
+    except PIL.UnidentifiedImageError:  # whose own words name the file with its folder
+        reason = "no picture follows its header"
+        raise InputError(f"{name} is damaged or incomplete ({reason}): save it again as PNG") from None
     except Image.DecompressionBombError:
         limit = f"over {MAX_PIXELS // 10**6} megapixels"
         raise InputError(f"{name} is too large ({limit}): make it smaller first") from None

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer
 
+from memory_management import describe as describe_device
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import FAMILY_FILE, ModelFamily, load_tokenizer
@@ -23,6 +24,7 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.families import find_family
 from paints_undo.images import crop_to, nearest_bucket, read_picture
 from paints_undo.keyframes import KeyframeOptions
+from paints_undo.logs import logged
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.parts import Parts
@@ -326,6 +328,7 @@ class PaintsUndo:
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
         return self.finish(folder, on_progress, save_frames)
 
+    @logged
     def finish(self, run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False) -> Timelapse:
         """Draw what the timeline of a run still lacks, and the video of it all.
 
@@ -352,6 +355,7 @@ class PaintsUndo:
         run.finish()
         return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
 
+    @logged
     def finish_keyframes(self, run: RunFolder, artwork: np.ndarray, on_progress: OnProgress = ignore) -> np.ndarray:
         """The keyframes of a run's timeline, uint8 (n, height, width, 3): those in the folder, the others drawn.
 
@@ -376,6 +380,11 @@ class PaintsUndo:
             self.draw_keyframes(artwork, work, on_progress, [keyframe.seed for keyframe in missing], keep)
         # a picture of one's own, or a locked one of another size, is kept as it was given
         return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])
+
+    def facts(self) -> dict[str, Any]:
+        """What a log says of this engine."""
+        dtype, plan = str(self.parts.dtype).removeprefix("torch."), self.parts.plan.name
+        return {"models": self.family.name, "device": describe_device(self.parts.device), "dtype": dtype, "plan": plan}
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""

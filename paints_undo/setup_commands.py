@@ -37,7 +37,7 @@ def download_command(chosen: argparse.Namespace) -> int:
     """Fetch what is lacking, and say where the family is."""
     from paints_undo.released import download_released
 
-    logging.getLogger("paints_undo").setLevel(logging.INFO)
+    logging.getLogger().handlers[0].setLevel(logging.INFO)  # a download is followed, not only its warnings
     family = download_released(chosen.source)
     print(f"the model family released is complete in {family.folders['single_frame'].parents[2]}")
     return DONE

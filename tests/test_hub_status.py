@@ -35,6 +35,7 @@ def test_whether_the_hub_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         hub.faults["/"] = ["503"]
         said, state = hub_status.hub_answer()
         assert "status 503" in said and state == NOTE
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     said, state = hub_status.hub_answer()
     assert "does not answer" in said and "HF_ENDPOINT" in said and state == NOTE
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
