@@ -43,7 +43,7 @@ class Finding:
     subject: str
     text: str
     state: str = FINE  # NOTE: worth knowing; PROBLEM: no run can succeed
-    where: str = ""  # a path of this machine, which is nobody else's business
+    where: str = ""  # a path of this machine, or a command with one, which is nobody else's business
     values: dict[str, Any] = field(default_factory=dict)  # plain
 
 
@@ -57,6 +57,10 @@ class Report:
     def ready(self) -> bool:
         return all(finding.state != PROBLEM for finding in self.findings)
 
+    @property
+    def verdict(self) -> str:
+        return "ready: a run can start" if self.ready else "not ready"
+
     def add(self, subject: str, text: str, state: str = FINE, where: object = "", **values: Any) -> None:
         self.findings.append(Finding(subject, text, state, str(where), values))
 
@@ -67,8 +71,7 @@ class Report:
             subject, before = found.subject if found.subject != before else "", found.subject
             place = f" ({found.where})" if paths and found.where else ""
             lines.append(f"{_MARKS[found.state]} {subject:<10} {found.text}{place}")
-        verdict = "ready: a run can start" if self.ready else "not ready: see the lines marked with !"
-        return "\n".join([*lines, verdict])
+        return "\n".join([*lines, self.verdict + ("" if self.ready else ": see the lines marked with !")])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values: ready, and the findings in order."""
@@ -122,7 +125,8 @@ def examine_device(report: Report, device: torch.device, chosen: str | None) -> 
     report.add("device", f"{describe(device)}, PyTorch {torch.__version__}", device=str(device))
     if chosen is None and device.type == "cpu" and misses_an_nvidia_gpu():
         fix = cuda_install_command(compute_capability())
-        report.add("", f"there is an NVIDIA GPU, but this PyTorch is built without CUDA; run: {fix}", NOTE, fix=fix)
+        text = "there is an NVIDIA GPU, but this PyTorch is built without CUDA"
+        report.add("", text, NOTE, where=f"run: {fix}", fix=fix)
 
 
 def compute_capability() -> tuple[int, int] | None:
@@ -223,8 +227,8 @@ def examine_tools(report: Report) -> None:
     if works:
         report.add("video", "ffmpeg encodes H.264")
     else:
-        remedy = f"run: {sys.executable} -m pip install --force-reinstall imageio-ffmpeg"
-        report.add("video", f"ffmpeg with libx264 does not start; {remedy}", PROBLEM)
+        fix = f"{sys.executable} -m pip install --force-reinstall imageio-ffmpeg"
+        report.add("video", "ffmpeg with libx264 does not start", PROBLEM, where=f"run: {fix}", fix=fix)
     text = f"PNG, JPEG, WebP and GIF, with Pillow {PIL.__version__}"
     if pillow_may_decode_jpeg():
         report.add("pictures", text)

@@ -169,7 +169,8 @@ def logged(method: Callable) -> Callable:
         given = signature.bind(engine, run, *arguments, **options)
         given.apply_defaults()
         with run_log(run.path) as log:
-            log.note("begins", work=method.__name__, process=os.getpid(), **engine.facts(), packages=run.packages)
+            facts = {name: value for name, value in run.settings.items() if name != "options"}  # which hold prompts
+            log.note("begins", work=method.__name__, process=os.getpid(), **facts, packages=run.packages)
             given.arguments["on_progress"] = log.watching(given.arguments["on_progress"])
             try:
                 result = method(*given.args, **given.kwargs)

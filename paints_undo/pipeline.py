@@ -16,7 +16,6 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from memory_management import describe as describe_device
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import FAMILY_FILE, ModelFamily, load_tokenizer
@@ -380,11 +379,6 @@ class PaintsUndo:
             self.draw_keyframes(artwork, work, on_progress, [keyframe.seed for keyframe in missing], keep)
         # a picture of one's own, or a locked one of another size, is kept as it was given
         return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])
-
-    def facts(self) -> dict[str, Any]:
-        """What a log says of this engine."""
-        dtype, plan = str(self.parts.dtype).removeprefix("torch."), self.parts.plan.name
-        return {"models": self.family.name, "device": describe_device(self.parts.device), "dtype": dtype, "plan": plan}
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""

@@ -40,9 +40,6 @@ class Engine:
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
 
-    def facts(self) -> dict:
-        return {"device": "cpu"}
-
     @logged
     def finish(self, run: SimpleNamespace, on_progress=ignore) -> str:
         on_progress(Progress("keyframes", "sampling", 0, 2))
@@ -59,7 +56,7 @@ class Engine:
 
 
 def run_in(folder: Path) -> SimpleNamespace:
-    return SimpleNamespace(path=folder, packages={"torch": "2"})
+    return SimpleNamespace(path=folder, packages={"torch": "2"}, settings={"device": "cpu", "options": {"prompt": "x"}})
 
 
 def test_a_run_from_beginning_to_end(tmp_path: Path) -> None:
@@ -74,6 +71,7 @@ def test_a_run_from_beginning_to_end(tmp_path: Path) -> None:
         "done",
     ]
     assert found[0]["device"] == "cpu" and found[0]["packages"] == {"torch": "2"} and found[0]["work"] == "finish"
+    assert "options" not in found[0]
     assert [line["stage"] for line in found if "stage" in line] == ["keyframes", "segments"]
     assert all(set(line) >= {"time", "level", "part", "message"} for line in found)
     assert found[2]["level"] == "WARNING" and found[2]["part"] == "paints_undo.somewhere"
@@ -189,5 +187,5 @@ def test_a_whole_run_leaves_nothing_private(tiny_family: Path, tmp_path: Path) -
     text = (tmp_path / "run" / FILE).read_text(encoding="utf-8")
     assert "secret" not in text and str(tmp_path) not in text and "/" not in text.replace("…/", "")
     first, *_, last = lines(tmp_path / "run")
-    assert first["models"] == "reference" and first["dtype"] == "float32" and last["message"] == "done"
+    assert first["models"]["name"] == "reference" and first["dtype"] == "float32" and last["message"] == "done"
     assert RunFolder.open(tmp_path / "run").finished

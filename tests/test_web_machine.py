@@ -21,7 +21,7 @@ def test_strangers_see_no_path_and_no_markup() -> None:
     report.add("models", "<none>", PROBLEM, where="/srv/models")
     page = Examination(lambda: report)()
     assert "/home" not in page and "/srv" not in page and "3 GiB free" in page
-    assert "&lt;none&gt;" in page and "class='missing'" in page and "not ready" in page
+    assert "&lt;none&gt;" in page and "class='problem'" in page and "not ready" in page
 
 
 def test_it_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

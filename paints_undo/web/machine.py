@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from paints_undo.doctor import Report, examine
+from paints_undo.doctor import FINE, NOTE, PROBLEM, Report, examine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web.engine import Engine
 from paints_undo.web.texts import say
@@ -54,8 +54,19 @@ class Examination:
     def __call__(self) -> str:
         with self._one_at_a_time:
             if time.monotonic() >= self._until:
-                report = self._look()
-                state = "ready" if report.ready else "missing"
-                self._kept = f"<pre class='{state}' role='status'>{escape(report.text(paths=False))}</pre>"
+                self._kept = as_table(self._look())
                 self._until = time.monotonic() + KEPT
             return self._kept
+
+
+def as_table(report: Report) -> str:
+    """The findings as HTML, without paths."""
+    rows = [
+        f"<tr class='{found.state}'><th scope='row'>{escape(found.subject)}</th>"
+        f"<td>{_SIGNS[found.state]}</td><td>{escape(found.text)}</td></tr>"
+        for found in report.findings
+    ]
+    return f"<table role='status'>{''.join(rows)}</table><p><strong>{escape(report.verdict)}</strong></p>"
+
+
+_SIGNS = {FINE: "✓", NOTE: "·", PROBLEM: "✗"}
