@@ -6,14 +6,19 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
+_OURS = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as temporary_for() names them
+
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES, errno.EPERM}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -43,9 +48,25 @@ def written_atomically(path: str | Path) -> Iterator[Path]:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Waits until the names in a folder are on the disk, where the system can be asked to."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows, and folders one may write to and not read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def temporary_for(path: Path) -> Path:
@@ -53,9 +74,21 @@ def temporary_for(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
 
-def sweep(folder: Path) -> None:
-    """Removes the temporaries that a killed process left in ``folder`` (not in folders below it)."""
-    for leftover in folder.glob(".*.tmp"):
+def temporaries(folder: Path) -> list[Path]:
+    """What temporary_for() named in ``folder``: writes under way, or left by a killed process."""
+    return [entry for entry in folder.glob(".*.tmp") if _OURS.fullmatch(entry.name)]
+
+
+def sweep(folder: Path, older_than_s: float = 0) -> None:
+    """Removes the temporaries that a killed process left in ``folder`` (not in folders below it).
+
+    ``older_than_s`` spares those of a process at work, where no lock on the folder keeps others out.
+    """
+    for leftover in temporaries(folder):
+        with contextlib.suppress(OSError):
+            # a time to come is that of a clock that was put back since
+            if older_than_s and 0 <= time.time() - leftover.stat().st_mtime < older_than_s:
+                continue
         logger.info("removing %s, left by an interrupted write", leftover)
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -33,7 +33,6 @@ from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
-from paints_undo.video import write_video
 from paints_undo.workers import MOST_WORKERS, Workers
 from wd14_tagger import Tagger
 
@@ -320,7 +319,8 @@ class PaintsUndo:
             filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)
             return Timelapse(options.keyframes.prompt, crop, drawn, join_timelapse(filled))
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
-        return self.finish(folder, on_progress, save_frames)
+        with folder.held():
+            return self.finish(folder, on_progress, save_frames)
 
     def finish(self, run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False) -> Timelapse:
         """Draw what the timeline of a run still lacks, and the video of it all.
@@ -342,9 +342,7 @@ class PaintsUndo:
         missing = [pair for pair in have if have[pair] is None]
         self.fill_pairs(pictures, options.segments, on_progress, missing, timeline.segment_seeds, keep)
         frames = join_timelapse(np.stack([have[pair] for pair in range(len(names))]))
-        if save_frames:
-            run.save_frames(frames)
-        write_video(frames, run.timelapse, options.fps, run.description("timelapse"))
+        run.save_timelapse(frames, options.fps, save_frames)
         run.finish()
         return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
 

@@ -70,7 +70,9 @@ class Record:
         kinds = {"piece": str, "artwork": dict, "settings": dict, "timeline": dict, "version": str, "packages": dict}
         for name, kind in {**kinds, "id": str, "format": int}.items():
             if type(getattr(self, name)) is not kind:
-                raise InputError(f"the record in this file is damaged ({name} is no {kind.__name__}); use another file")
+                raise InputError(
+                    f"the settings in this file are damaged ({name} is no {kind.__name__}); drop another file"
+                )
 
     @property
     def statement(self) -> str:

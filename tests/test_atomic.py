@@ -40,13 +40,13 @@ def test_exception_in_the_block_passes_and_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_data_reaches_the_disk_before_the_name(tmp_path, monkeypatch):
+def test_data_reaches_the_disk_before_the_name_and_the_name_before_the_return(tmp_path, monkeypatch):
     calls = []
     real_fsync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(atomic.os, "fsync", lambda fd: (calls.append("fsync"), real_fsync(fd))[1])
     monkeypatch.setattr(atomic.os, "replace", lambda a, b: (calls.append("replace"), real_replace(a, b))[1])
     write_atomically(tmp_path / "a", b"x")
-    assert calls == ["fsync", "replace"]
+    assert calls == ["fsync", "replace", "fsync"]
 
 
 @pytest.mark.parametrize(

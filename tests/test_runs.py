@@ -14,6 +14,7 @@ import pytest
 from paints_undo import atomic
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
+from paints_undo.locks import LOCK
 from paints_undo.metadata import read_description
 from paints_undo.runs import RunFolder, package_versions, run_folder_for
 
@@ -46,7 +47,8 @@ def run(tmp_path, artwork) -> RunFolder:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Everything but the empty file that the lock is on."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
 
 
 # What is kept
@@ -209,10 +211,10 @@ def test_leftovers_of_a_killed_process_are_swept(run):
     run.save_keyframe("0400-1", noise(1, 64, 48, 3))
     run.save_segment("0000-0400-a1", noise(1, 2, 64, 48, 3))
     kept = files(run.path)
-    for name in (".timelapse.mp4.00000000.tmp", "keyframes/.0600.png.1.tmp", "segments/.01.npz.2.tmp"):
+    for name in (".timelapse.mp4.00000000.tmp", "keyframes/.06.png.0000000a.tmp", "segments/.01.npz.0000000b.tmp"):
         (run.path / name).write_bytes(b"half")
-    (run.path / ".frames.3.tmp").mkdir()
-    (run.path / ".frames.3.tmp" / "00000.png").write_bytes(b"half")
+    (run.path / ".frames.0000000c.tmp").mkdir()
+    (run.path / ".frames.0000000c.tmp" / "00000.png").write_bytes(b"half")
     RunFolder.open(run.path)
     assert files(run.path) == kept
 
@@ -384,7 +386,7 @@ def test_changing_settings_and_timeline(run):
 
 def test_a_copy_is_a_run_of_its_own(run, tmp_path):
     run.save_keyframe("0400-1", noise(1, 64, 48, 3))
-    (run.path / ".x.tmp").write_bytes(b"half")
+    (run.path / ".x.0000000d.tmp").write_bytes(b"half")
     copy = run.copied_to(tmp_path / "copy")
     assert copy.id != run.id and copy.settings == run.settings
     assert np.array_equal(copy.keyframe("0400-1"), run.keyframe("0400-1"))

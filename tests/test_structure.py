@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "paints_undo.images": ["paints_undo.errors"],
     "paints_undo.records": ["paints_undo.errors"],
     "paints_undo.metadata": ["paints_undo.errors", "paints_undo.records"],
+    "paints_undo.embedding": ["paints_undo.errors", "paints_undo.metadata", "paints_undo.records"],
     "paints_undo.previews": [],
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],

@@ -100,7 +100,7 @@ class History:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._guard = threading.Lock()
-        sweep(out)  # what an interrupted delete left
+        sweep(out, older_than_s=3600)  # what an interrupted delete left; another app may be deleting there just now
         self._pieces = {path.parent.name: piece for path in sorted(out.glob(f"*/{CARD}")) if (piece := _read(path))}
 
     def piece(self, visitor: str, run_id: str) -> Piece:

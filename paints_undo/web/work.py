@@ -98,7 +98,7 @@ def frame_files(piece: Piece) -> list[Path]:
         raise InputError("this run has no video yet; generate it first")
     with piece.lock:
         folder = run.path / "frames"
-        if not folder.is_dir() or folder.stat().st_mtime_ns < run.timelapse.stat().st_mtime_ns:
+        if not folder.is_dir():
             segments = [run.segment(name) for name in segments_of(piece)]
             if any(segment is None for segment in segments):
                 raise InputError("a segment of this run is gone; generate the video again")
@@ -131,7 +131,8 @@ def _watched(
         on_progress(progress)
 
     piece.preview.clear()  # not at the end, when a page may still be fetching it
-    work(engine, piece, report)
+    with piece.run.held():
+        work(engine, piece, report)
 
 
 def _told(piece: Piece, job: Job) -> None:
