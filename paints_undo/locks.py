@@ -53,5 +53,7 @@ class FolderLock:
                 ) from None
             if cause.errno not in _NOT_OFFERED:
                 raise
-            logger.warning("%s is on a drive without locks; let only one process work there", self._folder)
-            return False
+        except NotImplementedError:  # filelock 3 where the drive knows no locks
+            pass
+        logger.warning("%s is on a drive without locks; let only one process work there", self._folder)
+        return False

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-TEXT = "AI-simulated process"
+TEXTS = ("AI-simulated process", "AI-simulated", "AI")  # the first that takes no more than half of the width
 _SMALLEST, _SHARE = 8, 32  # pixels of the letters at least, and how many times their size fits into the short side
 _INK, _HALO = 225, 150  # opacity of 255
 
@@ -30,9 +30,10 @@ def _masks(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Opacity (height, width), 0 to 1, of the letters and of the soft shadow that sets them off."""
     size = max(_SMALLEST, min(width, height) // _SHARE)
     font = ImageFont.load_default(size)
+    text = next((text for text in TEXTS if font.getlength(text) <= width / 2), TEXTS[-1])
     letters = Image.new("L", (width, height))
     margin = size * 0.6
-    ImageDraw.Draw(letters).text((width - margin, height - margin), TEXT, fill=255, font=font, anchor="rs")
+    ImageDraw.Draw(letters).text((width - margin, height - margin), text, fill=255, font=font, anchor="rs")
     blurred = letters.filter(ImageFilter.GaussianBlur(size / 8))
     halo = np.clip(np.asarray(blurred, np.float32) * 3, 0, 255)
     return np.asarray(letters, np.float32) / 255 * _INK / 255, halo / 255 * _HALO / 255

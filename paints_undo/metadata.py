@@ -55,8 +55,8 @@ def read_description(path: str | Path) -> dict[str, Any]:
     if record is not None:
         return record.to_dict()
     if any(not xmp for xmp, _ in _texts(path)):
-        raise InputError("the settings in this file are of another program or damaged; drop another file")
-    raise InputError("this file holds no settings; drop a PNG or MP4 that this program wrote and nothing changed")
+        raise InputError("the settings in this file are of another program or damaged; use another file")
+    raise InputError("this file holds no settings; use a PNG or MP4 that this program wrote and nothing changed")
 
 
 def _texts(path: str | Path) -> Iterator[tuple[bool, bytes]]:
@@ -73,9 +73,9 @@ def _texts(path: str | Path) -> Iterator[tuple[bool, bytes]]:
             elif start[:4] == b"RIFF" and start[8:] == b"WEBP":
                 yield from _webp_texts(file)
             else:
-                raise InputError("this file is no PNG, MP4, GIF or WebP; drop one that this program wrote, or run.json")
+                raise InputError("this file is no PNG, MP4, GIF or WebP; use one that this program wrote, or run.json")
     except (OSError, struct.error) as error:
-        raise InputError(f"this file cannot be read ({type(error).__name__}); drop another one") from None
+        raise InputError(f"this file cannot be read ({type(error).__name__}); use another one") from None
 
 
 def _png_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
@@ -201,7 +201,7 @@ def _checked(file: IO[bytes], length: int) -> bytes:
         raise _too_long(length)
     text = file.read(max(length, 0))
     if len(text) < length:
-        raise InputError("this file ends too early; drop a whole one")
+        raise InputError("this file ends too early; use a whole one")
     return text
 
 

@@ -71,7 +71,7 @@ class Record:
         for name, kind in {**kinds, "id": str, "format": int}.items():
             if type(getattr(self, name)) is not kind:
                 raise InputError(
-                    f"the settings in this file are damaged ({name} is no {kind.__name__}); drop another file"
+                    f"the settings in this file are damaged ({name} is no {kind.__name__}); use another file"
                 )
 
     @property
@@ -114,7 +114,7 @@ class Record:
         """
         if values.get("program") != PROGRAM:
             raise InputError(
-                "the settings in this file are of another program; drop a PNG or MP4 that this program wrote"
+                "the settings in this file are of another program; use a PNG or MP4 that this program wrote"
             )
         own = {each.name for each in dataclasses.fields(cls)}
         piece = values.get("piece", "")
@@ -133,7 +133,7 @@ def parse(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
-        raise InputError("the settings in this file are of another program or damaged; drop another file")
+        raise InputError("the settings in this file are of another program or damaged; use another file")
     return values
 
 

@@ -29,6 +29,7 @@ MODULES = {
     "imageio-ffmpeg": "imageio_ffmpeg",
     "scikit-image": "skimage",
     "skia-python": "skia",
+    "c2pa-python": "c2pa",
     "dicebear-core": "dicebear",
     "dicebear-styles": "dicebear_styles",
 }
