@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web.run_files import without_folders
 from paints_undo.web.studio import Studio
 
 
@@ -142,7 +143,7 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, InputError | CheckpointError | OSError):
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(without_folders(str(error)), print_exception=False) from None
 
 
 def _visitor(request: gr.Request) -> str:

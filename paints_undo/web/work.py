@@ -16,6 +16,7 @@ from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of
+from paints_undo.web.run_files import without_folders
 
 
 def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
@@ -149,7 +150,6 @@ def _told(piece: Piece, job: Job) -> None:
     elif job.outcome == "cancelled":
         piece.note(wanted=None, state="cancelled", message=message("cancelled"))
     else:
-        # a visitor need not know where on the server a run is
-        sentence = job.sentence.replace(str(piece.path), piece.id)
+        sentence = without_folders(job.sentence, piece.path.parent)
         said = message("failed", sentence=sentence) if sentence else message("internal_error")
         piece.note(wanted=None, state="failed", message=said)
