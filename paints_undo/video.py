@@ -89,13 +89,19 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
     """Runs ffmpeg while the block feeds or drains it; raises OSError with its last line if it fails."""
     # Errors go to a file and not to a pipe: nobody reads a pipe here, and a full one would stop ffmpeg.
     with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=messages,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
-        )
+        try:
+            process = subprocess.Popen(
+                [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=messages,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
+            )
+        except (OSError, RuntimeError) as error:  # RuntimeError: imageio-ffmpeg finds none
+            reason = getattr(error, "strerror", None) or "it is not there"
+            raise OSError(
+                f"Cannot {purpose}: ffmpeg does not start ({reason.lower()}); install the package imageio-ffmpeg again."
+            ) from error
         try:
             try:
                 yield process
@@ -107,9 +113,9 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
                 _close_quietly(process)
                 if process.wait() == 0:
                     raise
-                raise _ffmpeg_failure(purpose, messages) from error
+                raise _ffmpeg_failure(purpose, messages, process.returncode) from error
             if process.wait() != 0:
-                raise _ffmpeg_failure(purpose, messages)
+                raise _ffmpeg_failure(purpose, messages, process.returncode)
         finally:
             process.kill()
             process.wait()
@@ -138,7 +144,12 @@ def _close_quietly(process: subprocess.Popen) -> None:
             continue
 
 
-def _ffmpeg_failure(purpose: str, messages: IO[bytes]) -> OSError:
+def _ffmpeg_failure(purpose: str, messages: IO[bytes], status: int) -> OSError:
+    if status < 0:
+        return OSError(
+            f"Cannot {purpose}: ffmpeg was ended from outside (signal {-status}); "
+            "close programs that need much memory and try again."
+        )
     messages.seek(0)
     said = messages.read().decode("utf-8", "replace")
     # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.

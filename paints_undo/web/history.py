@@ -123,10 +123,12 @@ class History:
 
     def add(self, visitor: str, run: PlayableRun, title: str, parent: str | None, said: dict[str, Any]) -> Piece:
         """Keep a new run as this visitor's."""
+        with self._guard:  # a clock that was put back does not change the order
+            newest = max((piece["created"] for piece in self._pieces.values()), default=0.0)
         card = {
             "owner": owner_of(visitor),
             "title": title[:100],
-            "created": time.time(),
+            "created": max(time.time(), newest + 0.001),
             "parent": parent,
             "wanted": None,
             "state": "idle",
