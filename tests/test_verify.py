@@ -1,13 +1,10 @@
 """verify: what a file says it is, and whether it holds."""
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
 from throwaway_certificate import write_certificate
 
-from paints_undo.cli import main
 from paints_undo.content_credentials import Credentials, sign_run
 from paints_undo.images import encode_png
 from paints_undo.runs import RunFolder
@@ -99,16 +96,3 @@ def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
     changed[-300] ^= 1
     run.timelapse.write_bytes(changed)
     assert verify(run.timelapse).state == CONTRADICTED
-
-
-def test_the_command(run, tmp_path, capsys):
-    assert main(["verify", str(run.timelapse), str(run.path)]) == 0
-    assert "made by AI" in capsys.readouterr().out
-    files = [str(run.timelapse), str(tmp_path / "other.png")]
-    assert main(["verify", *files, "--json", "--artwork", str(tmp_path / "artwork.bmp")]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert [each["state"] for each in told] == ["recorded", "no record"]
-    assert told[0]["artwork_matches"] is True and told[0]["record"]["settings"] == SETTINGS
-    assert told[0]["record"]["digital_source_type"].endswith("/trainedAlgorithmicMedia")
-    assert main(["verify", str(tmp_path / "nowhere.png")]) == 2
-    assert main(["verify", files[0], "--artwork", str(tmp_path / "nowhere.png")]) == 2
