@@ -45,11 +45,13 @@ class Finding:
             digest = self.record.artwork.get("sha256", "not known")
             size = "x".join(str(self.record.artwork.get(side, "?")) for side in ("width", "height"))
             compared = {None: "not compared; --artwork PICTURE does", True: "the one given", False: "not the one given"}
+            signed = sum(piece.signature is not None for piece in self.pieces)
+            made = ", model family ".join(part for part in (self.record.program, self.record.models) if part)
             about = {
-                "made with": ", model family ".join(part for part in (self.record.program, self.record.models) if part),
+                "made with" if self.record.made_by_ai else "kept by": made,
                 "artwork": f"sha256 {digest}, {size} ({compared[self.artwork]})",
                 "of the run": self.record.id or "not known",
-                "signature": _signed(self.signature),
+                "signature": f"on {signed} of the files" if self.pieces else _signed(self.signature),
             }
             lines += [f"  {name:<12}{value}" for name, value in about.items()]
         lines += [f"  {piece.file}: {piece.sentence}" for piece in self.pieces if piece.state != RECORDED]
@@ -78,6 +80,9 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
     matches = None if artwork is None else record.artwork == artwork
     if matches is False:
         said = "It says that it was made from another picture than the artwork given."
+        return Finding(str(path), CONTRADICTED, said, record, matches, signature)
+    if record.piece == "artwork" and record.artwork != described(read_picture(path)):
+        said = "It says that it is the artwork of a run, and shows another picture."
         return Finding(str(path), CONTRADICTED, said, record, matches, signature)
     if signature is not None and not signature["intact"]:
         said = "It was changed after it was signed."

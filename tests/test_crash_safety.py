@@ -102,6 +102,7 @@ def killed(family: Path, out: Path, times: int) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # much of it is waiting for a processor, where others use it too
 def test_three_kills(tiny_family, tmp_path):
     found = killed(tiny_family, tmp_path, 3)
     assert found["wrong"] == [] and len(found["moments"]) == 3

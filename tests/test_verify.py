@@ -6,7 +6,9 @@ from PIL import Image
 from throwaway_certificate import write_certificate
 
 from paints_undo.content_credentials import Credentials, sign_run
+from paints_undo.embedding import embed
 from paints_undo.images import encode_png
+from paints_undo.records import GIVEN
 from paints_undo.runs import RunFolder
 from paints_undo.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 
@@ -43,6 +45,13 @@ def test_another_artwork_contradicts(run, tmp_path):
     found = verify(run.timelapse, tmp_path / "other.png")
     assert (found.state, found.artwork) == (CONTRADICTED, False)
     assert verify(run.path, tmp_path / "other.png").state == CONTRADICTED
+
+
+def test_an_artwork_that_shows_another_picture_contradicts(run, artwork):
+    changed = embed(encode_png(255 - artwork), run.record("artwork", GIVEN))
+    (run.path / "artwork.png").write_bytes(changed)
+    found = verify(run.path / "artwork.png")
+    assert found.state == CONTRADICTED and "shows another picture" in found.sentence
 
 
 def test_no_record(run, tmp_path):
@@ -91,6 +100,7 @@ def test_a_piece_of_another_run(run, tmp_path, artwork):
 def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
     sign_run(run.path, Credentials(*write_certificate(tmp_path)))
     found = verify(run.timelapse)
+    assert "signature   on 4 of the files" in verify(run.path).text
     assert found.state == RECORDED and "by Throwaway, not changed since, by a certificate that nobody" in found.text
     changed = bytearray(run.timelapse.read_bytes())
     changed[-300] ^= 1
