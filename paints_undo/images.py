@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from paints_undo.errors import InputError
 from paints_undo.picture_files import check_size, decode, naming, on_white, read_file
@@ -116,13 +116,10 @@ def tensor_to_pixels(tensor: torch.Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def encode_png(picture: np.ndarray, comment: str = "") -> bytes:
-    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3), and a comment (iTXt)."""
+def encode_png(picture: np.ndarray) -> bytes:
+    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3)."""
     buffer = io.BytesIO()
-    texts = PngImagePlugin.PngInfo()
-    if comment:
-        texts.add_itxt("Comment", comment)
-    Image.fromarray(picture).save(buffer, "PNG", pnginfo=texts)
+    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 
