@@ -30,7 +30,12 @@ MAY_IMPORT = {
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
     "paints_undo.prompts": [],
-    "paints_undo.video": ["paints_undo.atomic", "paints_undo.errors"],
+    "paints_undo.video": [
+        "paints_undo.atomic",
+        "paints_undo.embedding",
+        "paints_undo.errors",
+        "paints_undo.records",
+    ],
     "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
     "paints_undo.block_streaming": ["memory_management"],
     "paints_undo.plans": ["memory_management", "paints_undo.checkpoints", "paints_undo.errors"],
@@ -75,7 +80,13 @@ def test_imports_point_one_way(file):
         assert not any(i.startswith(tuple(above)) for i in imported), f"{name} imports the app or the command line"
 
 
-PRINTS = ("paints_undo.cli", "paints_undo.bench.command", "paints_undo.training.command", "gradio_app")
+PRINTS = (
+    "paints_undo.cli",
+    "paints_undo.bench.command",
+    "paints_undo.training.command",
+    "gradio_app",
+    "paints_undo.exports.command",
+)
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
