@@ -21,6 +21,7 @@ from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import FAMILY_FILE, ModelFamily, load_tokenizer
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.families import find_family
+from paints_undo.finishing.placement import fitted
 from paints_undo.images import crop_to, nearest_bucket, read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
@@ -314,6 +315,7 @@ class PaintsUndo:
             options = with_prompt(options, self.tag(artwork))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
+            artwork = with_margins(artwork, options, self.family)
             drawn = self.draw_keyframes(artwork, options.keyframes, on_progress)
             crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
             filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)
@@ -329,7 +331,8 @@ class PaintsUndo:
         """
         options, timeline = options_of(run), Timeline.from_record(run.timeline)
         artwork = run.artwork
-        crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
+        seen = with_margins(artwork, options, self.family)
+        crop = crop_to(seen, options.keyframes.width, options.keyframes.height)
         drawn = self.finish_keyframes(run, artwork, on_progress)
         pictures = with_white_canvas(crop, drawn)
         names = segment_names(timeline, options.keyframes, options.segments)
@@ -351,7 +354,8 @@ class PaintsUndo:
 
         Raises InputError where a picture is gone that cannot be drawn again.
         """
-        options, timeline = options_of(run).keyframes, Timeline.from_record(run.timeline)
+        given, timeline = options_of(run), Timeline.from_record(run.timeline)
+        options = given.keyframes
         names = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))
         have = {keyframe: run.keyframe(name) for keyframe, name in names.items()}
         missing = [keyframe for keyframe in names if have[keyframe] is None]
@@ -367,7 +371,8 @@ class PaintsUndo:
                 run.save_keyframe(names[missing[place]], picture)
 
             work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
-            self.draw_keyframes(artwork, work, on_progress, [keyframe.seed for keyframe in missing], keep)
+            seen = with_margins(artwork, given, self.family)
+            self.draw_keyframes(seen, work, on_progress, [keyframe.seed for keyframe in missing], keep)
         # a picture of one's own, or a locked one of another size, is kept as it was given
         return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])
 
@@ -396,6 +401,15 @@ def options_of(run: RunFolder) -> UndoOptions:
     if "options" not in run.settings:
         raise InputError(f"the run.json in {run.path} records no options; start a new run")
     return UndoOptions.from_settings(run.settings["options"])
+
+
+def with_margins(artwork: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
+    """The artwork as it is for fit "crop"; for "pad" on a canvas of the keyframes' size, where no cut hurts it."""
+    if options.fit == "crop":
+        return artwork
+    width, height = options.keyframes.width, options.keyframes.height
+    video_height, video_width = nearest_bucket(height, width, family.video_sizes)
+    return fitted(artwork, width, height, (video_width, video_height), options.fit)
 
 
 def with_white_canvas(artwork: np.ndarray, drawn: np.ndarray) -> np.ndarray:
