@@ -39,10 +39,11 @@ def export_panel(studio: Studio) -> gr.Button:
         choices = [(f"{name}: {each.words}", name) for name, each in FORMATS.items()]
         formats = gr.CheckboxGroup(choices, value=["mp4"], label="Formats")
         with gr.Row():
-            fps = gr.Number(None, label="Frames per second", info="Empty: as the run", precision=0, min_width=120)
-            seconds = gr.Number(None, label="Seconds", info="Empty: as long as it takes", min_width=120)
-            hold = gr.Number(2, label="Hold at the end", info="Seconds", min_width=120)
-            side = gr.Number(None, label="Longest side", info="Empty: as the artwork", precision=0, min_width=120)
+            # text, because an empty number field arrives as 0
+            fps = gr.Textbox(label="Frames per second", info="Empty: as the run", min_width=120)
+            seconds = gr.Textbox(label="Seconds", info="Empty: as long as it takes", min_width=120)
+            hold = gr.Textbox("2", label="Hold at the end", info="Seconds", min_width=120)
+            side = gr.Textbox(label="Longest side", info="Pixels; empty: as the artwork", min_width=120)
         pace = gr.Radio(
             [("each frame as long as any other", CURVES[0]), ("as much change in each second", CURVES[1])],
             value=CURVES[0],
@@ -76,10 +77,10 @@ def write_exports(
     run_id: str,
     language: str,
     formats: list[str],
-    fps: float | None,
-    seconds: float | None,
-    hold: float | None,
-    side: float | None,
+    fps: str,
+    seconds: str,
+    hold: str,
+    side: str,
     pace: str,
     title: str,
 ) -> Iterator[State]:
@@ -94,8 +95,9 @@ def write_exports(
             raise InputError("there is no run yet: generate a video first")
         # the studio answers for the visitor's own runs alone
         folder = Path(studio.view(visitor, run_id)["artwork"]).parent
-        pacing = Pacing(fps, seconds, hold_end=2 if hold is None else hold, curve=pace)
-        options, wanted = ExportOptions(pacing, side, title), chosen_formats(formats)
+        numbers = [_number(*given) for given in (("fps", fps), ("seconds", seconds), ("longest side", side))]
+        pacing = Pacing(numbers[0], numbers[1], hold_end=_number("hold at the end", hold) or 0, curve=pace)
+        options, wanted = ExportOptions(pacing, numbers[2], title), chosen_formats(formats)
         source = Source.of_run(folder, title or studio.view(visitor, run_id)["title"] or "Paints-UNDO")
         for number, name in enumerate(wanted):
             yield _state(f"{name} ({number + 1}/{len(wanted)}) …", done)
@@ -108,6 +110,16 @@ def write_exports(
     except Exception:
         log.exception("an export failed")
         yield _state(say("message.internal_error", language), done, failed=True)
+
+
+def _number(field: str, text: str) -> float | None:
+    """The number that a person wrote; None for nothing. Raises InputError for anything else."""
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{field} is {text[:40]!r}; use a number") from None
 
 
 def _state(words: str, done: dict[str, Path], failed: bool = False) -> State:
