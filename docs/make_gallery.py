@@ -40,9 +40,9 @@ MOST_BYTES = 3 * 2**20  # of the whole folder
 PACING = Pacing(fps=8, hold_end=2, curve="strokes")
 # format -> longest side in pixels; what is not here is too large to be kept, or no picture
 SIDES = {
-    "mp4": 384,
-    "gif": 168,
-    "webp": 216,
+    "mp4": 320,
+    "gif": 136,
+    "webp": 176,
     "html": 200,
     "steps": None,
     "contact": None,

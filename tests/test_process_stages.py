@@ -18,6 +18,12 @@ def test_blank_lines_colours_finished():
     assert "lines" in told[1].words and "%" in told[2].words
 
 
+def test_a_step_that_changes_little_says_so():
+    finished = crop_to(picture(), 96, 120)
+    told = stages([finished, finished, finished], measure([finished] * 3, finished))
+    assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
+
+
 def test_what_is_new_is_where_the_pictures_differ():
     before = np.full((60, 60, 3), 255, np.uint8)
     after = before.copy()

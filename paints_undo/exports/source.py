@@ -100,6 +100,11 @@ class Source:
         return crop_to(fitted(self.artwork, *keyframe_size, seen, self.fit), *seen)
 
     @property
+    def tidy_frames(self) -> np.ndarray:
+        """The frames without what networks draw along a margin."""
+        return self.frames if self.fit == "crop" else _without_frame(self.frames, self.placement, self.size)
+
+    @property
     def inside(self) -> tuple[slice, slice]:
         """The rows and columns of a frame in which the artwork lies, without margins."""
         spans = []
@@ -111,7 +116,7 @@ class Source:
 
     def finished_frames(self, size: Size) -> ArtworkSizedFrames:
         """The timelapse in this size."""
-        return self._finished(self.frames, self.finished_small, self.placement, size)
+        return self._finished(self.tidy_frames, self.finished_small, self.placement, size)
 
     def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
         """Yield the keyframes in this size, and the artwork at the end."""
@@ -119,7 +124,8 @@ class Source:
         whole = fitted(self.artwork, *keyframe_size, seen, self.fit)
         placement = placed(self.size, keyframe_size, seen, self.fit)
         # the last keyframe is far from finished: what is done is told from the artwork after it
-        pictures = np.concatenate([self.keyframes, whole[None]])
+        keyframes = self.keyframes if self.fit == "crop" else _without_frame(self.keyframes, placement, self.size)
+        pictures = np.concatenate([keyframes, whole[None]])
         finished = self._finished(pictures, whole, placement, size, transition=1.0)
         count = len(self.keyframes)
         return finished.chosen([*range(count), count + 1])
@@ -138,8 +144,6 @@ class Source:
     def _finished(
         self, frames: np.ndarray, seen: np.ndarray, placement: Placement, size: Size, transition: float = TRANSITION
     ) -> ArtworkSizedFrames:
-        if self.fit == "pad":
-            frames = _without_frame(frames, placement, self.size)
         artwork = self.artwork
         if size != self.size:
             artwork = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)

@@ -12,6 +12,7 @@ from paints_undo.process.curves import Curves, lab_of
 BLANK = "blank canvas"
 NAMES = (BLANK, "sketch", "line art", "colours", "finish")
 CHANGED = 10.0  # CIELAB distance of a change worth showing
+LITTLE = 0.01  # of the picture: less is no step of its own
 LEAST_PAINTED = 0.002  # of the canvas
 FEW_COLOURS, MOST_COLOURS = 0.25, 0.85  # of the finished picture's
 DARK_LINES = 0.6  # of the finished picture's lines are dark
@@ -71,6 +72,8 @@ def _in_words(curves: Curves, number: int, changed: float) -> str:
     amount = f"{100 * changed:.0f} % of the picture changes"
     if number == 0:
         return f"The first strokes: {100 * curves.coverage[0]:.0f} % of the canvas is touched."
+    if changed < LITTLE:
+        return "Little changes: what is there is refined."
     grew = {
         "mostly lines are added": grown(curves.ink),
         "colour is laid in": grown(curves.colour),
