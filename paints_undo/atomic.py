@@ -15,7 +15,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-_OURS = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as temporary_for() names them
+# As temporary_for() names them: whose process, and a random part.
+_OURS = re.compile(r"\..+\.(?:([0-9a-f]+)-)?[0-9a-f]{8}\.tmp")
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES, errno.EPERM}
@@ -71,7 +72,7 @@ def sync_folder(folder: Path) -> None:
 
 def temporary_for(path: Path) -> Path:
     """A fresh name beside ``path``, ending in .tmp: two writers of one file never share a temporary."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid():x}-{secrets.token_hex(4)}.tmp")
 
 
 def temporaries(folder: Path) -> list[Path]:
@@ -82,9 +83,12 @@ def temporaries(folder: Path) -> list[Path]:
 def sweep(folder: Path, older_than_s: float = 0) -> None:
     """Removes the temporaries that a killed process left in ``folder`` (not in folders below it).
 
-    ``older_than_s`` spares those of a process at work, where no lock on the folder keeps others out.
+    Those of this process stay: another thread may be at work on them. ``older_than_s`` spares those of other
+    processes at work, where no lock on the folder keeps them out.
     """
     for leftover in temporaries(folder):
+        if _OURS.fullmatch(leftover.name)[1] == f"{os.getpid():x}":
+            continue
         with contextlib.suppress(OSError):
             # a time to come is that of a clock that was put back since
             if older_than_s and 0 <= time.time() - leftover.stat().st_mtime < older_than_s:

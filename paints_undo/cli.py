@@ -15,7 +15,7 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.progress import Progress, TimeLeft, in_words
 from paints_undo.training.command import add_commands as add_training_commands
-from paints_undo.verify import add_commands as add_verify_command
+from paints_undo.verify_command import add_commands as add_verify_command
 
 if TYPE_CHECKING:
     from paints_undo.content_credentials import Credentials

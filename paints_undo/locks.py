@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class FolderLock:
     def _hold(self, stack: contextlib.ExitStack) -> bool:
         try:
             with explained("write", self._folder / LOCK):
+                os.stat(self._folder)  # filelock would make it, and a folder that is gone shall stay so
                 stack.enter_context(self._lock)
             return True
         except OSError as error:

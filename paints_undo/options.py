@@ -40,6 +40,8 @@ class UndoOptions:
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "UndoOptions":
         """The options in a run.json; InputError where it holds others than this version knows."""
+        if not isinstance(settings, dict):
+            raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
         try:
             values = dict(settings)
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +16,6 @@ from paints_undo.records import Record
 from paints_undo.run_record import described, read_run_record
 
 RECORDED, NO_RECORD, CONTRADICTED, UNREADABLE = "recorded", "no record", "contradicted", "unreadable"
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,13 @@ class Finding:
             digest = self.record.artwork.get("sha256", "not known")
             size = "x".join(str(self.record.artwork.get(side, "?")) for side in ("width", "height"))
             compared = {None: "not compared; --artwork PICTURE does", True: "the one given", False: "not the one given"}
+            signed = sum(piece.signature is not None for piece in self.pieces)
+            made = ", model family ".join(part for part in (self.record.program, self.record.models) if part)
             about = {
-                "made with": ", model family ".join(part for part in (self.record.program, self.record.models) if part),
+                "made with" if self.record.made_by_ai else "kept by": made,
                 "artwork": f"sha256 {digest}, {size} ({compared[self.artwork]})",
                 "of the run": self.record.id or "not known",
-                "signature": _signed(self.signature),
+                "signature": f"on {signed} of the files" if self.pieces else _signed(self.signature),
             }
             lines += [f"  {name:<12}{value}" for name, value in about.items()]
         lines += [f"  {piece.file}: {piece.sentence}" for piece in self.pieces if piece.state != RECORDED]
@@ -82,6 +80,9 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
     matches = None if artwork is None else record.artwork == artwork
     if matches is False:
         said = "It says that it was made from another picture than the artwork given."
+        return Finding(str(path), CONTRADICTED, said, record, matches, signature)
+    if record.piece == "artwork" and record.artwork != described(read_picture(path)):
+        said = "It says that it is the artwork of a run, and shows another picture."
         return Finding(str(path), CONTRADICTED, said, record, matches, signature)
     if signature is not None and not signature["intact"]:
         said = "It was changed after it was signed."
@@ -155,29 +156,3 @@ def _signed(signature: dict[str, Any] | None) -> str:
     state = "not changed since" if signature["intact"] else "changed since"
     known = "" if signature["trusted"] else ", by a certificate that nobody vouches for"
     return f"by {signature['signer']}, {state}{known}"
-
-
-def add_commands(commands: argparse._SubParsersAction) -> None:
-    """The command `verify`."""
-    command = commands.add_parser(
-        "verify",
-        help="say what pictures, videos and run folders are, as they say themselves",
-        description="Read the record in files that this program wrote. Whoever changes a file can change its record, "
-        "too, unless it is signed (run --c2pa-key --c2pa-certificate).",
-    )
-    command.add_argument("files", nargs="+", metavar="FILE", help="PNG, MP4, GIF or WebP files, or run folders")
-    command.add_argument("--artwork", metavar="PICTURE", help="check that they were made from this picture")
-    command.add_argument("--json", action="store_true", help="print everything as JSON, a list")
-    command.set_defaults(work=verify_command)
-
-
-def verify_command(chosen: argparse.Namespace) -> int:
-    """0 where every file carries a record and nothing contradicts it, 1 where not, 2 for what cannot be read."""
-    findings = [verify(file, chosen.artwork) for file in chosen.files]
-    if chosen.json:
-        text = json.dumps([finding.to_dict() for finding in findings], indent=2)
-    else:
-        text = "\n\n".join(finding.text for finding in findings)
-    sys.stdout.write(text + "\n")
-    states = {finding.state for finding in findings}
-    return BAD_INPUT if UNREADABLE in states else FAILED if states != {RECORDED} else DONE

@@ -87,13 +87,26 @@ def test_explained_leaves_other_exceptions_alone(tmp_path):
 def test_sweep_removes_temporaries_and_nothing_else(tmp_path):
     (tmp_path / "kept.png").write_bytes(b"")
     (tmp_path / "notes.tmp").write_bytes(b"somebody's own")
-    temporary_for(tmp_path / "kept.png").write_bytes(b"half")
-    folder = temporary_for(tmp_path / "frames")
+    (tmp_path / f".kept.png.{os.getpid() + 1:x}-0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / ".kept.png.0123abcd.tmp").write_bytes(b"half, of an earlier version")
+    folder = tmp_path / f".frames.{os.getpid() + 1:x}-0123abcd.tmp"
     folder.mkdir()
     (folder / "00000.png").write_bytes(b"")
     sweep(tmp_path)
     assert names(tmp_path) == ["kept.png", "notes.tmp"]
     sweep(tmp_path / "missing")
+
+
+def test_sweep_spares_what_is_being_written(tmp_path):
+    own, other = temporary_for(tmp_path / "a"), tmp_path / f".a.{os.getpid() + 1:x}-0123abcd.tmp"
+    for file in (own, other):
+        file.write_bytes(b"half")
+    sweep(tmp_path, older_than_s=3600)
+    assert own.exists() and other.exists()  # another process may be at it
+    os.utime(other, (0, 0))
+    os.utime(own, (0, 0))
+    sweep(tmp_path, older_than_s=3600)
+    assert own.exists() and not other.exists()
 
 
 def test_temporaries_never_share_a_name(tmp_path):

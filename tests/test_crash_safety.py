@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,6 +101,8 @@ def killed(family: Path, out: Path, times: int) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # much of it is waiting for a processor, where others use it too
 def test_three_kills(tiny_family, tmp_path):
     found = killed(tiny_family, tmp_path, 3)
     assert found["wrong"] == [] and len(found["moments"]) == 3
@@ -134,10 +137,7 @@ def test_a_second_process_is_kept_out_and_harms_nothing(tiny_family, tmp_path):
 
 def many_runs(family: Path, out: Path, times: int) -> dict[str, list[int]]:
     """Runs in a row in one process, each checked and removed; memory and open files after each."""
-    import shutil
-
-    import psutil
-
+    psutil = pytest.importorskip("psutil")
     process, engine = psutil.Process(), PaintsUndo.load(family, "cpu")
     grown: dict[str, list[int]] = {"memory": [], "files": []}
     for number in range(times):
@@ -149,15 +149,14 @@ def many_runs(family: Path, out: Path, times: int) -> dict[str, list[int]]:
     return grown
 
 
+@pytest.mark.slow
 def test_two_runs_in_a_row_leave_no_file_open(tiny_family, tmp_path):
-    pytest.importorskip("psutil")
     assert len(set(many_runs(tiny_family, tmp_path, 3)["files"][1:])) == 1
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_two_hundred_runs_in_a_row(tiny_family, tmp_path):
-    pytest.importorskip("psutil")
     grown = many_runs(tiny_family, tmp_path, 200)
     after_20, last = np.median(grown["memory"][15:25]), np.median(grown["memory"][-10:])
     print(f"200 of 200; memory {after_20 / 2**20:.0f} -> {last / 2**20:.0f} MiB, open files {grown['files'][20]} -> "

@@ -118,7 +118,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         lock.__exit__(None, None, None)
 
 
-SH = pytest.mark.skipif(sys.platform == "win32", reason="needs a shell and /proc")
+SH = pytest.mark.skipif(sys.platform != "linux", reason="needs a shell and /proc")
 FAULTS: dict[str, tuple[Callable[[Bench], Any], str]] = {
     "disk full while a keyframe is synced": (lambda b: b.fail("fsync", errno.ENOSPC, "0400-"), FULL),
     "disk full while a segment is synced": (lambda b: b.fail("fsync", errno.ENOSPC, ".npz"), FULL),

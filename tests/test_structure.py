@@ -36,6 +36,8 @@ MAY_IMPORT = {
         "paints_undo.errors",
         "paints_undo.records",
     ],
+    "paints_undo.locks": ["paints_undo.atomic", "paints_undo.errors"],
+    "paints_undo.marks": [],
     "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
     "paints_undo.block_streaming": ["memory_management"],
     "paints_undo.plans": ["memory_management", "paints_undo.checkpoints", "paints_undo.errors"],

@@ -59,6 +59,7 @@ class BoundedLogins:
         with self._guard:
             self._failures.setdefault(address, deque(maxlen=MOST_FAILURES_OF_ALL)).append(self._clock())
             self._failures.move_to_end(address)
-            self._failures.move_to_end(_ALL) if _ALL in self._failures else None
+            if _ALL in self._failures:
+                self._failures.move_to_end(_ALL)  # never among those that are forgotten
             while len(self._failures) > _MOST_ADDRESSES:
                 self._failures.popitem(last=False)
