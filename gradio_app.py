@@ -67,7 +67,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
-                export_panel(studio)
+                export_panel(studio, bench)
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)

@@ -6,7 +6,9 @@ import pytest
 from export_runs import make_run
 
 from paints_undo.errors import InputError
+from paints_undo.exports.formats import FORMATS
 from paints_undo.web.exporting import write_exports
+from paints_undo.web.texts import say
 
 
 class Studio:
@@ -82,3 +84,8 @@ def test_faults_of_the_program_are_no_tracebacks(studio, monkeypatch):
     monkeypatch.setattr("paints_undo.web.exporting.Source.of_run", lambda *a: 1 / 0)
     (*_, (words, _, _)) = write_exports(studio, **GIVEN)
     assert "ZeroDivision" not in words and re.search("role='alert'>.+<", words)
+
+
+def test_the_panel_calls_formats_what_the_command_line_does():
+    for name, each in FORMATS.items():
+        assert say(f"export.formats.of.{name}") == f"{name}: {each.words}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import CURVES, Pacing
 from paints_undo.web import texts
+from paints_undo.web.form import IN_THE_BROWSER
 from paints_undo.web.studio import Studio
 from paints_undo.web.texts import say
 
@@ -30,30 +32,42 @@ _SHOWN = ("contact", "steps-png", "heatmap", "curves-png")  # pictures of the pr
 State = tuple[str, list[str], list[str]]
 
 
-def export_panel(studio: Studio) -> gr.Button:
-    """The panel, closed at first; the button that starts it."""
-    with gr.Accordion("Export", open=False, elem_id="export", elem_classes="card"):
+def export_panel(studio: Studio, bench: gr.HTML) -> gr.Button:
+    """The panel, closed at first, in the language of the workbench; the button that starts it."""
+    with gr.Accordion(say("export.panel"), open=False, elem_id="export", elem_classes="card") as panel:
         note = f"<p data-text='export.note'>{say('export.note')}</p>"
         gr.HTML(note, apply_default_css=False, padding=False)
         asking = [gr.Textbox(visible=False) for _ in range(3)]
-        choices = [(f"{name}: {each.words}", name) for name, each in FORMATS.items()]
-        formats = gr.CheckboxGroup(choices, value=["mp4"], label="Formats")
+        formats = gr.CheckboxGroup(_choices("export.formats", FORMATS), value=["mp4"], label=say("export.formats"))
         with gr.Row():
             # text, because an empty number field arrives as 0
-            fps = gr.Textbox(label="Frames per second", info="Empty: as the run", min_width=120)
-            seconds = gr.Textbox(label="Seconds", info="Empty: as long as it takes", min_width=120)
-            hold = gr.Textbox("2", label="Hold at the end", info="Seconds", min_width=120)
-            side = gr.Textbox(label="Longest side", info="Pixels; empty: as the artwork", min_width=120)
-        pace = gr.Radio(
-            [("each frame as long as any other", CURVES[0]), ("as much change in each second", CURVES[1])],
-            value=CURVES[0],
-            label="Pace",
-        )
-        title = gr.Textbox(label="Title", info="In layers, sheets and pages", max_length=200)
-        button = gr.Button("Export", variant="primary", elem_id="export-now")
+            fps, seconds, hold, side = (
+                gr.Textbox("2" if name == "hold" else None, **_words(name), min_width=120)
+                for name in ("fps", "seconds", "hold", "side")
+            )
+        pace = gr.Radio(_choices("export.pace", CURVES), value=CURVES[0], label=say("export.pace"))
+        title = gr.Textbox(**_words("title"), max_length=200)
+        button = gr.Button(say("export.button"), variant="primary", elem_id="export-now")
         status = gr.HTML("", elem_id="export-status", apply_default_css=False, padding=False)
-        files = gr.Files(label="Files", interactive=False, elem_id="export-files")
-        gallery = gr.Gallery(label="The process", columns=2, format="png", elem_id="export-gallery")
+        files = gr.Files(label=say("export.files"), interactive=False, elem_id="export-files")
+        gallery = gr.Gallery(label=say("export.pictures"), columns=2, format="png", elem_id="export-gallery")
+
+        worded = {
+            "panel": panel,
+            "formats": formats,
+            "fps": fps,
+            "seconds": seconds,
+            "hold": hold,
+            "side": side,
+            "pace": pace,
+            "title": title,
+            "button": button,
+            "files": files,
+            "pictures": gallery,
+        }
+        keys = [f"export.{name}" for name in worded]
+        words = f"() => paintsUndo.labelUpdates({json.dumps(keys)})"
+        bench.reword(inputs=None, outputs=list(worded.values()), js=words, **IN_THE_BROWSER)
 
         def write(*values: Any) -> Iterator[State]:
             yield from write_exports(studio, *values)
@@ -69,6 +83,14 @@ def export_panel(studio: Studio) -> gr.Button:
             show_progress="hidden",
         )
     return button
+
+
+def _words(name: str) -> dict[str, str]:
+    return {"label": say(f"export.{name}"), "info": say(f"export.{name}.info")}
+
+
+def _choices(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    return [(say(f"{key}.of.{value}"), value) for value in values]
 
 
 def write_exports(

@@ -12,7 +12,7 @@ import gradio as gr
 
 from paints_undo.web.texts import say
 
-_IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
+IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
 EVENTS = ("unlock", "fill", "prompted", "reword")  # triggered by the scripts
 
 
@@ -82,24 +82,24 @@ class Form:
         facts = [self.artwork, prompt, in_pieces]
         unlock = "(...facts) => window.paintsUndo?.buttonStates(...facts) ?? []"
         for event in (bench.unlock, self.artwork.change, prompt.change, in_pieces.change):
-            event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **_IN_THE_BROWSER)
-        bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **_IN_THE_BROWSER)
-        bench.prompted(inputs=None, outputs=prompt, js="() => paintsUndo.prompt()", **_IN_THE_BROWSER)
+            event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **IN_THE_BROWSER)
+        bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **IN_THE_BROWSER)
+        bench.prompted(inputs=None, outputs=prompt, js="() => paintsUndo.prompt()", **IN_THE_BROWSER)
         worded = list(self._worded().values())
-        bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **_IN_THE_BROWSER)
+        bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **IN_THE_BROWSER)
 
         for event in (self.artwork.input, self.examples.load_input_event.then):
-            event(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **_IN_THE_BROWSER)
+            event(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
         for step, button in self.buttons.items():
-            button.click(inputs=values, js=_call("press", step), **_IN_THE_BROWSER)
+            button.click(inputs=values, js=_call("press", step), **IN_THE_BROWSER)
         for name, button in self.recipes.items():
-            button.click(inputs=values, js=_call("recipe", name), **_IN_THE_BROWSER)
+            button.click(inputs=values, js=_call("recipe", name), **IN_THE_BROWSER)
         for name, chance, last in self._seeds:
-            chance.click(outputs=self.fields[name], js="() => paintsUndo.randomSeed()", **_IN_THE_BROWSER)
-            last.click(outputs=self.fields[name], js=f"() => paintsUndo.lastSeed('{name}')", **_IN_THE_BROWSER)
+            chance.click(outputs=self.fields[name], js="() => paintsUndo.randomSeed()", **IN_THE_BROWSER)
+            last.click(outputs=self.fields[name], js=f"() => paintsUndo.lastSeed('{name}')", **IN_THE_BROWSER)
         size = self.fields["size"]
         for name in ("width", "height"):
-            self.fields[name].input(outputs=size, js="() => false", **_IN_THE_BROWSER)
+            self.fields[name].input(outputs=size, js="() => false", **IN_THE_BROWSER)
 
 
 def _call(function: str, what: str) -> str:

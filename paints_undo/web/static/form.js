@@ -101,13 +101,15 @@ function buttonStates(artwork, prompt, pieces) {
   return open.map((interactive) => ({ __type__: "update", interactive }));
 }
 
-// The words of the widgets in the page's language, in the order of props.labelled.
-function labelUpdates() {
-  return props.labelled.map((named) => {
+// The words of widgets in the page's language, in the order of their keys. A choice has its widget's key, ".of." and its value.
+function labelUpdates(keys = props.labelled) {
+  return keys.map((named) => {
     const key = named.split(" ")[0]; // after it, which one of several widgets with the same words
-    if (!key.startsWith("field.")) return { __type__: "update", value: say(key) };
+    if (!/^(field|export)\./.test(key) || key === "export.button") return { __type__: "update", value: say(key) };
     const update = { __type__: "update", label: say(key) };
     if (`${key}.info` in props.texts) update.info = say(`${key}.info`);
+    const choices = Object.keys(props.texts).filter((name) => name.startsWith(`${key}.of.`));
+    if (choices.length) update.choices = choices.map((name) => [say(name), name.slice(`${key}.of.`.length)]);
     return update;
   });
 }
