@@ -35,8 +35,7 @@ State = tuple[str, list[str], list[str]]
 def export_panel(studio: Studio, bench: gr.HTML) -> gr.Button:
     """The panel, closed at first, in the language of the workbench; the button that starts it."""
     with gr.Accordion(say("export.panel"), open=False, elem_id="export", elem_classes="card") as panel:
-        note = f"<p data-text='export.note'>{say('export.note')}</p>"
-        gr.HTML(note, apply_default_css=False, padding=False)
+        note = gr.Markdown(say("export.note"))
         asking = [gr.Textbox(visible=False) for _ in range(3)]
         formats = gr.CheckboxGroup(_choices("export.formats", FORMATS), value=["mp4"], label=say("export.formats"))
         with gr.Row():
@@ -49,11 +48,14 @@ def export_panel(studio: Studio, bench: gr.HTML) -> gr.Button:
         title = gr.Textbox(**_words("title"), max_length=200)
         button = gr.Button(say("export.button"), variant="primary", elem_id="export-now")
         status = gr.HTML("", elem_id="export-status", apply_default_css=False, padding=False)
-        files = gr.Files(label=say("export.files"), interactive=False, elem_id="export-files")
-        gallery = gr.Gallery(label=say("export.pictures"), columns=2, format="png", elem_id="export-gallery")
+        files = gr.Files(label=say("export.files"), interactive=False, visible=False, elem_id="export-files")
+        gallery = gr.Gallery(
+            label=say("export.pictures"), columns=2, format="png", visible=False, elem_id="export-gallery"
+        )
 
         worded = {
             "panel": panel,
+            "note": note,
             "formats": formats,
             "fps": fps,
             "seconds": seconds,
@@ -69,8 +71,9 @@ def export_panel(studio: Studio, bench: gr.HTML) -> gr.Button:
         words = f"() => paintsUndo.labelUpdates({json.dumps(keys)})"
         bench.reword(inputs=None, outputs=list(worded.values()), js=words, **IN_THE_BROWSER)
 
-        def write(*values: Any) -> Iterator[State]:
-            yield from write_exports(studio, *values)
+        def write(*values: Any) -> Iterator[tuple[str, gr.Files, gr.Gallery]]:
+            for said, paths, pictures in write_exports(studio, *values):
+                yield said, gr.Files(paths, visible=bool(paths)), gr.Gallery(pictures, visible=bool(pictures))
 
         button.click(
             write,

@@ -105,7 +105,7 @@ function buttonStates(artwork, prompt, pieces) {
 function labelUpdates(keys = props.labelled) {
   return keys.map((named) => {
     const key = named.split(" ")[0]; // after it, which one of several widgets with the same words
-    if (!/^(field|export)\./.test(key) || key === "export.button") return { __type__: "update", value: say(key) };
+    if (!/^(field|export)\./.test(key) || /^export\.(note|button)$/.test(key)) return { __type__: "update", value: say(key) };
     const update = { __type__: "update", label: say(key) };
     if (`${key}.info` in props.texts) update.info = say(`${key}.info`);
     const choices = Object.keys(props.texts).filter((name) => name.startsWith(`${key}.of.`));
