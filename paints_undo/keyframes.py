@@ -18,7 +18,7 @@ from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Parts
-from paints_undo.previews import LatentColours
+from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
@@ -72,17 +72,36 @@ def draw_keyframes(
     options.seed for all by default, so that all share one noise tensor.  No noise is added later, so a keyframe
     depends on its own step and seed and on the size alone.
     """
-    parts.family.check_keyframe_size(options.width, options.height)
     seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
+    yield from decode(parts, denoise(parts, artwork, options, noise_device, on_progress, seeds), on_progress)
+
+
+def denoise(
+    parts: Parts,
+    artwork: np.ndarray,
+    options: KeyframeOptions,
+    noise_device: torch.device,
+    on_progress: OnProgress,
+    seeds: Sequence[int],
+    look: Look | None = None,
+) -> Tensor:
+    """Scaled latents (n, 4, h, w), one for each of options.operation_steps.
+
+    look: what a report's preview gives of the latents as they are seen so far; the first as a rough picture by default.
+    """
+    parts.family.check_keyframe_size(options.width, options.height)
     pieces = feed_forward_pieces(parts.plan.feed_forward_pieces)
     with torch.inference_mode(), context_memory(), pieces:
         parts.prefetch("single_frame/unet")
         positive, negative = encode(parts, [options.prompt, options.negative_prompt], options.long_prompt)
         crop = crop_to(artwork, options.width, options.height)
         artwork_latent = encode_artwork(parts, crop)
-        colours = LatentColours.fit(artwork_latent[0], crop)
-        latents = sample(parts, artwork_latent, positive, negative, options, seeds, noise_device, on_progress, colours)
-    yield from decode(parts, latents, on_progress)
+        look = look or first_in_colours(LatentColours.fit(artwork_latent[0], crop))
+        return sample(parts, artwork_latent, positive, negative, options, seeds, noise_device, on_progress, look)
+
+
+def first_in_colours(colours: LatentColours) -> Look:
+    return lambda latents: colours(latents[0])
 
 
 def encode(parts: Parts, prompts: Sequence[str], long_prompts: bool) -> list[Tensor]:
@@ -107,7 +126,7 @@ def sample(
     seeds: Sequence[int],
     noise_device: torch.device,
     on_progress: OnProgress,
-    colours: LatentColours,
+    look: Look,
 ) -> Tensor:
     """Scaled latents (n, 4, h, w), one for each operation step; as many at a time as the plan says."""
     sigmas = karras_sigmas(keyframe_sigmas(), options.sampling_steps).tolist()
@@ -120,7 +139,7 @@ def sample(
             noise = [draw_normal(artwork_latent.shape, each, parts.dtype, parts.device) for each in generators]
 
             def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(group)) -> None:
-                report(begin * total + done * size, count * total, lambda: colours(seen[0]))
+                report(begin * total + done * size, count * total, lambda: look(seen))
 
             predict = prediction(parts, unet, artwork_latent, positive, negative, group, options.guidance_scale)
             denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
