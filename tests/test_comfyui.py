@@ -211,13 +211,14 @@ def test_own_pictures_as_keyframes_of_any_size(nodes, tiny_family):
 
 def test_bad_input_is_one_sentence(nodes):
     draw, join = nodes["PaintsUndoDrawKeyframes"], nodes["PaintsUndoJoinTimelapse"]
+    tagger = SimpleNamespace(tag=lambda picture: "")
     assert draw.VALIDATE_INPUTS("400,600; 999") is True
     assert "operation step is 'many'" in draw.VALIDATE_INPUTS("many")
     assert "operation steps are empty" in draw.VALIDATE_INPUTS(" ")
     with pytest.raises(InputError, match=r"shape \(2, 64, 64, 3\); give one picture"):
-        nodes["PaintsUndoTagArtwork"]().tag(None, torch.rand(2, 64, 64, 3))
+        nodes["PaintsUndoTagArtwork"]().tag(tagger, torch.rand(2, 64, 64, 3))
     with pytest.raises(InputError, match="not finite"):
-        nodes["PaintsUndoTagArtwork"]().tag(None, torch.full((1, 64, 64, 3), torch.nan))
+        nodes["PaintsUndoTagArtwork"]().tag(tagger, torch.full((1, 64, 64, 3), torch.nan))
     with pytest.raises(InputError, match="give the list of one Fill Segments"):
         join().join([torch.rand(16, 8, 8, 3), torch.rand(16, 8, 16, 3)], [4], ["x"])
 
