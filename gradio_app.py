@@ -9,7 +9,6 @@ import argparse
 import importlib.util
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo import examples
+from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -54,7 +54,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
     form = Form()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML(_masthead(), elem_id="heading", apply_default_css=False)
-        family = gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
+        gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
         with gr.Row(elem_id="desk"):
             with gr.Column(elem_id="steps"):
                 with gr.Column(elem_classes="card", elem_id="step-1"):
@@ -67,7 +67,6 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                 bench = workbench(studio, form, EXAMPLES)
         form.connect(bench)
         _endpoints(studio, form)
-        app.load(lambda: _family_line(engine), None, family, api_visibility="private", show_progress="hidden")
     return app.queue(max_size=WAITING_LINE, api_open=False)
 
 
@@ -79,10 +78,9 @@ def _masthead() -> str:
 
 
 def _family_line(engine: Engine) -> str:
-    """HTML that says which family is loaded and where it runs, or what is missing and how to get it."""
+    """HTML that says which family is loaded and where it runs, or what is missing; the scripts say it anew."""
     try:
-        more = re.sub("`(.+?)`", r"<code>\1</code>", escape(engine.alternative()))
-        return f"<span>{escape(engine.description())}</span><p>{more}</p>"
+        return f"<span>{escape(engine.description())}</span>"
     except CheckpointError as error:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
@@ -189,7 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
-    names = ("models", "device", "dtype", "noise", "vram", "bit_exact", "workers", "compiled")
+    names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
     load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:
@@ -233,15 +231,7 @@ def _has_screen() -> bool:
 
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gradio_app.py", description="The web app of Paints-UNDO.")
-    parser.add_argument("--models", default="auto", help="mini, released or the folder of a model family; "
-                        "by default mini if it is there, else released")  # fmt: skip
-    parser.add_argument("--device", help="cpu, cuda or mps; by default the best one there is")
-    parser.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="by default the best one for the device")
-    parser.add_argument("--noise", choices=["device", "cpu"], default="device",
-                        help="where noise is drawn; cpu gives the same pictures on every device")  # fmt: skip
-    parser.add_argument("--vram", default="auto", help="GiB of device memory that may be used; by default what is free")
-    parser.add_argument("--bit-exact", action="store_true", help="compute in the shapes of the original")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the segments, one for each GPU")
+    add_engine_flags(parser)
     parser.add_argument("--mcp", action="store_true", help="offer the three steps to MCP clients (extra: .[mcp])")
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")

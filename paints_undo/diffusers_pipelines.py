@@ -212,11 +212,22 @@ class KeyframePipeline(FamilyPipeline):
         with self._reporting(steps, callback_on_step_end, callback_on_step_end_tensor_inputs, timesteps) as on_progress:
             try:
                 latents = keyframes.denoise(
-                    parts, _picture(image), options, noise_device, on_progress, seeds, lambda seen: seen
+                    parts,
+                    _picture(image),
+                    options,
+                    noise_device,
+                    on_progress,
+                    seeds,
+                    keyframes.Begun(),
+                    lambda seen: seen,
                 )
             except _Interrupted as stopped:
                 latents = stopped.latents
-            pictures = latents if output_type == "latent" else np.stack(list(keyframes.decode(parts, latents, ignore)))
+            pictures = (
+                latents.to(parts.device)
+                if output_type == "latent"
+                else np.stack(list(keyframes.decode(parts, latents, ignore)))
+            )
         self.maybe_free_model_hooks()
         images = _as_output(pictures, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -281,7 +292,7 @@ class SegmentPipeline(FamilyPipeline):
                 denoised[0] = stopped.latents.cpu()
                 pixels, states = segments.denoise_pairs(*asked)  # nothing is left to denoise
             if output_type == "latent":
-                frames = denoised[0]
+                frames = denoised[0].to(parts.device)
             else:
                 ((_, frames),) = segments.decode(parts, denoised, pixels, states, ignore)
         self.maybe_free_model_hooks()

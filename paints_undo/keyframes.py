@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from paints_undo import validation
 from paints_undo.diffusion.denoisers import KeyframeDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided
-from paints_undo.diffusion.samplers import dpm_solver_2m, draw_normal
+from paints_undo.diffusion.samplers import Partway, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
 from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
@@ -23,6 +23,8 @@ from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
 log = logging.getLogger(__name__)
+
+MOST_STOPPED = 16  # calls whose latents are kept; a megabyte each at the published size
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,36 @@ class KeyframeOptions:
             object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
 
+@dataclass
+class Begun:
+    """What a call that was stopped had sampled, enough to go on from there and come to the same pictures.
+
+    A batch goes on as the batch that it was: in another one it would come out the same only up to rounding.
+    """
+
+    latents: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # by operation step and seed, on the host
+    batch: tuple[tuple[int, int], ...] = ()  # what is under way
+    partway: Partway = field(default_factory=Partway)
+
+
+class Stopped:
+    """What calls that were stopped had sampled, by everything but steps and seeds; of the last few such calls."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, Begun] = {}  # oldest first
+
+    def taken_up(self, key: str) -> Begun:
+        """What there is under this key, empty at first; kept until the call is finished."""
+        self._begun[key] = self._begun.pop(key, None) or Begun()
+        for oldest in list(self._begun)[:-MOST_STOPPED]:
+            del self._begun[oldest]
+        return self._begun[key]
+
+    def finished(self, key: str) -> None:
+        """Forget what belongs to a key."""
+        self._begun.pop(key, None)
+
+
 def draw_keyframes(
     parts: Parts,
     artwork: np.ndarray,
@@ -65,15 +97,18 @@ def draw_keyframes(
     noise_device: torch.device,
     on_progress: OnProgress = ignore,
     seeds: Sequence[int] | None = None,
+    begun: Begun | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield a keyframe, uint8 (height, width, 3), for each of options.operation_steps.
 
     artwork: uint8 (H, W, 3) of any size, cropped to the keyframes' shape.  seeds: one for each operation step;
     options.seed for all by default, so that all share one noise tensor.  No noise is added later, so a keyframe
-    depends on its own step and seed and on the size alone.
+    depends on its own step and seed and on the size alone.  begun: what an earlier call of the same artwork, settings
+    and plan sampled; it is filled on the way, so that a call that is stopped loses no sampling step.
     """
     seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
-    yield from decode(parts, denoise(parts, artwork, options, noise_device, on_progress, seeds), on_progress)
+    latents = denoise(parts, artwork, options, noise_device, on_progress, seeds, begun or Begun())
+    yield from decode(parts, latents, on_progress)
 
 
 def denoise(
@@ -83,9 +118,10 @@ def denoise(
     noise_device: torch.device,
     on_progress: OnProgress,
     seeds: Sequence[int],
+    begun: Begun,
     look: Look | None = None,
 ) -> Tensor:
-    """Scaled latents (n, 4, h, w), one for each of options.operation_steps.
+    """Scaled latents (n, 4, h, w) on the host, one for each of options.operation_steps.
 
     look: what a report's preview gives of the latents as they are seen so far; the first as a rough picture by default.
     """
@@ -97,7 +133,8 @@ def denoise(
         crop = crop_to(artwork, options.width, options.height)
         artwork_latent = encode_artwork(parts, crop)
         look = look or first_in_colours(LatentColours.fit(artwork_latent[0], crop))
-        return sample(parts, artwork_latent, positive, negative, options, seeds, noise_device, on_progress, look)
+        conditions = artwork_latent, positive, negative
+        return sample(parts, *conditions, options, seeds, noise_device, on_progress, look, begun)
 
 
 def first_in_colours(colours: LatentColours) -> Look:
@@ -127,24 +164,30 @@ def sample(
     noise_device: torch.device,
     on_progress: OnProgress,
     look: Look,
+    begun: Begun,
 ) -> Tensor:
-    """Scaled latents (n, 4, h, w), one for each operation step; as many at a time as the plan says."""
+    """Scaled latents (n, 4, h, w) on the host, one for each operation step; as many at a time as the plan says."""
     sigmas = karras_sigmas(keyframe_sigmas(), options.sampling_steps).tolist()
-    report, at_once, count = reporting("sampling", on_progress), parts.plan.keyframes_at_once, len(seeds)
-    results = []
+    wanted = list(zip(options.operation_steps, seeds, strict=True))
+    missing = [each for each in wanted if each not in begun.latents]
+    report, at_once, count = reporting("sampling", on_progress), parts.plan.keyframes_at_once, len(missing)
     with parts.on_device("single_frame/unet") as unet:
         for begin in range(0, count, at_once):
-            group = options.operation_steps[begin : begin + at_once]
-            generators = [torch.Generator(noise_device).manual_seed(seed) for seed in seeds[begin : begin + at_once]]
+            batch = tuple(missing[begin : begin + at_once])
+            if begun.batch != batch:  # else it goes on where it stopped
+                begun.batch, begun.partway = batch, Partway()
+            steps = [step for step, _ in batch]
+            generators = [torch.Generator(noise_device).manual_seed(seed) for _, seed in batch]
             noise = [draw_normal(artwork_latent.shape, each, parts.dtype, parts.device) for each in generators]
 
-            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(group)) -> None:
+            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(batch)) -> None:
                 report(begin * total + done * size, count * total, lambda: look(seen))
 
-            predict = prediction(parts, unet, artwork_latent, positive, negative, group, options.guidance_scale)
+            predict = prediction(parts, unet, artwork_latent, positive, negative, steps, options.guidance_scale)
             denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
-            results.append(dpm_solver_2m(denoise, torch.cat(noise), sigmas, on_step))
-    return torch.cat(results)
+            sampled = dpm_solver_2m(denoise, torch.cat(noise), sigmas, on_step, begun.partway).cpu()
+            begun.latents |= dict(zip(batch, sampled.split(1), strict=True))
+    return torch.cat([begun.latents[each] for each in wanted])
 
 
 def prediction(
@@ -176,7 +219,7 @@ def decode(parts: Parts, latents: Tensor, on_progress: OnProgress) -> Iterator[n
     """Yield pixels uint8 (H, W, 3) of scaled latents; one picture at a time, because decoding needs the most memory."""
     report = reporting("decoding", on_progress)
     with parts.on_device("single_frame/vae") as vae:
-        for done, latent in enumerate(latents.to(vae.dtype).split(1), start=1):
+        for done, latent in enumerate(latents.to(parts.device, vae.dtype).split(1), start=1):
             with torch.inference_mode():  # not around the yield: the caller's code is not ours to switch
                 decoded = vae.decode(latent / vae.config.scaling_factor).sample
             yield tensor_to_pixels(decoded.float())[0]

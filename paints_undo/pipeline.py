@@ -87,6 +87,7 @@ class PaintsUndo:
         self.results = Results()
         self.planner = Planner(family, self.parts, vram, bit_exact)
         self.workers: Workers | None = None
+        self.stopped = keyframes.Stopped()  # what the last few calls that did not finish sampled of their keyframes
         self.unfinished: dict[str, Tensor] = {}  # latents of the segments that the last call did not decode
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
@@ -173,8 +174,11 @@ class PaintsUndo:
             keep(i, keyframe)
         while missing := [i for i in range(len(wanted)) if i not in have]:
             work = dataclasses.replace(options, operation_steps=[wanted[i][0] for i in missing])
+            common = {**settings, "operation_steps": None, "seed": None, "plan": str(self.parts.plan)}
+            alike = content_key(common, artwork)
+            begun, work_seeds = self.stopped.taken_up(alike), [wanted[i][1] for i in missing]
             drawn = keyframes.draw_keyframes(
-                self.parts, artwork, work, self.noise_device, on_progress, [wanted[i][1] for i in missing]
+                self.parts, artwork, work, self.noise_device, on_progress, work_seeds, begun
             )
             try:
                 with attention_backend(self.attention):
@@ -182,6 +186,7 @@ class PaintsUndo:
                         have[i] = keyframe
                         self.results.put(keys[i], keyframe)
                         keep(i, keyframe)
+                self.stopped.finished(alike)
             except MemoryError:
                 if not self.parts.step_down():
                     raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole model family of tiny networks; not to be changed."""
     return write_tiny_family(tmp_path_factory.mktemp("models") / "reference")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium or Chrome without a window."""
+    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install -e .[dev])")
+    from desk import PLACE, QUIET
+
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=PLACE, args=QUIET)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def desk(browser, tmp_path: Path) -> Iterator:
+    """The app with an engine that pretends, and windows on it; nothing may have been wrong with them in the end."""
+    from desk import Desk
+
+    opened = Desk(browser, tmp_path / "outputs")
+    yield opened
+    opened.close()
+    assert opened.complaints == []

@@ -1,134 +1,28 @@
-"""The web app in a real browser: quickly with an engine that only pretends to draw, once with tiny real networks."""
+"""The page in a real browser, quickly: with an engine that only pretends to draw."""
 
 from __future__ import annotations
 
 import base64
-import os
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_engine import FakeEngine
-from tiny_family import write_tiny_family
+from desk import (
+    CAT,
+    IN_A_BROWSER,
+    MINUTE,
+    STEPS,
+    Desk,
+    button,
+    choose_example,
+    draw_all,
+    expect,
+    item,
+    press,
+    states,
+)
 
-import gradio_app
-from paints_undo import examples
-from paints_undo.runs import RunFolder
-from paints_undo.video import read_video
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PLACE = next(filter(None, map(shutil.which, BROWSERS)), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-MINUTE = 60_000  # milliseconds
-STEPS = ("Generate Prompt", "Generate Key Frames", "Generate Video")
-CAT = Path(examples.__file__).parent / "cat.png"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(PLACE is None, reason="needs Chromium or Chrome, and none is on the PATH"),
-]
-
-
-class Desk:
-    """The app with an engine that pretends, and windows on it that ask no other host and meet no script error."""
-
-    def __init__(self, browser, out: Path) -> None:
-        self.engine, self.out, self._browser = FakeEngine(), out, browser
-        app = gradio_app.build_app(lambda: self.engine, out)
-        options = gradio_app._arguments(["--out", str(out)])
-        _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
-        self._app = app
-        self._visits: list = []
-        self.complaints: list[str] = []
-
-    def visit(self, query: str = "", width: int = 1280, **options):
-        """A window of a visitor who has not been here before."""
-        context = self._browser.new_context(viewport={"width": width, "height": 900}, **options)
-        self._visits.append(context)
-        return self.open(context, query)
-
-    def open(self, context, query: str = ""):
-        """One more tab of the same visitor."""
-        page = context.new_page()
-        page.on("request", lambda request: self._note_stranger(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.goto(self.address + query)
-        page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
-        return page
-
-    def _note_stranger(self, url: str) -> None:
-        if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
-            self.complaints.append(url)
-
-    def close(self) -> None:
-        for context in self._visits:
-            context.close()
-        self._app.close(verbose=False)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install -e .[dev])")
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=PLACE, args=QUIET)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def desk(browser, tmp_path: Path) -> Iterator[Desk]:
-    opened = Desk(browser, tmp_path / "outputs")
-    yield opened
-    opened.close()
-    assert opened.complaints == []
-
-
-def expect(locator):
-    from playwright.sync_api import expect
-
-    return expect(locator)
-
-
-def button(page, name: str):
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def choose_example(page, name: str) -> None:
-    page.get_by_role("button", name=f"Example: {name}").click()
-    expect(page.locator("#generate-prompt")).to_be_enabled(timeout=MINUTE)
-
-
-def press(page, name: str, done: str) -> None:
-    """One of the three buttons, and what the page says in the end."""
-    expect(button(page, name)).to_be_enabled(timeout=MINUTE)
-    button(page, name).click()
-    expect(page.locator("#job-what")).to_contain_text(done, timeout=MINUTE)
-    expect(button(page, name)).to_be_enabled(timeout=MINUTE)
-
-
-def draw_all(page, example: str = "girl") -> None:
-    choose_example(page, example)
-    press(page, STEPS[0], "Prompt written")
-    press(page, STEPS[1], "6 key frames are ready")
-    press(page, STEPS[2], "105 frames")
-
-
-def item(page, name: str):
-    return page.locator(f"#strip [data-id={name}]")
-
-
-def states(page, kind: str) -> list[str]:
-    """The states of the keyframes or segments on the timeline, from the white canvas to the artwork."""
-    script = "(found) => found.map(one => ['ready', 'missing', 'drawing'].find(state => one.classList.contains(state)))"
-    return page.locator(f"#strip li.{kind} button").evaluate_all(script)
+pytestmark = IN_A_BROWSER
 
 
 def test_the_three_buttons_lead_to_a_playing_video(desk: Desk) -> None:
@@ -141,7 +35,7 @@ def test_the_three_buttons_lead_to_a_playing_video(desk: Desk) -> None:
     expect(button(page, STEPS[1])).to_be_disabled()
     press(page, STEPS[0], "Prompt written")
     assert page.get_by_label("Output Prompt").input_value().startswith("1girl, solo")
-    expect(page.locator("#tokens")).to_contain_text("of 77 tokens")
+    expect(page.locator("#tokens")).to_contain_text("6 of 75 tokens")
     expect(button(page, STEPS[2])).to_be_disabled()
     press(page, STEPS[1], "6 key frames are ready")
     assert states(page, "keyframe") == ["ready"] * 6 and states(page, "segment") == ["missing"] * 7
@@ -354,6 +248,25 @@ def test_two_visitors_at_once(desk: Desk) -> None:
     assert paths[0].split("/")[-3] != paths[1].split("/")[-3]
 
 
+def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
+    page = desk.visit()
+    box, line = page.locator("#step-1 textarea"), page.locator("#tokens")
+    box.press_sequentially("a ginger cat")
+    expect(line).to_have_text("3 of 75 tokens", timeout=MINUTE)
+    box.fill("cat " * 76)
+    expect(line).to_contain_text("76 tokens: only the first 75 are read", timeout=MINUTE)
+    expect(line).to_have_class("warning")
+    page.get_by_role("button", name="Settings").first.click()
+    page.get_by_label("Use all of a long prompt").check()
+    expect(line).to_have_text("76 tokens, read in 2 pieces of up to 75", timeout=MINUTE)
+    page.locator("#language").select_option("ja")
+    expect(line).to_contain_text("2 個に分けて", timeout=MINUTE)
+    expect(page.locator("#family")).to_contain_text("モデル fake", timeout=MINUTE)
+    box.fill("")
+    expect(line).to_be_hidden(timeout=MINUTE)
+    assert not desk.out.exists(), "counting opens no run"
+
+
 def test_an_error_is_one_sentence(desk: Desk) -> None:
     page = desk.visit()
     choose_example(page, "flower")
@@ -362,59 +275,3 @@ def test_an_error_is_one_sentence(desk: Desk) -> None:
     expect(page.locator("#job-what")).to_contain_text("prompt has 10,001 characters", timeout=MINUTE)
     expect(page.locator("#job")).to_have_class("job failed")
     expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
-
-
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The program as a user starts it, with tiny networks: (its address, the folder it keeps runs in)."""
-    family, out = write_tiny_family(tmp_path / "tiny"), tmp_path / "outputs"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    file = Path(__file__).parent.parent / "gradio_app.py"
-    command = [sys.executable, str(file), "--models", str(family), "--port", str(port), "--out", str(out)]
-    environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "gradio"), "OMP_NUM_THREADS": "1"}
-    with open(tmp_path / "log", "w") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, env=environment)
-    try:
-        address = f"http://127.0.0.1:{port}/"
-        wait_for(address, process, tmp_path / "log")
-        assert not out.exists(), "nothing is made before the first run"
-        yield address, out
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def wait_for(address: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(240):
-        assert process.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(address, timeout=10).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"the server did not answer in two minutes: {log.read_text()}")
-
-
-def test_the_program_draws_with_real_networks(browser, program) -> None:
-    address, out = program
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    started = time.monotonic()
-    page.goto(address)
-    page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
-    assert time.monotonic() - started < 10  # three seconds on a machine with nothing else to do
-    choose_example(page, "girl")
-    press(page, STEPS[0], "Prompt written")
-    for title in page.get_by_role("button", name="Settings").all()[:2]:
-        title.click()
-    for label, value in (("Steps", 4), ("Sampling steps", 2), ("FPS", 12)):
-        box = page.get_by_label(f"number input for {label}", exact=True)
-        box.fill(str(value))
-        box.press("Tab")
-    press(page, STEPS[1], "6 key frames are ready")
-    press(page, STEPS[2], "105 frames")
-    page.close()
-    (folder,) = (file.parent for file in out.glob("*/run.json"))
-    assert RunFolder.open(folder).finished
-    assert read_video(folder / "timelapse.mp4").shape[0] == 105

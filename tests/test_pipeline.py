@@ -232,6 +232,34 @@ def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options
     assert np.array_equal(join_timelapse(frames), run.frames)
 
 
+@pytest.mark.parametrize(("detail", "done", "left"), [("sampling", 7, range(3, 11)), ("decoding", 2, [])])
+def test_a_cancelled_run_goes_on_with_its_keyframes(engine, run, options, recorded, detail, done, left):
+    engine.results.clear()
+    artwork, told = recorded["image"].numpy(), []
+
+    def stop(progress):
+        if progress.detail == detail and progress.done == done:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        engine.draw_keyframes(artwork, options.keyframes, stop)
+    engine.results.clear()
+    again = engine.draw_keyframes(artwork, options.keyframes, told.append)
+    assert [p.done for p in told if p.detail == "sampling"] == list(left)
+    assert np.array_equal(again, run.keyframes), "bit for bit as if it had not been stopped"
+
+
+def test_what_was_stopped_is_kept_for_the_last_few_calls_alone():
+    stopped = keyframes.Stopped()
+    first, second = stopped.taken_up("first"), stopped.taken_up("second")
+    assert stopped.taken_up("first") is first and first is not second
+    for number in range(keyframes.MOST_STOPPED - 1):
+        stopped.taken_up(str(number))
+    assert stopped.taken_up("first") is first and stopped.taken_up("second") is not second
+    stopped.finished("first")
+    assert stopped.taken_up("first") is not first
+
+
 def test_workers_draw_the_same_frames(tiny_family, run, options):
     engine = PaintsUndo.load(tiny_family, device="cpu", workers=2)
     try:

@@ -9,7 +9,7 @@ from reference_fill import fill
 
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser
 from paints_undo.diffusion.guidance import Branches, guided, rescaled_guidance
-from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
+from paints_undo.diffusion.samplers import Partway, ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
 from paints_undo.errors import Cancelled
 from paints_undo.models.keyframe_unet import KeyframeUNet
@@ -110,6 +110,27 @@ def test_raising_from_on_step_ends_the_run():
             lambda x, t: calls.append(t) or x, torch.zeros(1), karras_sigmas(keyframe_sigmas(), 9).tolist(), stop
         )
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize("stopped_after", range(1, 7))
+def test_a_stopped_sample_goes_on_to_the_same_latents(stopped_after):
+    sigmas, noise = karras_sigmas(keyframe_sigmas(), 6).tolist(), torch.randn(2, 4, 3, 3)
+    calls, partway = [], Partway()
+
+    def denoise(x, sigma):
+        calls.append(sigma)
+        return torch.tanh(x / (sigma + 0.3))
+
+    def stop(done, total, clean):
+        if done == stopped_after:
+            raise Cancelled
+
+    whole = dpm_solver_2m(denoise, noise, sigmas, nothing)
+    calls.clear()
+    with pytest.raises(Cancelled):
+        dpm_solver_2m(denoise, noise, sigmas, stop, partway)
+    assert torch.equal(dpm_solver_2m(denoise, noise, sigmas, nothing, partway), whole)
+    assert calls == sigmas[:6], "every step was taken once"
 
 
 def test_noise_is_drawn_where_the_generator_lives():

@@ -36,3 +36,26 @@ def status_of(path: str, status: int) -> int:
 )
 def test_only_failed_direct_calls_become_refusals(path: str, status: int, answered: int) -> None:
     assert status_of(path, status) == answered
+
+
+@pytest.mark.parametrize(
+    ("path", "begun"), [("/gradio_api/component_server", False), ("/", False), ("/gradio_api/x", True)]
+)
+def test_what_raises_is_refused_while_nothing_was_answered(path: str, begun: bool) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if begun:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise KeyError(99999)
+
+    async def keep(message: Any) -> None:
+        sent.append(message)
+
+    asked = RefusedNotFailed(app)({"type": "http", "path": path}, None, keep)
+    if begun or "gradio_api" not in path:
+        with pytest.raises(KeyError):
+            asyncio.run(asked)
+    else:
+        asyncio.run(asked)
+        assert sent[0]["status"] == 400 and b"not understood" in sent[1]["body"]

@@ -107,13 +107,3 @@ def soak(out: Path, seconds: float) -> list[Visitor]:
 
 def test_twenty_visitors(tmp_path):
     soak(tmp_path, 1)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(900)
-def test_twenty_visitors_for_five_minutes(tmp_path):
-    tracker = pytest.importorskip("psutil").Process()
-    soak(tmp_path, 60)
-    before, files = tracker.memory_info().rss, tracker.num_fds()
-    soak(tmp_path, 240)
-    assert tracker.memory_info().rss - before < 100 * 2**20 and tracker.num_fds() <= files + 5

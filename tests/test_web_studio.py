@@ -90,7 +90,7 @@ def test_three_buttons(desk, tmp_path):
     assert view["frames"] == [] and view["video"] is None and view["job"] is None and view["preview"] is None
 
     view = desk.done("generate_prompt", run)
-    assert view["settings"]["prompt"] == "1girl, solo, 128 wide" and view["prompt_tokens"] == 6
+    assert view["settings"]["prompt"] == "1girl, solo, 128 wide"
     assert view["message"]["key"] == "prompt_written" and view["state"] == "idle"
 
     view = desk.done("generate_keyframes", run)
@@ -108,6 +108,8 @@ def test_three_buttons(desk, tmp_path):
     assert json.loads(json.dumps(view)) == view
     assert [file.name for file in desk.frame_files(run)][::59] == ["00000.png", "00059.png"]
     (listed,) = desk.runs()
+    assert listed["seed"] == view["settings"]["seed"]
+    assert listed["drawn"] == [keyframe["path"] for keyframe in reversed(view["keyframes"])]
     assert listed["run"] == run and listed["frame_count"] == 60 and Path(listed["thumbnail"]).exists()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from paints_undo import validation
+import paints_undo
+from paints_undo import released, validation
 from paints_undo.errors import InputError
 from paints_undo.web import texts
 from paints_undo.web.texts import LANGUAGES, say, sentence_in, table
@@ -47,6 +50,60 @@ def test_errors_are_said_in_the_visitors_language(language: str) -> None:
     with pytest.raises(InputError) as refused:
         validation.operation_steps([400, 400])
     assert "400" in sentence_in(language, str(refused.value)) != str(refused.value)
+
+
+PACKAGE = Path(paints_undo.__file__).parent
+# What no visitor meets: errors of the command line, of training, and of values that only a program can give.
+UNSEEN = ("bench", "training", "cli", "doctor", "profiles", "workers", "plain_values")
+# Raised with a sentence that is made elsewhere: that one counts.
+PASSED_ON = {
+    "str(error)",
+    "_GONE",
+    "f'{name} {error}'",
+    "sentence or 'something went wrong inside the program; its log says what'",
+}
+RAISED = ("InputError", "CheckpointError", "MemoryError", "OSError", "FloatingPointError")
+# Values that are words of the sentence.
+WORDS = {"reason": "is not in", "kind": "the locked"}
+
+
+def raised_sentences() -> Iterator[tuple[str, str]]:
+    """Where an error for people is raised, and its sentence with 7 in place of every value."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        if file.relative_to(PACKAGE).with_suffix("").parts[0] in UNSEEN:
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            raised = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED
+            if raised and node.args and ast.unparse(node.args[0]) not in PASSED_ON:
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", sentence_of(node.args[0])
+
+
+def sentence_of(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(
+            part.value if isinstance(part, ast.Constant) else WORDS.get(ast.unparse(part.value), "7")
+            for part in node.values
+        )
+    assert isinstance(node, ast.Constant), f"{ast.unparse(node)}: say where its sentence comes from"
+    return node.value
+
+
+@pytest.mark.parametrize("language", ["ja", "zh-CN", "zh-TW"])
+def test_every_error_that_a_visitor_can_meet_is_translated(language: str) -> None:
+    found = dict(raised_sentences())
+    assert len(found) > 60
+    english = {place: said for place, said in found.items() if sentence_in(language, said) == said}
+    assert english == {}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("family", ["mini", "released"])
+def test_the_line_about_the_family_is_translated(device: str, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for here in (True, False):
+        monkeypatch.setattr(released, "is_released_here", lambda here=here: here)
+        for language in ("ja", "zh-CN", "zh-TW"):
+            for said in (released.what_else(family, device), f"Model family {family}, on {device} in float32"):
+                assert sentence_in(language, said) != said
 
 
 def test_a_sentence_without_a_translation_stays() -> None:

@@ -11,6 +11,7 @@ from fake_engine import FakeEngine
 from gradio.utils import get_upload_folder
 
 from paints_undo import examples
+from paints_undo.errors import CheckpointError
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 from paints_undo.web.workbench import answer
@@ -77,3 +78,20 @@ def test_impossible_settings_are_refused_in_the_visitors_language(studio: Studio
 def test_an_unexpected_error_stays_in_the_log(studio: Studio) -> None:
     told = ask(studio, "view", nonsense=1)
     assert told["internal"] and "log" in told["error"]
+
+
+def test_the_tokens_of_a_prompt_are_counted(studio: Studio) -> None:
+    assert ask(studio, "count_tokens", prompt="1girl, solo")["result"] == 3
+    assert "10,000" in ask(studio, "count_tokens", prompt="a" * 1_000_000)["error"]
+    assert "error" in ask(studio, "count_tokens", prompt=None)
+
+
+def test_the_line_about_the_family_is_in_the_visitors_language(tmp_path: Path) -> None:
+    told = ask(Studio(Engine(FakeEngine), tmp_path), "family", language="ja")["result"]["sentences"]
+    assert told[0] == "モデル fake（cpu、float32）" and "GPU" in told[1] and "needs" not in told[1]
+
+    def missing() -> FakeEngine:
+        raise CheckpointError("the model file unet is missing; copy or download the whole model family again")
+
+    lost = ask(Studio(Engine(missing), tmp_path), "family", language="zh-CN")["result"]
+    assert lost["missing"] and "unet 缺失" in lost["sentences"][0]

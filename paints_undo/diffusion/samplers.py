@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,15 +16,33 @@ OnStep = Callable[[int, int, Tensor], None]
 DrawNoise = Callable[[], Tensor]  # fresh noise of the latents' shape, dtype and device
 
 
-def dpm_solver_2m(denoise: DenoiseKeyframes, noise: Tensor, sigmas: Sequence[float], on_step: OnStep) -> Tensor:
+@dataclass
+class Partway:
+    """How far a sample has come after some steps of dpm_solver_2m: all it takes to go on as if it had not stopped."""
+
+    done: int = 0
+    x: Tensor | None = None
+    x0_before: Tensor | None = None
+
+
+def dpm_solver_2m(
+    denoise: DenoiseKeyframes,
+    noise: Tensor,
+    sigmas: Sequence[float],
+    on_step: OnStep,
+    partway: Partway | None = None,
+) -> Tensor:
     """DPM-Solver++(2M): Lu et al. 2022, algorithm 2, in the time -log(sigma).
 
     noise (b, ...) of unit variance; sigmas falling, the last one 0. The first step and the step to 0 are of first
-    order. No noise is added on the way, so each sample depends on its own noise alone.
+    order. No noise is added on the way, so each sample depends on its own noise alone. partway: kept up to date before
+    each on_step; given again, with the same sigmas, the steps in it are not repeated, and the result is the same.
     """
-    x, x0_before, h_before = noise * sigmas[0], None, None
-    steps = list(zip(sigmas, sigmas[1:], strict=False))
-    for done, (sigma, sigma_next) in enumerate(steps, start=1):
+    at = partway or Partway()
+    x, x0_before = (noise * sigmas[0], None) if at.x is None else (at.x, at.x0_before)
+    count = len(sigmas) - 1
+    for i in range(at.done, count):
+        sigma, sigma_next = sigmas[i], sigmas[i + 1]
         x0 = denoise(x, sigma)
         if sigma_next == 0:
             x = x0
@@ -31,11 +50,12 @@ def dpm_solver_2m(denoise: DenoiseKeyframes, noise: Tensor, sigmas: Sequence[flo
             h = math.log(sigma / sigma_next)
             slope = x0
             if x0_before is not None:
-                half_ratio = h / (2 * h_before)
+                half_ratio = h / (2 * math.log(sigmas[i - 1] / sigma))
                 slope = (1 + half_ratio) * x0 - half_ratio * x0_before
             x = (sigma_next / sigma) * x - math.expm1(-h) * slope
-            x0_before, h_before = x0, h
-        on_step(done, len(steps), x0)
+            x0_before = x0
+        at.done, at.x, at.x0_before = i + 1, x, x0_before
+        on_step(i + 1, count, x0)
     return x
 
 

@@ -1,15 +1,23 @@
-"""The three steps for programs (gradio_client, MCP): each is one call that returns when its result is there."""
+"""The three steps for programs (gradio_client, MCP): each is one call that returns when its result is there.
+
+They are generators, because that is what gradio closes when a call is cancelled or its client goes away: until the
+result is there they yield "no change" every now and then, and when they are closed their job is cancelled. The first
+of these comes before anything is begun: gradio does not close a generator that has not yielded yet.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web.studio import Studio
+
+PULSE_S = 0.25  # between two chances to notice that nobody waits for the result any more
 
 
 class Endpoints:
@@ -21,7 +29,7 @@ class Endpoints:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
 
-    def generate_prompt(self, artwork: str, request: gr.Request) -> str:
+    def generate_prompt(self, artwork: str, request: gr.Request) -> Iterator[Any]:
         """Describe a picture with comma-separated tags, the prompt of step 2.
 
         Args:
@@ -30,13 +38,15 @@ class Endpoints:
         Returns:
             The prompt.
         """
+        yield gr.skip()
         visitor = _visitor(request)
         with _Told():
             run = self._studio.open(visitor, artwork)
             try:
-                return self._done(visitor, run, self._studio.generate_prompt)["settings"]["prompt"]
+                view = yield from self._done(visitor, run, self._studio.generate_prompt)
             finally:
-                self._studio.delete(visitor, run)
+                self._forget(visitor, run)
+            yield view["settings"]["prompt"]
 
     def generate_keyframes(
         self,
@@ -50,7 +60,7 @@ class Endpoints:
         sampling_steps: int,
         guidance_scale: float,
         request: gr.Request,
-    ) -> tuple[list[tuple[str, str]], str]:
+    ) -> Iterator[Any]:
         """Draw earlier states of a picture's canvas, one for each operation step.
 
         Args:
@@ -68,6 +78,7 @@ class Endpoints:
             The key frames as PNG files in the order of their operation steps. They stay with the session for
             /generate_video.
         """
+        yield gr.skip()
         visitor = _visitor(request)
         settings = {
             "prompt": prompt,
@@ -81,8 +92,12 @@ class Endpoints:
         }
         with _Told():
             run = self._studio.open(visitor, artwork, settings)
-            view = self._done(visitor, run, self._studio.generate_keyframes)
-            return [(keyframe["path"], f"Step {keyframe['step']}") for keyframe in view["keyframes"]], run
+            try:
+                view = yield from self._done(visitor, run, self._studio.generate_keyframes)
+            except GeneratorExit:  # the session never learns of this run
+                self._forget(visitor, run)
+                raise
+            yield [(keyframe["path"], f"Step {keyframe['step']}") for keyframe in view["keyframes"]], run
 
     def generate_video(
         self,
@@ -93,7 +108,7 @@ class Endpoints:
         sampling_steps: int,
         fps: int,
         request: gr.Request,
-    ) -> tuple[str, list[str], str]:
+    ) -> Iterator[Any]:
         """Draw the frames between the session's key frames and join them to a time-lapse, blank to finished.
 
         Args:
@@ -106,6 +121,7 @@ class Endpoints:
         Returns:
             The video (MP4, H.264) and its frames as PNG files.
         """
+        yield gr.skip()
         visitor = _visitor(request)
         settings = {
             "video_prompt": prompt,
@@ -118,13 +134,23 @@ class Endpoints:
             if not drawn:
                 raise InputError("there are no key frames yet: call /generate_keyframes in this session first")
             self._studio.set_settings(visitor, drawn, **settings)
-            view = self._done(visitor, drawn, self._studio.generate_video)
-            return view["video"], [str(file) for file in self._studio.frame_files(visitor, drawn)], drawn
+            view = yield from self._done(visitor, drawn, self._studio.generate_video)
+            yield view["video"], [str(file) for file in self._studio.frame_files(visitor, drawn)], drawn
 
-    def _done(self, visitor: str, run: str, begin: Callable[[str, str], None]) -> dict[str, Any]:
-        """The view of a run after a job. Raises InputError where the job did not finish."""
+    def _done(
+        self, visitor: str, run: str, begin: Callable[[str, str], None]
+    ) -> Generator[dict[str, Any], None, dict[str, Any]]:
+        """The view of a run after a job, which is cancelled when this is closed.
+
+        Raises InputError where the job did not finish.
+        """
         begin(visitor, run)
-        self._studio.wait(visitor, run)
+        try:
+            while not self._studio.wait(visitor, run, PULSE_S):
+                yield gr.skip()
+        except GeneratorExit:
+            self._studio.cancel(visitor, run)
+            raise
         view = self._studio.view(visitor, run)
         if view["state"] == "failed":
             sentence = view["message"]["values"].get("sentence")
@@ -132,6 +158,18 @@ class Endpoints:
         if view["state"] in ("cancelled", "paused"):
             raise InputError("this was cancelled; what was finished is kept")
         return view
+
+    def _forget(self, visitor: str, run: str) -> None:
+        """Delete a run as soon as its job has ended, without keeping the server waiting for that."""
+
+        def delete() -> None:
+            self._studio.wait(visitor, run)
+            self._studio.delete(visitor, run)
+
+        if self._studio.wait(visitor, run, 0):
+            delete()
+        else:
+            threading.Thread(target=delete, name="forget a cancelled run", daemon=True).start()
 
 
 class _Told:
@@ -145,6 +183,6 @@ class _Told:
             raise gr.Error(str(error), print_exception=False) from None
 
 
-def _visitor(request: gr.Request) -> str:
+def _visitor(request: gr.Request) -> Iterator[Any]:
     """A session of a program is a visitor of its own; a call without a session is one by itself."""
     return f"session {request.session_hash or secrets.token_hex(16)}"

@@ -78,12 +78,13 @@ class Form:
     def connect(self, bench: gr.HTML) -> None:
         """Let the scripts of the workbench read, fill, lock and translate the widgets."""
         values = [self.artwork, *self.fields.values()]
-        facts, buttons = [self.artwork, self.fields["prompt"]], list(self.buttons.values())
+        prompt, in_pieces, buttons = self.fields["prompt"], self.fields["long_prompt"], list(self.buttons.values())
+        facts = [self.artwork, prompt, in_pieces]
         unlock = "(...facts) => window.paintsUndo?.buttonStates(...facts) ?? []"
-        for event in (bench.unlock, self.artwork.change, self.fields["prompt"].change):
+        for event in (bench.unlock, self.artwork.change, prompt.change, in_pieces.change):
             event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **_IN_THE_BROWSER)
         bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **_IN_THE_BROWSER)
-        bench.prompted(inputs=None, outputs=self.fields["prompt"], js="() => paintsUndo.prompt()", **_IN_THE_BROWSER)
+        bench.prompted(inputs=None, outputs=prompt, js="() => paintsUndo.prompt()", **_IN_THE_BROWSER)
         worded = list(self._worded().values())
         bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **_IN_THE_BROWSER)
 

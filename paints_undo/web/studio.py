@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture, size_like
@@ -17,7 +18,7 @@ from paints_undo.web.engine import Engine
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import read_settings
-from paints_undo.web.views import state_of, summary_of, view_of
+from paints_undo.web.views import row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
@@ -51,6 +52,20 @@ class Studio:
         self._history = History(out)
         self._tokens = lru_cache(256)(self._count_tokens)
 
+    def family(self, visitor: str) -> dict[str, Any]:
+        """What is worked with: {"sentences": which family and where, what the other one needs}.
+
+        {"sentences": what is missing and how to get it, "missing": True} while there is none.
+        """
+        try:
+            return {"sentences": [self._engine.description(), self._engine.alternative()]}
+        except CheckpointError as error:
+            return {"sentences": [str(error)], "missing": True}
+
+    def count_tokens(self, visitor: str, prompt: str) -> int:
+        """How many tokens the keyframes' text encoder makes of a prompt; 0 while there are no weights."""
+        return self._tokens(validation.text("prompt", prompt))
+
     # Runs
 
     def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
@@ -60,18 +75,20 @@ class Studio:
         return self._new_run(visitor, picture, {} if settings is None else settings, title)
 
     def runs(self, visitor: str) -> list[dict[str, Any]]:
-        """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent."""
-        return [summary_of(piece) for piece in self._history.pieces(visitor)]
+        """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent.
+
+        With them the seed and `drawn`, the paths of the keyframes that are there, first stroke first.
+        """
+        return [row_of(piece) for piece in self._history.pieces(visitor)]
 
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.
 
         Beside what runs() tells: message {key, values}, job (None or stage, detail, done, total, ahead, elapsed_s,
-        left_s, cancelling), artwork, settings, prompt_tokens, keyframes (step, seed, state, locked, own, path),
+        left_s, cancelling), artwork, settings, keyframes (step, seed, state, locked, own, path),
         segments (index, from, to, seed, state), video, frames (paths, first stroke first), preview and version.
         """
-        piece = self._history.piece(visitor, run_id)
-        return view_of(piece, self._tokens(options_of(piece.run).keyframes.prompt))
+        return view_of(self._history.piece(visitor, run_id))
 
     def version(self, visitor: str, run_id: str) -> int:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""

@@ -32,7 +32,7 @@ def sentence_in(language: str, sentence: str) -> str:
     """
     for pattern, translations in _sentences():
         if language in translations and (found := pattern.fullmatch(sentence)):
-            return translations[language].format(*(_field(group, language) for group in found.groups()))
+            return translations[language].format(*(_field(group or "", language) for group in found.groups()))
     return sentence
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from paints_undo.completion import options_of
+from paints_undo.errors import InputError
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web.history import Piece
 from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat
 
 
-def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
+def view_of(piece: Piece) -> dict[str, Any]:
     """The view that Studio.view() gives; decodes no picture."""
     version = piece.version  # first: what changes meanwhile is shown by the next view
     run, job = piece.run, piece.job
@@ -49,7 +50,6 @@ def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
         "settings": {**flat(options), "timeline": run.timeline},
-        "prompt_tokens": prompt_tokens,
         "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
         "segments": segments,
         "video": str(run.timelapse) if run.finished and run.timelapse.exists() else None,
@@ -59,8 +59,19 @@ def view_of(piece: Piece, prompt_tokens: int) -> dict[str, Any]:
     }
 
 
+def row_of(piece: Piece) -> dict[str, Any]:
+    """What the history shows of a run: its summary, the seed, and the keyframes that are there, first stroke first."""
+    try:
+        options, timeline = options_of(piece.run), Timeline.from_record(piece.run.timeline)
+    except InputError:  # deleted or damaged under the app: still a row, so that it can be deleted
+        return {**summary_of(piece), "seed": None, "drawn": []}
+    paths = [piece.run.keyframe_path(name) for name in keyframe_names(timeline, options.keyframes)]
+    drawn = [str(path) for path in reversed(paths) if path.exists()]
+    return {**summary_of(piece), "seed": options.keyframes.seed, "drawn": drawn}
+
+
 def summary_of(piece: Piece) -> dict[str, Any]:
-    """What the history shows of a run; reads nothing but the record in memory."""
+    """What names a run; reads nothing but the record in memory."""
     return {
         "run": piece.id,
         "parent": piece["parent"],

@@ -22,7 +22,8 @@ _SCRIPTS = ("core.js", "player.js", "timeline.js", "history.js", "form.js", "mai
 STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for, and the argument that must be a file the visitor uploaded.
 _CALLS = {
-    **dict.fromkeys(("runs", "unfinished", "view", "duplicate", "branch", "delete", "recipe", "set_settings")),
+    **dict.fromkeys(("family", "count_tokens", "runs", "unfinished", "view", "set_settings")),
+    **dict.fromkeys(("duplicate", "branch", "delete", "recipe")),
     **dict.fromkeys(("add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe")),
     **dict.fromkeys(("redo_segment", "cancel", "pause", "resume")),
     "replace_keyframe": "picture",
@@ -75,8 +76,10 @@ def answer(studio: Studio, call: Any) -> dict[str, Any]:
 
 
 def _in_words_of(language: str, result: Any) -> Any:
-    """What the page gets, the sentence of a failed job included, in the visitor's language."""
+    """What the page gets, with every sentence in it in the visitor's language."""
     if isinstance(result, dict):
+        if "sentences" in result:
+            return {**result, "sentences": [texts.sentence_in(language, said) for said in result["sentences"]]}
         told = result.get("error") or result.get("message", {}).get("values", {}).get("sentence")
         if told and "error" in result:
             return {**result, "error": texts.sentence_in(language, told)}

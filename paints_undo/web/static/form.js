@@ -1,6 +1,7 @@
 // The form on the left: gradio's widgets, filled from the run on show and read when a button is pressed.
 
-const form = { artwork: null, prompt: "", restored: null };
+const form = { artwork: null, prompt: "", pieces: false, restored: null };
+const WINDOW = 75; // tokens that the text encoder reads at a time
 const unchanged = { __type__: "update" };
 const isCanvasSize = (name) => name === "width" || name === "height";
 
@@ -89,9 +90,11 @@ function formValues() {
 const sizeUpdate = (settings) => (settings.size ? settings.size === "picture" : unchanged);
 
 // The three buttons, each open once the step before is done: [prompt, keyframes, video].
-function buttonStates(artwork, prompt) {
+function buttonStates(artwork, prompt, pieces) {
   form.artwork = artwork;
-  form.prompt = prompt ?? "";
+  form.pieces = pieces;
+  if (form.prompt !== (prompt ?? "")) countTokens(prompt ?? "");
+  drawTokens();
   const free = !isLocked();
   const drawn = page.view?.keyframes.some((keyframe) => keyframe.state === "ready") ?? false;
   const open = [free && !!artwork, free && !!artwork && form.prompt.trim() !== "", free && drawn];
@@ -112,15 +115,30 @@ function labelUpdates() {
 const randomSeed = () => Math.floor(Math.random() * 50001);
 const lastSeed = (field) => page.view?.settings[field] ?? unchanged;
 
+const tokens = { count: 0, timer: 0 };
+
+// Counted a moment after the last key.
+function countTokens(prompt) {
+  form.prompt = prompt;
+  clearTimeout(tokens.timer);
+  tokens.timer = setTimeout(async () => {
+    const count = prompt.trim() ? await ask("count_tokens", { prompt }).catch(() => 0) : 0;
+    if (prompt !== form.prompt) return;
+    tokens.count = count;
+    drawTokens();
+  }, 300);
+}
+
 function drawTokens() {
   const place = byId("tokens");
-  const count = page.view?.prompt_tokens;
+  const { count } = tokens;
   if (!place) return;
   place.hidden = !count;
   if (!count) return;
-  const pieces = page.view.settings.long_prompt;
-  place.textContent = say(count <= 77 ? "tokens" : pieces ? "tokens.pieces" : "tokens.over", { count });
-  place.classList.toggle("warning", count > 77 && !pieces);
+  const over = count > WINDOW;
+  const words = !over ? "tokens" : form.pieces ? "tokens.pieces" : "tokens.over";
+  place.textContent = say(words, { count, pieces: Math.ceil(count / WINDOW) });
+  place.classList.toggle("warning", over && !form.pieces);
 }
 
 const buttonsShown = { key: null };

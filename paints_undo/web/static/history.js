@@ -31,7 +31,7 @@ async function drawHistory() {
 
 function runRow(run, depth) {
   const when = new Date(run.created * 1000).toLocaleString(page.language, { dateStyle: "medium", timeStyle: "short" });
-  const facts = [say(`run.${run.state}`), run.frame_count ? say("history.frames", { count: run.frame_count }) : null, depth ? `↳ ${say("history.from")}` : null];
+  const facts = [say(`run.${run.state}`), run.seed === null ? null : say("timeline.seed", { seed: run.seed }), run.frame_count ? say("history.frames", { count: run.frame_count }) : null, depth ? `↳ ${say("history.from")}` : null];
   const button = (key, pressed, className = "") => make("button", { type: "button", className, onclick: pressed }, say(key));
   const goesOn = run.state === "paused";
   const thumbnail = make("button", { type: "button", className: "thumb", "aria-label": `${say("history.open")}: ${run.title || when}`, onclick: () => openRun(run) });
@@ -39,6 +39,7 @@ function runRow(run, depth) {
   return make("li", { className: run.run === page.run ? "run present" : "run", style: `--depth: ${depth}` }, thumbnail,
     make("div", { className: "facts" }, make("strong", {}, run.title || when), make("span", { className: "aside" }, when),
       make("span", { className: `aside state ${run.state}` }, facts.filter(Boolean).join(" · "))),
+    make("div", { className: "drawn", "aria-hidden": "true" }, ...run.drawn.map((path) => make("img", { src: address(path), alt: "", loading: "lazy" }))),
     make("div", { className: "group end" },
       button("history.open", () => openRun(run), "main"),
       goesOn ? button("button.resume", () => continueRun(run)) : null,

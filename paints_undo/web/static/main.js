@@ -9,7 +9,7 @@ function inWords(seconds) {
 function drawJob() {
   const { view } = page;
   const busy = isBusy();
-  const job = busy ? view?.job : null;
+  const job = busy && !page.note?.lost ? view?.job : null;
   const { what, aside, failed = false } = job ? jobWords(job) : messageWords();
   const line = byId("job");
   line.hidden = !what;
@@ -79,6 +79,20 @@ function speak(language) {
     button.setAttribute("aria-label", `Example: ${props.examples[place]}`));
   draw();
   drawShot();
+  drawFamily();
+}
+
+// Which model family draws, or what is missing; the words between backquotes are commands.
+async function drawFamily() {
+  const { sentences, missing } = (await ask("family").catch(() => null)) ?? {};
+  if (!sentences) return;
+  const place = byId("family").querySelector("span").parentElement;
+  const [first, ...more] = sentences.map((sentence, i) => {
+    const made = make(i ? "p" : "span", missing ? { className: "missing", role: "alert" } : {});
+    sentence.split("`").forEach((words, odd) => made.append(odd % 2 ? make("code", {}, words) : words));
+    return made;
+  });
+  place.replaceChildren(first, ...more);
 }
 
 function changeTheme() {

@@ -1,0 +1,104 @@
+"""The web app in a real browser, for tests: the page with an engine that only pretends to draw, and how to use it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from fake_engine import FakeEngine
+
+import gradio_app
+from paints_undo import examples
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACE = next(filter(None, map(shutil.which, BROWSERS)), None)
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+MINUTE = 60_000  # milliseconds
+STEPS = ("Generate Prompt", "Generate Key Frames", "Generate Video")
+CAT = Path(examples.__file__).parent / "cat.png"
+
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(PLACE is None, reason="needs Chromium or Chrome, and none is on the PATH"),
+]
+
+
+class Desk:
+    """The app with an engine that pretends, and windows on it that ask no other host and meet no script error."""
+
+    def __init__(self, browser, out: Path) -> None:
+        self.engine, self.out, self._browser = FakeEngine(), out, browser
+        app = gradio_app.build_app(lambda: self.engine, out)
+        options = gradio_app._arguments(["--out", str(out)])
+        _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
+        self._app = app
+        self._visits: list = []
+        self.complaints: list[str] = []
+
+    def visit(self, query: str = "", width: int = 1280, **options):
+        """A window of a visitor who has not been here before."""
+        context = self._browser.new_context(viewport={"width": width, "height": 900}, **options)
+        self._visits.append(context)
+        return self.open(context, query)
+
+    def open(self, context, query: str = ""):
+        """One more tab of the same visitor."""
+        page = context.new_page()
+        page.on("request", lambda request: self._note_stranger(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(self.address + query)
+        page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
+        return page
+
+    def _note_stranger(self, url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            self.complaints.append(url)
+
+    def close(self) -> None:
+        for context in self._visits:
+            context.close()
+        self._app.close(verbose=False)
+
+
+def expect(locator):
+    from playwright.sync_api import expect
+
+    return expect(locator)
+
+
+def button(page, name: str):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def choose_example(page, name: str) -> None:
+    page.get_by_role("button", name=f"Example: {name}").click()
+    expect(page.locator("#generate-prompt")).to_be_enabled(timeout=MINUTE)
+
+
+def press(page, name: str, done: str, within: int = MINUTE) -> None:
+    """One of the three buttons, and what the page says in the end, within some milliseconds."""
+    expect(button(page, name)).to_be_enabled(timeout=MINUTE)
+    button(page, name).click()
+    expect(page.locator("#job-what")).to_contain_text(done, timeout=within)
+    expect(button(page, name)).to_be_enabled(timeout=MINUTE)
+
+
+def draw_all(page, example: str = "girl") -> None:
+    choose_example(page, example)
+    press(page, STEPS[0], "Prompt written")
+    press(page, STEPS[1], "6 key frames are ready")
+    press(page, STEPS[2], "105 frames")
+
+
+def item(page, name: str):
+    return page.locator(f"#strip [data-id={name}]")
+
+
+def states(page, kind: str) -> list[str]:
+    """The states of the keyframes or segments on the timeline, from the white canvas to the artwork."""
+    script = "(found) => found.map(one => ['ready', 'missing', 'drawing'].find(state => one.classList.contains(state)))"
+    return page.locator(f"#strip li.{kind} button").evaluate_all(script)
