@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -21,12 +20,14 @@ import gradio as gr
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.logs import configure
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.form import Form
 from paints_undo.web.hosts import LoopbackOnly
+from paints_undo.web.machine import machine_card
 from paints_undo.web.refusals import RefusedNotFailed
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -65,6 +66,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
+        machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)
     return app.queue(max_size=WAITING_LINE, api_open=False)
@@ -184,9 +186,8 @@ def _endpoints(studio: Studio, form: Form) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the server and serve until it is stopped; returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     options = _arguments(arguments)
+    configure(options.verbose)
     names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
     load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
@@ -237,6 +238,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")
     parser.add_argument("--auth", type=_user_and_password, metavar="USER:PASSWORD", help="ask visitors to log in")
+    parser.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs are kept (default: outputs)")
     options = parser.parse_args(arguments)
     options.out = options.out.absolute()

@@ -29,6 +29,8 @@ pushd "%ROOT%"
 if "%EXTRA%"=="" "%PY%" -m pip install --requirement requirements.txt
 if not "%EXTRA%"=="" "%PY%" -m pip install --editable ".[%EXTRA%]"
 if errorlevel 1 (popd & exit /b 1)
+rem Pillow 13 mends holes, but gradio still asks for an older one; without it, CMYK JPEGs are refused.
+"%PY%" -m pip install --no-deps "pillow>=13,<14" || echo Going on with the older Pillow.
 popd
 copy /b /y "%WANTED%" "%STAMP%" >nul
 

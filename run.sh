@@ -45,6 +45,8 @@ prepare_environment() {
             else
                 "$venv/bin/python" -m pip install --requirement requirements.txt
             fi
+            # Pillow 13 mends holes, but gradio still asks for an older one; without it, CMYK JPEGs are refused.
+            "$venv/bin/python" -m pip install --no-deps "pillow>=13,<14" || echo "Going on with the older Pillow."
         ) >&2
         echo "$wanted" >"$stamp"
     fi

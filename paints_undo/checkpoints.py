@@ -9,11 +9,11 @@ import logging
 import math
 import mmap
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from diffusers import AutoencoderKL
@@ -37,9 +37,16 @@ MINI_FOLDER = Path(__file__).parent / "mini"
 SEGMENT_HINTS = ("ends", "cross_fade")
 """What a 3D UNet may be told of the keyframes beside the noise; segments.keyframe_hint makes it."""
 
+Result = TypeVar("Result")
+
 LOADING_THREADS = 4
+PICKLED = (".bin", ".ckpt", ".pt", ".pth")
 READ_AT_ONCE = 2**28  # bytes
 HUGE_PAGE = 2**21  # bytes
+
+
+class DamagedFile(CheckpointError):
+    """A file of weights is not what it should be; another copy of it may be."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class ModelFamily:
     keyframe_defaults: dict[str, Any] = field(default_factory=dict)  # for KeyframeOptions
     segment_hint: str = "ends"  # what the 3D UNet is told beside the noise: segments.keyframe_hint
     segment_defaults: dict[str, Any] = field(default_factory=dict)  # for SegmentOptions
+    renew: Callable[[str], Path] | None = None  # fetches a part's weights anew; None for files that are not ours
 
     def __post_init__(self) -> None:
         if self.segment_hint not in SEGMENT_HINTS:
@@ -199,6 +207,12 @@ def check_files(folders: dict[str, Path]) -> None:
         checkpoint, folder = part.split("/")
         file = folders[checkpoint] / folder / name
         if not file.is_file():
+            pickled = sorted(other.name for other in file.parent.glob("*") if other.suffix in PICKLED)
+            if pickled and file.suffix == ".safetensors":
+                raise CheckpointError(
+                    f"the model file {file} is missing, and {pickled[0]} beside it is never opened, since such files "
+                    "may hold programs; convert it to safetensors"
+                )
             raise CheckpointError(f"the model file {file} is missing; copy or download the whole model family again")
 
 
@@ -225,8 +239,19 @@ def load_part(family: ModelFamily, part: str, dtype: torch.dtype) -> nn.Module:
             network = recipe.build(values)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{folder / CONFIG_FILE} does not fit this program: {error}") from None
-    load_weights(network, folder / recipe.weights, dtype, recipe.prefix)
+    with_whole_weights(family, part, lambda file: load_weights(network, file, dtype, recipe.prefix))
     return network.eval().requires_grad_(False)
+
+
+def with_whole_weights(family: ModelFamily, part: str, use: Callable[[Path], Result]) -> Result:
+    """What `use` makes of a part's file of weights; a damaged one that was downloaded is fetched anew, once."""
+    try:
+        return use(family.part_folder(part) / PARTS[part].weights)
+    except DamagedFile as error:
+        if family.renew is None:
+            raise
+        log.warning("%s; it is fetched once more", error)
+        return use(family.renew(part))
 
 
 def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str = "") -> None:
@@ -236,7 +261,7 @@ def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str
     """
     expected = network.state_dict()
     state: dict[str, Tensor] = {}
-    try:
+    with reading(file):
         with safe_open(file, framework="pt") as stored:
             # older transformers stored these whole numbers 0, 1, 2, ... beside the weights
             keys = {key.removeprefix(prefix): key for key in list(stored.keys()) if not key.endswith(".position_ids")}
@@ -250,9 +275,10 @@ def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str
                         tensor = checked(file, keys[key], stored.get_tensor(keys[key]), expected[key].shape)
                         return converted(tensor, dtype)
 
-                    state.update(zip(group, threads.map(load, group), strict=True))
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{file} is damaged ({error}); delete it and download or copy it again") from None
+                    # all are waited for, also when one fails: the file cannot be closed under a thread that reads it
+                    coming = {key: threads.submit(load, key) for key in group}
+                    wait(coming.values())
+                    state.update({key: future.result() for key, future in coming.items()})
     network.load_state_dict(state, strict=True, assign=True)
     fill_position_ids(network)
     left = [name for name, tensor in [*network.named_parameters(), *network.named_buffers()] if tensor.is_meta]
@@ -262,12 +288,21 @@ def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str
 
 def count_weights(family: ModelFamily, part: str) -> int:
     """How many numbers a part's file holds, from its header alone."""
-    file = family.part_folder(part) / PARTS[part].weights
-    try:
-        with safe_open(file, framework="pt") as stored:
+
+    def count(file: Path) -> int:
+        with reading(file), safe_open(file, framework="pt") as stored:
             return sum(math.prod(stored.get_slice(key).get_shape()) for key in list(stored.keys()))
+
+    return with_whole_weights(family, part, count)
+
+
+@contextmanager
+def reading(file: Path) -> Iterator[None]:
+    """Turns what the safetensors library raises about a file into DamagedFile."""
+    try:
+        yield
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{file} is damaged ({error}); delete it and download or copy it again") from None
+        raise DamagedFile(f"{file} is damaged ({error}); delete it and download or copy it again") from None
 
 
 def groups(tensors: dict[str, Tensor], size: int) -> Iterator[list[str]]:
@@ -301,7 +336,7 @@ def compare_keys(file: Path, prefix: str, expected: Any, found: Any) -> None:
     for keys, problem in ((expected - found, "lacks"), (found - expected, "has the unknown")):
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            raise CheckpointError(
+            raise DamagedFile(
                 f"{file} {problem} tensor {prefix}{min(keys)}{more}; the file or the config.json beside it belongs to "
                 "another network"
             )
@@ -310,11 +345,11 @@ def compare_keys(file: Path, prefix: str, expected: Any, found: Any) -> None:
 def checked(file: Path, key: str, tensor: Tensor, shape: torch.Size) -> Tensor:
     """The tensor, if it has this shape and only finite values."""
     if tensor.shape != shape:
-        raise CheckpointError(
+        raise DamagedFile(
             f"{file}: tensor {key} has shape {list(tensor.shape)}, but its config.json asks for {list(shape)}"
         )
     if tensor.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(tensor)):
-        raise CheckpointError(f"{file}: tensor {key} holds values that are not finite; download or copy the file again")
+        raise DamagedFile(f"{file}: tensor {key} holds values that are not finite; download or copy the file again")
     return tensor
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from paints_undo import __version__
 from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.logs import configure
 from paints_undo.progress import Progress, TimeLeft, in_words
+from paints_undo.setup_commands import add_commands as add_setup_commands
 from paints_undo.training.command import add_commands as add_training_commands
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(prog="paints-undo", description="From a picture to a video of how it was drawn.")
     top.add_argument("--version", action="version", version=f"paints-undo {__version__}")
+    top.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="draw the timelapse of one or more artworks")
@@ -75,13 +78,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--quiet", action="store_true", help="show no progress")
     run.set_defaults(work=run_command)
 
-    download = commands.add_parser("download", help="fetch the published model family (7.6 GB) into the hub's cache")
-    download.set_defaults(work=download_command)
-
-    doctor = commands.add_parser("doctor", help="say what this machine can do, and what is missing")
-    add_engine_flags(doctor)
-    doctor.set_defaults(work=doctor_command)
-
+    add_setup_commands(commands, add_engine_flags)
     add_bench_command(commands)
     add_training_commands(commands)
     return top
@@ -127,8 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     chosen = parser().parse_args(arguments)
+    configure(chosen.verbose)
     try:
         return chosen.work(chosen)
     except InputError as error:
@@ -215,23 +212,6 @@ def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:
     for name in sorted(now.keys() - {"options"}):
         if settings.get(name, now[name]) != now[name]:
             logging.warning("%s was %s and is %s: the frames may differ", name, settings[name], now[name])
-
-
-def download_command(chosen: argparse.Namespace) -> int:
-    from paints_undo.released import download_released
-
-    logging.getLogger("paints_undo").setLevel(logging.INFO)
-    family = download_released()
-    print(f"the model family released is complete in {family.folders['single_frame'].parents[2]}")
-    return DONE
-
-
-def doctor_command(chosen: argparse.Namespace) -> int:
-    from paints_undo.doctor import examine
-
-    report = examine(chosen.models, chosen.device, chosen.dtype, chosen.attention)
-    print(report.text)
-    return DONE if report.ready else FAILED
 
 
 class Meter:

@@ -7,6 +7,7 @@ import numpy as np
 
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to
+from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
@@ -25,6 +26,7 @@ def options_of(run: RunFolder) -> UndoOptions:
     return UndoOptions.from_settings(run.settings["options"])
 
 
+@logged
 def complete(
     engine: "PaintsUndo", run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False
 ) -> Timelapse:
@@ -54,6 +56,7 @@ def complete(
     return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
 
 
+@logged
 def complete_keyframes(
     engine: "PaintsUndo", run: RunFolder, artwork: np.ndarray, on_progress: OnProgress = ignore
 ) -> np.ndarray:

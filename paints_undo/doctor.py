@@ -1,91 +1,269 @@
-"""What this machine can do: one screen before the first run."""
+"""What this machine can do, proved before the first run: one screen for people, or plain values for programs."""
 
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
 import platform
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import PIL
 import torch
 
-from memory_management import describe, misses_an_nvidia_gpu, pick_device, pick_dtype
+from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
+from paints_undo import hub_status
+from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
+from paints_undo.picture_files import pillow_may_decode_jpeg
 from paints_undo.released import what_else
 from paints_undo.runs import package_versions
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
+OUTPUT = 200 * 2**20  # bytes a run folder may take
+GIB = 2**30
+MINI_FLOP = 1.43e12  # of the mini family's default run, counted with `bench --count`
+TURING = (7, 5)  # compute capability; PyTorch's CUDA 13 build begins there
+
+FINE, NOTE, PROBLEM = "fine", "note", "problem"
+_MARKS = {FINE: " ", NOTE: "-", PROBLEM: "!"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at and what was found."""
+
+    subject: str
+    text: str
+    state: str = FINE  # NOTE: worth knowing; PROBLEM: no run can succeed
+    where: str = ""  # a path of this machine, or a command with one, which is nobody else's business
+    values: dict[str, Any] = field(default_factory=dict)  # plain
 
 
 @dataclass
 class Report:
-    """Findings in words, and whether a run can succeed."""
+    """Everything found, and whether a run can succeed."""
 
-    lines: list[str] = field(default_factory=list)
-    ready: bool = True
+    findings: list[Finding] = field(default_factory=list)
 
     @property
-    def text(self) -> str:
-        verdict = "ready: a run can start" if self.ready else "not ready: see the lines marked with !"
-        return "\n".join([*self.lines, verdict])
+    def ready(self) -> bool:
+        return all(finding.state != PROBLEM for finding in self.findings)
 
-    def say(self, subject: str, finding: str) -> None:
-        self.lines.append(f"  {subject:<12} {finding}")
+    @property
+    def verdict(self) -> str:
+        return "ready: a run can start" if self.ready else "not ready"
 
-    def warn(self, subject: str, finding: str) -> None:
-        self.lines.append(f"! {subject:<12} {finding}")
-        self.ready = False
+    def add(self, subject: str, text: str, state: str = FINE, where: object = "", **values: Any) -> None:
+        self.findings.append(Finding(subject, text, state, str(where), values))
+
+    def text(self, paths: bool = True) -> str:
+        """One line for each finding, and the verdict; without the machine's paths where strangers may read it."""
+        lines, before = [], ""
+        for found in self.findings:
+            subject, before = found.subject if found.subject != before else "", found.subject
+            place = f" ({found.where})" if paths and found.where else ""
+            lines.append(f"{_MARKS[found.state]} {subject:<10} {found.text}{place}")
+        return "\n".join([*lines, self.verdict + ("" if self.ready else ": see the lines marked with !")])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values: ready, and the findings in order."""
+        return {"ready": self.ready, "findings": [dataclasses.asdict(finding) for finding in self.findings]}
 
 
-def examine(models: str, device: str | None, dtype: str | None, backend: str = "sdpa") -> Report:
-    """Look at this machine as a run with these choices would use it; reads no weights, downloads nothing."""
+def examine(
+    models: str | ModelFamily,
+    device: str | None = None,
+    dtype: str | None = None,
+    backend: str = "sdpa",
+    vram: str = "auto",
+    out: Path = Path("outputs"),
+) -> Report:
+    """Look at this machine as a run with these choices would use it; loads no weights, downloads nothing."""
     report = Report()
-    report.say("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    report.say("packages", ", ".join(f"{name} {version}" for name, version in package_versions().items()))
+    examine_python(report)
     try:
         compute = pick_device(device)
         number_format = pick_dtype(compute, dtype)
     except ValueError as error:
-        report.warn("device", str(error))
+        report.add("device", str(error), PROBLEM)
         return report
-    report.say("device", describe(compute))
-    report.say("dtype", str(number_format).removeprefix("torch."))
-    if device is None and misses_an_nvidia_gpu():
-        report.say("hint", "there is an NVIDIA GPU, but this PyTorch is built without CUDA; see README, Requirements")
+    examine_device(report, compute, chosen=device)
+    examine_dtypes(report, compute, number_format)
     examine_attention(report, backend, compute, number_format)
-    examine_models(report, models, compute)
-    free = shutil.disk_usage(Path.cwd()).free
-    report.say("disk", f"{free / 2**30:.1f} GiB free in {Path.cwd()}")
+    examine_memory(report, compute)
+    examine_disk(report, out)
+    examine_tools(report)
+    hub_status.examine(report)
+    family = examine_models(report, models, compute)
+    if family is not None:
+        examine_plan(report, family, compute, number_format, vram)
     return report
 
 
+def examine_python(report: Report) -> None:
+    """The interpreter and the packages that can change a run's pixels."""
+    version, bits = platform.python_version(), 64 if sys.maxsize > 2**32 else 32
+    text = f"{version}, {bits} bit, on {platform.system()} {platform.machine()}"
+    if not (3, 10) <= sys.version_info[:2] <= (3, 13) or bits == 32:
+        report.add("Python", f"{text}; install a 64-bit Python from 3.10 to 3.13", PROBLEM, version=version)
+    else:
+        report.add("Python", text, version=version, system=platform.system(), machine=platform.machine())
+    versions = package_versions()
+    report.add("packages", ", ".join(f"{name} {version}" for name, version in versions.items()), **versions)
+
+
+def examine_device(report: Report, device: torch.device, chosen: str | None) -> None:
+    """What computes, and the fix where an NVIDIA GPU is there that this PyTorch was not built for."""
+    report.add("device", f"{describe(device)}, PyTorch {torch.__version__}", device=str(device))
+    if chosen is None and device.type == "cpu" and misses_an_nvidia_gpu():
+        fix = cuda_install_command(compute_capability())
+        text = "there is an NVIDIA GPU, but this PyTorch is built without CUDA"
+        report.add("", text, NOTE, where=f"run: {fix}", fix=fix)
+
+
+def compute_capability() -> tuple[int, int] | None:
+    """Of the oldest NVIDIA GPU, as its driver says; None where it says nothing."""
+    command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return min(tuple(int(number) for number in line.split(".")) for line in said.split())
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def cuda_install_command(capability: tuple[int, int] | None) -> str:
+    """What puts the CUDA build of this version of PyTorch into this environment, on this system."""
+    build = "cu126" if capability is not None and capability < TURING else "cu130"
+    version, quote = torch.__version__.partition("+")[0], '"' if os.name == "nt" else "'"
+    return (
+        f"{quote}{sys.executable}{quote} -m pip install --force-reinstall --no-deps torch=={version} "
+        f"--index-url https://download.pytorch.org/whl/{build}"
+    )
+
+
+def examine_dtypes(report: Report, device: torch.device, chosen: torch.dtype) -> None:
+    """Which number formats the device multiplies and convolves."""
+    works = []
+    for name, dtype in DTYPES.items():
+        try:
+            picture = torch.ones(1, 4, 8, 8, device=device, dtype=dtype)
+            kernel = torch.ones(4, 4, 3, 3, device=device, dtype=dtype)
+            if torch.nn.functional.conv2d(picture, kernel).float().mean().item() == 36:
+                works.append(name)
+        except (RuntimeError, TypeError, NotImplementedError):
+            continue
+    name = next(name for name, dtype in DTYPES.items() if dtype == chosen)
+    text = f"{', '.join(works) or 'none'} work; a run computes in {name}"
+    if name in works:
+        report.add("dtype", text, works=works, chosen=name)
+    else:
+        remedy = "; choose another --dtype, or install a PyTorch built for this device"
+        report.add("dtype", text + remedy, PROBLEM, works=works, chosen=name)
+
+
 def examine_attention(report: Report, chosen: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Compute one attention on every backend that is here, against float64 by definition."""
+    """Compute one attention on every backend that is installed, against float64 by SDPA."""
     generator = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(1, 64, 128, generator=generator) for _ in range(3))
     exact = attention(query.double(), key.double(), value.double(), heads=2)
     for name in BACKENDS:
+        values: dict[str, Any] = {"backend": name}
         try:
             with attention_backend(name):
                 found = attention(*(x.to(device, dtype) for x in (query, key, value)), heads=2)
             error = (found.double().cpu() - exact).abs().max().item()
-            finding, fine = f"{name} agrees within {error:.1e}", error < TOLERANCE[dtype]
-        except (ImportError, RuntimeError, NotImplementedError, ValueError) as problem:
+            finding, fine = f"{name} agrees with SDPA in float64 within {error:.1e}", error < TOLERANCE[dtype]
+            values["error"] = error
+        except ImportError:
+            finding, fine = f"{name} is not installed, and not needed", False
+        except (RuntimeError, NotImplementedError, ValueError) as problem:
             finding, fine = f"{name} does not work here: {str(problem).splitlines()[0]}", False
-        if fine or name != chosen:
-            report.say("attention", finding)
-        else:
-            report.warn("attention", finding)
+        state = FINE if fine else PROBLEM if name == chosen else NOTE
+        report.add("attention", finding, state, works=fine, **values)
 
 
-def examine_models(report: Report, models: str, device: torch.device) -> None:
+def examine_memory(report: Report, device: torch.device) -> None:
+    """What is free on the device, and on the host."""
+    for name, place in (("memory", device), ("", torch.device("cpu"))):
+        free, total = device_memory(place)
+        what = "of this computer" if place.type == "cpu" else f"of {place}"
+        if free is not None:
+            text = f"{free / GIB:.1f} of {total / GIB:.1f} GiB {what} free"
+            report.add(name or "memory", text, free=free, total=total, device=str(place))
+        if device.type == "cpu":
+            return
+
+
+def examine_disk(report: Report, out: Path) -> None:
+    """Whether a run folder fits where runs go, and may be made there."""
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{free / GIB:.1f} GiB free for runs"
+    if not os.access(there, os.W_OK):
+        report.add("disk", f"{text}, but nothing may be written there; choose another --out", PROBLEM, there, free=free)
+    elif free < OUTPUT:
+        report.add("disk", f"{text}; free some space or choose another --out", PROBLEM, there, free=free)
+    else:
+        report.add("disk", text, where=there, free=free)
+
+
+def examine_tools(report: Report) -> None:
+    """The video encoder, which is needed last, and the reader of pictures."""
+    import imageio_ffmpeg
+
+    try:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
+        works = b"libx264" in subprocess.run(command, capture_output=True, timeout=30, check=True).stdout
+    except (OSError, RuntimeError, subprocess.SubprocessError):
+        works = False
+    if works:
+        report.add("video", "ffmpeg encodes H.264")
+    else:
+        fix = f"{sys.executable} -m pip install --force-reinstall imageio-ffmpeg"
+        report.add("video", "ffmpeg with libx264 does not start", PROBLEM, where=f"run: {fix}", fix=fix)
+    text = f"PNG, JPEG, WebP and GIF, with Pillow {PIL.__version__}"
+    if pillow_may_decode_jpeg():
+        report.add("pictures", text)
+    else:
+        fix = "pip install --no-deps 'pillow>=13,<14'"
+        report.add("pictures", f"{text}; CMYK JPEG with a colour profile need Pillow 13: {fix}", NOTE, fix=fix)
+
+
+def examine_models(report: Report, models: str | ModelFamily, device: torch.device) -> ModelFamily | None:
+    """The family a run would use; None if it is not whole."""
     from paints_undo.families import find_family  # imports much, and only this line needs it
 
     try:
-        family = find_family(models)
+        family = models if isinstance(models, ModelFamily) else find_family(models)
     except (CheckpointError, InputError) as error:
-        report.warn("models", str(error))
-        return
+        report.add("models", "not all files are there", PROBLEM, where=error)
+        return None
     tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
-    report.say("models", f"{family.name} in {family.folders['single_frame'].parent}, {tagger}")
-    report.say("", what_else(family.name, device.type))
+    report.add("models", f"{family.name}, {tagger}", where=family.folders["single_frame"].parent, family=family.name)
+    report.add("", what_else(family.name, device.type))
+    return family
+
+
+def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
+    """How the default run would use the memory, and how long it takes."""
+    pipeline, plans = (importlib.import_module(f"paints_undo.{name}") for name in ("pipeline", "plans"))
+    try:
+        engine = pipeline.PaintsUndo(family, device, dtype, vram=vram)
+        candidate = engine.planner.plan(engine.default_options)
+    except (CheckpointError, InputError) as error:
+        report.add("run", "the default run is not possible", PROBLEM, where=error)
+        return
+    if candidate.flop is None and family.name == "mini":
+        candidate = dataclasses.replace(candidate, flop=MINI_FLOP)
+    speed = plans.measure_speed(device, dtype)
+    minutes = None if candidate.flop is None else candidate.flop / speed / 60
+    text = f"the default run: {plans.describe(candidate, speed)}"
+    report.add("run", text, plan=candidate.plan.name, peak=candidate.peak, minutes=minutes)

@@ -22,6 +22,7 @@ class UndoOptions:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
+        validation.yes_or_no("tag", self.tag)
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""
@@ -31,7 +32,7 @@ class UndoOptions:
     def from_settings(cls, settings: dict[str, Any]) -> "UndoOptions":
         """The options in a run.json; InputError where it holds others than this version knows."""
         try:
-            values = dict(settings)
+            values = {**settings}
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:

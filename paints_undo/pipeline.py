@@ -145,9 +145,13 @@ class PaintsUndo:
         """The artwork's tags as one comma-separated prompt."""
         if self.family.tagger_model is None or self.family.tagger_tags is None:
             raise CheckpointError(f"the model family {self.family.name} has no tagger; give a prompt yourself")
-        if self._tagger is None:
-            self._tagger = Tagger(self.family.tagger_model, self.family.tagger_tags)
-        return self._tagger.prompt(read_picture(artwork))
+        picture = read_picture(artwork)
+        try:
+            if self._tagger is None:
+                self._tagger = Tagger(self.family.tagger_model, self.family.tagger_tags)
+            return self._tagger.prompt(picture)
+        except ValueError as error:  # it says which of its files is damaged
+            raise CheckpointError(str(error)) from None
 
     @one_at_a_time
     def draw_keyframes(

@@ -1,37 +1,41 @@
-"""The published weights: whether they are in the Hugging Face cache, and how they get there."""
+"""The published weights: which files they are, where they are on this disk, and how they get there."""
+
+from __future__ import annotations
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-import wd14_tagger
 from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
 from paints_undo.errors import CheckpointError
-from wd14_tagger.models import file_sha256
+from paints_undo.hub_cache import (
+    HubFile,
+    digest_in_cache,
+    digest_of,
+    find,
+    find_in_folder,
+    original_caches,
+    own_cache,
+    place,
+    set_aside,
+)
+from paints_undo.hub_downloads import Remote, ask, check_disk, download, partial_of
+from wd14_tagger import DEFAULT_MODEL, MODELS
 
 log = logging.getLogger(__name__)
 
 REMEDY = "run `python -m paints_undo download` with a network (7.6 GB), or use --models mini or a folder"
+IMPORTED = "imported"  # stands for the commit of files that came from a folder and whose branch nobody was asked about
 
-
-@dataclass(frozen=True)
-class Repository:
-    """A repository of the hub, held at one commit."""
-
-    name: str
-    revision: str
-
-
+# checkpoint -> repository of the hub, held at one commit
 REPOSITORIES = {
-    "single_frame": Repository("lllyasviel/paints_undo_single_frame", "2184fb267be2c03bb106f9ba91b223d7dc94e4e3"),
-    "multi_frame": Repository("lllyasviel/paints_undo_multi_frame", "fd84e82a615dfcb759248cd1adcb8c1d85b99363"),
+    "single_frame": ("lllyasviel/paints_undo_single_frame", "2184fb267be2c03bb106f9ba91b223d7dc94e4e3"),
+    "multi_frame": ("lllyasviel/paints_undo_multi_frame", "fd84e82a615dfcb759248cd1adcb8c1d85b99363"),
 }
 
-# Where the published listing gives one. huggingface_hub itself checks no content.
+# Where the published listing gives one; the hub's own answer holds the other files.
 SHA256 = {
     "single_frame/unet": "c0580514df2a046b29c7fbf6b86668aa6b09c4f891016e04bc4ad3e987be15ba",
     "single_frame/vae": "2be0a148d5c9a0a79fc76def213e29e97f6b0825dfaba1bef139c38059f71fe3",
@@ -39,42 +43,68 @@ SHA256 = {
 }
 
 
-def files() -> Iterator[tuple[str, str, str | None]]:
-    """Every file of the family: checkpoint, path inside its repository, sha256 where known. Small files first."""
-    for tokenizer in TOKENIZERS:
-        checkpoint, folder = tokenizer.split("/")
-        yield from ((checkpoint, f"{folder}/{name}", None) for name in TOKENIZER_FILES)
-    for part in PARTS:
-        checkpoint, folder = part.split("/")
-        yield checkpoint, f"{folder}/{CONFIG_FILE}", None
-    for part, recipe in PARTS.items():
-        checkpoint, folder = part.split("/")
-        yield checkpoint, f"{folder}/{recipe.weights}", SHA256.get(part)
+def published(home: str, sha256: str | None = None) -> HubFile:
+    """The published file that has this place in a model family."""
+    checkpoint, path = home.split("/", 1)
+    return HubFile(*REPOSITORIES[checkpoint], path, home, sha256)
 
 
-def fetch(checkpoint: str, path: str, local_files_only: bool) -> Path:
-    """The local path of one published file, downloaded if that is allowed and it is not there yet.
+def weights_file(part: str) -> HubFile:
+    """The published weights of a part such as "single_frame/unet"."""
+    return published(f"{part}/{PARTS[part].weights}", SHA256.get(part))
 
-    Raises CheckpointError naming repository, file, folder and remedy.
-    """
-    repository = REPOSITORIES[checkpoint]
-    try:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                repository.name, path, revision=repository.revision, local_files_only=local_files_only
-            )
-        )
-    except LocalEntryNotFoundError:
-        reason = "is not in"
-    except (HfHubHTTPError, OSError) as error:
-        reason = f"could not be downloaded ({type(error).__name__}: {str(error).splitlines()[0]}) to"
-    cache = huggingface_hub.constants.HF_HUB_CACHE
-    raise CheckpointError(f"{path} of {repository.name} {reason} {cache}; {REMEDY}")
+
+def tagger_files() -> tuple[HubFile, HubFile]:
+    """The published tagger and its table of tags."""
+    model = MODELS[DEFAULT_MODEL]
+    where = (model.repository, model.revision)
+    return (
+        HubFile(*where, model.model_file, "tagger/model.onnx", model.model_sha256),
+        HubFile(*where, model.tags_file, "tagger/selected_tags.csv", model.tags_sha256),
+    )
+
+
+def files() -> Iterator[HubFile]:
+    """Every file of the family, small ones first."""
+    yield from (published(f"{tokenizer}/{name}") for tokenizer in TOKENIZERS for name in TOKENIZER_FILES)
+    yield from (published(f"{part}/{CONFIG_FILE}") for part in PARTS)
+    yield from reversed(tagger_files())
+    yield from (weights_file(part) for part in PARTS)
 
 
 def find_released() -> ModelFamily:
-    """The published family, from the Hugging Face cache alone; CheckpointError says which file is not there."""
-    return assemble(local_files_only=True)
+    """The published family, from the hub's cache or the original program's; CheckpointError says what is not there."""
+    own, wanted = own_cache(), list(files())
+    missing = [file for file in wanted if find(file, own) is None]
+    if not missing:
+        return assemble(own)
+    for cache in original_caches():
+        # the original kept the tagger's two files in its own folder
+        if all(_in_original(file, cache) for file in wanted):
+            log.info("the published family is taken from the original program's cache %s", cache)
+            return assemble(cache)
+    more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
+    raise CheckpointError(f"{missing[0]}{more} not in {own}; {REMEDY}")
+
+
+def _in_original(file: HubFile, cache: Path) -> Path | None:
+    return find(file, cache) or find(file, own_cache()) or find_in_folder(file, cache.parents[1])
+
+
+def assemble(cache: Path) -> ModelFamily:
+    """The family from a cache that holds it."""
+    folders = {}
+    for part in PARTS:
+        folders[part.split("/")[0]] = find(weights_file(part), cache).parents[1]
+    model, tags = (_in_original(file, cache) for file in tagger_files())
+    return ModelFamily(
+        name="released",
+        folders=folders,
+        revision=" ".join(f"{name}@{revision[:8]}" for name, revision in REPOSITORIES.values()),
+        tagger_model=model,
+        tagger_tags=tags,
+        renew=renew_weights if cache == own_cache() else None,  # another program's files are not ours to move
+    )
 
 
 def is_released_here() -> bool:
@@ -98,33 +128,71 @@ def what_else(name: str, device_type: str) -> str:
     return f"The published family knows far more and needs 7.6 GB of disk and a GPU: {start}.{slow}"
 
 
-def download_released() -> ModelFamily:
-    """The published family, with every file downloaded, and compared with its sha256 where one is published."""
-    for checkpoint, path, expected in files():
-        log.info("fetching %s of %s", path, REPOSITORIES[checkpoint].name)
-        file = fetch(checkpoint, path, local_files_only=False)
-        if expected:
-            found = file_sha256(file)
-            if found != expected:
-                raise CheckpointError(
-                    f"{path} of {REPOSITORIES[checkpoint].name} at {file} has sha256 {found} instead of {expected}; "
-                    "delete this file and the one it links to, and download again"
-                )
-    return assemble(local_files_only=False)
+def download_released(source: Path | None = None) -> ModelFamily:
+    """The published family, every file fetched that is not whole in the hub's cache.
+
+    source: a folder to copy files from before the network is asked: a hub cache, a model family, or clones of the
+    repositories.  Raises CheckpointError naming repository, file, folder and remedy; what is there by then stays.
+    """
+    if source is not None and not source.is_dir():
+        raise CheckpointError(f"there is no folder {source}; give the one with the copied files")
+    cache, folders = own_cache(), [*([source] if source else []), *(found.parents[1] for found in original_caches())]
+    missing = [file for file in files() if not is_whole(file, cache)]
+    lacking = [file for file in missing if not any(copy_from(folder, file, cache) for folder in folders)]
+    remotes = {file: ask(file) for file in lacking}
+    fetched = {file: _size(partial_of(file, remote, cache)) for file, remote in remotes.items()}
+    check_disk(sum(remote.size - fetched[file] for file, remote in remotes.items()), cache)
+    for number, (file, remote) in enumerate(remotes.items(), start=1):
+        log.info("file %d of %d: %s, %.1f MB", number, len(remotes), file, remote.size / 1e6)
+        download(file, remote, cache)
+    return find_released()
 
 
-def assemble(local_files_only: bool) -> ModelFamily:
-    folders = {}
-    for checkpoint, path, _ in files():
-        folders[checkpoint] = fetch(checkpoint, path, local_files_only).parents[1]
+def is_whole(file: HubFile, cache: Path) -> bool:
+    """Whether a file is in a cache with the right content; one with other content is set aside."""
+    path = find(file, cache)
+    if path is None:
+        return False
+    expected = file.sha256 or digest_in_cache(path)
+    if expected is None or digest_of(path, like=expected) == expected:
+        return True
+    set_aside(path)
+    return False
+
+
+def copy_from(folder: Path, file: HubFile, cache: Path) -> bool:
+    """Copy a file from a folder into a cache; False where the folder has none, or one of other content."""
+    found = find_in_folder(file, folder)
+    if found is None:
+        return False
+    # large files are named after their sha256, text after the sha1 that git gives it
+    digest = digest_of(found, like=file.sha256 or "0" * (64 if found.suffix in (".safetensors", ".onnx") else 40))
+    if digest != (file.sha256 or digest):
+        log.warning("%s is not %s as published (sha256 %s); it is not used", found, file, digest)
+        return False
+    commit = file.revision if len(file.revision) == 40 else IMPORTED
+    partial = partial_of(file, Remote(commit, digest, found.stat().st_size), cache)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial.with_suffix(f".{os.getpid()}.partial")
+    check_disk(found.stat().st_size, cache)
+    log.info("copying %s from %s", file, found)
     try:
-        model, tags = wd14_tagger.download_tagger(local_files_only=local_files_only)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(str(error)) from None
-    return ModelFamily(
-        name="released",
-        folders=folders,
-        revision=" ".join(f"{r.name}@{r.revision[:8]}" for r in REPOSITORIES.values()),
-        tagger_model=model,
-        tagger_tags=tags,
-    )
+        shutil.copyfile(found, partial)
+        place(partial, file, cache, commit, digest)
+    finally:
+        partial.unlink(missing_ok=True)
+    return True
+
+
+def renew_weights(part: str) -> Path:
+    """The weights of a part, fetched anew, the damaged file set aside; CheckpointError where that cannot be."""
+    file, cache = weights_file(part), own_cache()
+    remote = ask(file)  # first: without a network everything stays as it is
+    damaged = find(file, cache)
+    if damaged is not None:
+        set_aside(damaged)
+    return download(file, remote, cache)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

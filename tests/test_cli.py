@@ -108,7 +108,9 @@ def test_flags_change_only_what_they_name():
 def test_doctor(tiny_family, tmp_path, capsys):
     assert main(["doctor", "--models", str(tiny_family), "--device", "cpu"]) == 0
     said = capsys.readouterr().out
-    assert "ready: a run can start" in said and "attention    sdpa agrees" in said and "reference in" in said
+    assert (
+        "ready: a run can start" in said and "attention  sdpa agrees" in said and "reference, with its tagger" in said
+    )
     assert main(["doctor", "--models", str(tmp_path), "--device", "cpu"]) == 1
     said = capsys.readouterr().out
     assert "! models" in said and "not ready" in said

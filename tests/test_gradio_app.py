@@ -238,6 +238,19 @@ def test_a_file_that_is_no_picture_is_refused(shared: Served, tmp_path: Path, co
     assert "picture" in str(refused.value) and "/" not in str(refused.value).replace("GIF, BMP", "")
 
 
+def test_pillow_is_never_asked_to_decode_a_jpeg(
+    shared: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "girl.jpg"
+    Image.fromarray(read_picture(ARTWORK)).save(file)
+    reached = []
+    monkeypatch.setattr(Image.core, "jpeg_decoder", lambda *arguments: reached.append(arguments))
+    client = shared.client()
+    assert client.predict(handle_file(str(file)), api_name="/generate_prompt")
+    assert shared.draw(client, artwork=handle_file(str(file)))
+    assert not reached
+
+
 def test_what_is_missing_is_asked_for(shared: Served) -> None:
     with pytest.raises(AppError, match="there is no picture yet"):
         shared.client().predict(None, api_name="/generate_prompt")

@@ -22,7 +22,11 @@ MAY_IMPORT = {
     "paints_undo.errors": [],
     "paints_undo.diffusion": ["paints_undo.diffusion"],
     "paints_undo.models": ["paints_undo.models"],
-    "paints_undo.images": ["paints_undo.errors"],
+    "paints_undo.images": ["paints_undo.errors", "paints_undo.picture_files"],
+    "paints_undo.picture_files": ["paints_undo.errors", "paints_undo.picture_headers"],
+    "paints_undo.picture_headers": ["paints_undo.errors"],
+    "paints_undo.hub_cache": [],
+    "paints_undo.hub_downloads": ["paints_undo.errors", "paints_undo.hub_cache"],
     "paints_undo.metadata": ["paints_undo.errors"],
     "paints_undo.previews": [],
     "paints_undo.validation": ["paints_undo.errors"],
@@ -75,7 +79,13 @@ def test_imports_point_one_way(file):
         assert not any(i.startswith(tuple(above)) for i in imported), f"{name} imports the app or the command line"
 
 
-PRINTS = ("paints_undo.cli", "paints_undo.bench.command", "paints_undo.training.command", "gradio_app")
+PRINTS = (
+    "paints_undo.cli",
+    "paints_undo.bench.command",
+    "paints_undo.setup_commands",
+    "paints_undo.training.command",
+    "gradio_app",
+)
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
@@ -97,6 +107,22 @@ def test_words_in_their_place(file):
             assert called != "print" or name in PRINTS, f"{place} prints"
             assert called != "torch.manual_seed" or id(node) in within_fork, f"{place} sets the global seed"
             assert called != "sys.exit" or name in (*PRINTS, "paints_undo.__main__"), f"{place} ends the program"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
+def test_no_file_that_is_loaded_can_hold_a_program(file):
+    """Weights are safetensors and ONNX; a training run's own checkpoint is the one file that torch.load may read."""
+    name, tree = name_of(file), ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            assert not {n.split(".")[0] for n in names} & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}, name
+        if isinstance(node, ast.Call):
+            given = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            assert given.get("allow_pickle", "False") == "False", name
+            assert "trust_remote_code" not in given, name
+            if ast.unparse(node.func) == "torch.load":
+                assert name == "paints_undo.training.loop" and given["weights_only"] == "True", name
 
 
 def test_no_file_without_a_home():

@@ -33,7 +33,7 @@ class Endpoints:
         """Describe a picture with comma-separated tags, the prompt of step 2.
 
         Args:
-            artwork: the finished picture (PNG, JPEG, WebP, GIF, BMP or TIFF; at most 64 megapixels).
+            artwork: the finished picture (PNG, JPEG, WebP or GIF; at most 64 megapixels).
 
         Returns:
             The prompt.

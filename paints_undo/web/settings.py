@@ -30,6 +30,8 @@ def flat(options: UndoOptions) -> dict[str, Any]:
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
+    if not isinstance(changes, dict):
+        raise InputError(f"the changes are {str(changes)[:60]!r}; give settings by their names")
     unknown = sorted(str(name) for name in changes if name not in {*_DRAWING, *_FILLING, "fps"})
     if unknown:
         raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join((*_DRAWING, *_FILLING, 'fps'))}")

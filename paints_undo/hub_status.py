@@ -1,0 +1,53 @@
+"""What the hub's cache holds of the published family, and whether the hub answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggingface_hub import constants
+from huggingface_hub.utils import get_session
+
+from paints_undo.hub_cache import find, original_caches, own_cache
+from paints_undo.released import files
+
+if TYPE_CHECKING:
+    from paints_undo.doctor import Report
+
+PATIENCE = 3.0  # seconds
+
+
+def examine(report: Report) -> None:
+    """Add what is found to a report; nothing here keeps a run from succeeding whose files are there."""
+    cache, wanted = own_cache(), list(files())
+    here = sum(find(file, cache) is not None for file in wanted)
+    begun, aside = size_of(cache, "*.partial"), size_of(cache, "*.damaged")
+    text = f"{here} of {len(wanted)} published files are in the cache"
+    if begun:
+        text += f", {begun / 1e6:.0f} MB begun"
+    if aside:
+        text += f", {aside / 1e6:.0f} MB set aside as damaged may be deleted"
+    report.add("cache", text, where=cache, files=here, of=len(wanted), begun=begun, damaged=aside)
+    for other in original_caches():
+        report.add("cache", "the original program's is here, too", where=other)
+    report.add("hub", *hub_answer(), endpoint=constants.ENDPOINT)
+
+
+def size_of(cache: Path, pattern: str) -> int:
+    """Bytes of the published repositories' files of this pattern."""
+    folders = {cache / f"models--{file.repository.replace('/', '--')}" / "blobs" for file in files()}
+    return sum(path.stat().st_size for folder in folders for path in folder.glob(pattern))
+
+
+def hub_answer() -> tuple[str, str]:
+    """Whether the hub answers, in words, and the state of that finding."""
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set: nothing is downloaded", "note"
+    try:
+        status = get_session().head(constants.ENDPOINT, timeout=PATIENCE).status_code
+    except Exception as error:  # the HTTP client's and the system's errors
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        return f"{constants.ENDPOINT} does not answer ({reason}): downloads need a mirror (HF_ENDPOINT)", "note"
+    if status >= 500:
+        return f"{constants.ENDPOINT} has trouble (status {status}): try later, or set HF_ENDPOINT to a mirror", "note"
+    return f"{constants.ENDPOINT} answers", "fine"

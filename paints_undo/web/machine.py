@@ -1,0 +1,72 @@
+"""The card of the page that says what this computer can do: what `doctor` prints, without the computer's paths."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from paints_undo.doctor import FINE, NOTE, PROBLEM, Report, examine
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web.engine import Engine
+from paints_undo.web.texts import say
+
+KEPT = 60.0  # seconds; an examination takes some, and every visitor may ask for one
+
+
+def machine_card(engine: Engine, out: Path) -> None:
+    """Lay out the card; runs are kept below `out`."""
+    look = Examination(lambda: examine_engine(engine, out))
+    words = "".join(f"<{tag} data-text='{key}'>{say(key)}</{tag}>" for tag, key in _WORDS)
+    with gr.Column(elem_classes="card", elem_id="machine"):
+        gr.HTML(words, apply_default_css=False, padding=False)
+        button = gr.Button("doctor", size="sm", elem_id="examine")  # the command's name, in every language
+        found = gr.HTML(elem_id="findings", apply_default_css=False)
+        button.click(look, None, found, api_visibility="private", concurrency_limit=1)
+
+
+_WORDS = (("h2", "machine.title"), ("p", "machine.note"))
+
+
+def examine_engine(engine: Engine, out: Path) -> Report:
+    """What the app's own engine finds here; without one, what the best choice would."""
+    try:
+        pipeline = engine.get()
+    except (CheckpointError, InputError):
+        return examine("auto", out=out)
+    dtype = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[str(pipeline.parts.dtype).rpartition(".")[2]]
+    device = str(pipeline.parts.device)
+    return examine(pipeline.family, device, dtype, pipeline.attention, pipeline.vram, out)
+
+
+class Examination:
+    """One examination at a time, whose result is kept for a while, as HTML."""
+
+    def __init__(self, look: Callable[[], Report]) -> None:
+        self._look = look
+        self._one_at_a_time = threading.Lock()
+        self._kept, self._until = "", 0.0
+
+    def __call__(self) -> str:
+        with self._one_at_a_time:
+            if time.monotonic() >= self._until:
+                self._kept = as_table(self._look())
+                self._until = time.monotonic() + KEPT
+            return self._kept
+
+
+def as_table(report: Report) -> str:
+    """The findings as HTML, without paths."""
+    rows = [
+        f"<tr class='{found.state}'><th scope='row'>{escape(found.subject)}</th>"
+        f"<td>{_SIGNS[found.state]}</td><td>{escape(found.text)}</td></tr>"
+        for found in report.findings
+    ]
+    return f"<table role='status'>{''.join(rows)}</table><p><strong>{escape(report.verdict)}</strong></p>"
+
+
+_SIGNS = {FINE: "✓", NOTE: "·", PROBLEM: "✗"}
