@@ -23,17 +23,15 @@ from torch import Tensor, nn
 from memory_management import pick_device, picture_vae_dtype
 from paints_undo import keyframes, segments
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
+from paints_undo.diffusers_values import ImageInput, as_output, check_output_type, picture_of, seeds_of
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
 from paints_undo.families import find_family
-from paints_undo.images import pixels_to_unit, read_picture, unit_to_pixels
 from paints_undo.options import defaults_of
 from paints_undo.plans import RESIDENT
 from paints_undo.progress import Progress, ignore
 
-OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
-ImageInput = Image.Image | np.ndarray | Tensor | Path | str
 OnStepEnd = Callable[[DiffusionPipeline, int, int, dict[str, Tensor]], dict[str, Tensor] | None]
 
 
@@ -121,7 +119,7 @@ class FamilyPipeline(DiffusionPipeline):
         return PipelineParts(self.family, self.components, device, next(unet.parameters()).dtype, plan)
 
     def _begin(self, options: Any, output_type: str, tensor_inputs: Sequence[str]) -> None:
-        _check_output_type(output_type)
+        check_output_type(output_type)
         for name in tensor_inputs:
             if name not in self._callback_tensor_inputs:
                 raise InputError(f"callback_on_step_end_tensor_inputs names {name!r}; only latents can be handed on")
@@ -205,7 +203,7 @@ class KeyframePipeline(FamilyPipeline):
         options = _chosen(defaults_of(self.family).keyframes, given)
         self._begin(options, output_type, callback_on_step_end_tensor_inputs)
         asked = options.operation_steps if operation_steps is None else operation_steps
-        seeds, noise_device = _seeds(generator, asked)
+        seeds, noise_device = seeds_of(generator, asked)
         parts, steps = self._parts(len(seeds)), options.sampling_steps
         sigmas = keyframe_sigmas()
         timesteps = [timestep_of_sigma(sigmas, sigma) for sigma in karras_sigmas(sigmas, steps).tolist()[:-1]]
@@ -213,7 +211,7 @@ class KeyframePipeline(FamilyPipeline):
             try:
                 latents = keyframes.denoise(
                     parts,
-                    _picture(image),
+                    picture_of(image),
                     options,
                     noise_device,
                     on_progress,
@@ -229,7 +227,7 @@ class KeyframePipeline(FamilyPipeline):
                 else np.stack(list(keyframes.decode(parts, latents, ignore)))
             )
         self.maybe_free_model_hooks()
-        images = _as_output(pictures, output_type)
+        images = as_output(pictures, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
 
@@ -280,8 +278,8 @@ class SegmentPipeline(FamilyPipeline):
         }
         options = _chosen(defaults_of(self.family).segments, given)
         self._begin(options, output_type, callback_on_step_end_tensor_inputs)
-        pictures = [_picture(image), _picture(last_image)]
-        seeds, noise_device = _seeds(generator, [0])
+        pictures = [picture_of(image), picture_of(last_image)]
+        seeds, noise_device = seeds_of(generator, [0])
         parts, steps, denoised = self._parts(1), options.sampling_steps, {}
         timesteps = [step.timestep for step in video_steps(steps)]
         with self._reporting(steps, callback_on_step_end, callback_on_step_end_tensor_inputs, timesteps) as on_progress:
@@ -296,7 +294,7 @@ class SegmentPipeline(FamilyPipeline):
             else:
                 ((_, frames),) = segments.decode(parts, denoised, pixels, states, ignore)
         self.maybe_free_model_hooks()
-        clips = frames if output_type == "latent" else _as_output(frames, output_type)
+        clips = frames if output_type == "latent" else as_output(frames, output_type)
         if output_type in ("np", "pt"):
             clips = clips[None]
         elif output_type == "pil":
@@ -339,55 +337,3 @@ def _load(family: ModelFamily, part: str, dtype: torch.dtype) -> Any:
 
 def _chosen(defaults: Any, given: dict[str, Any]) -> Any:
     return replace(defaults, **{name: value for name, value in given.items() if value is not None})
-
-
-def _check_output_type(output_type: str) -> None:
-    if output_type not in OUTPUT_TYPES:
-        raise InputError(f"output_type is {output_type!r}; use one of {', '.join(OUTPUT_TYPES)}")
-
-
-def _seeds(
-    generator: torch.Generator | Sequence[torch.Generator] | None, steps: Sequence[int]
-) -> tuple[list[int], torch.device]:
-    """A seed for each of the steps in ascending order, and where to draw noise; without a generator they are random."""
-    if generator is None:
-        return [int(torch.randint(2**31, ()))] * len(steps), torch.device("cpu")
-    if isinstance(generator, torch.Generator):
-        return [_seed(generator)] * len(steps), generator.device
-    if len(generator) != len(steps):
-        raise InputError(
-            f"{len(generator)} generators are given for {len(steps)} operation steps; give one, or as many"
-        )
-    in_order = sorted(zip(steps, generator, strict=True), key=lambda pair: pair[0])
-    return [_seed(each) for _, each in in_order], generator[0].device
-
-
-def _seed(generator: torch.Generator) -> int:
-    """The generator's own seed if nothing was drawn from it yet, else one drawn from it; it is moved on."""
-    own = generator.initial_seed()
-    fresh = torch.Generator(generator.device).manual_seed(own).get_state()
-    unused = torch.equal(generator.get_state(), fresh)
-    drawn = int(torch.randint(2**31, (), generator=generator, device=generator.device))
-    return own if unused else drawn
-
-
-def _picture(image: ImageInput) -> np.ndarray:
-    """uint8 (H, W, 3) of anything that diffusers' pipelines take as one image."""
-    if isinstance(image, Tensor):
-        image = image[0] if image.ndim == 4 and len(image) == 1 else image
-        if image.ndim != 3:
-            raise InputError(f"the image is a tensor {tuple(image.shape)}; give one picture (3, height, width)")
-        image = image.permute(1, 2, 0).float().cpu().numpy()
-    if isinstance(image, np.ndarray) and np.issubdtype(image.dtype, np.floating):
-        image = unit_to_pixels(image)
-    return read_picture(image)
-
-
-def _as_output(pictures: np.ndarray | Tensor, output_type: str) -> Any:
-    """uint8 (n, h, w, 3) as a list of PIL images, an array or a tensor; latents as they are."""
-    if output_type == "pil":
-        return [Image.fromarray(picture) for picture in pictures]
-    if output_type == "latent":
-        return pictures
-    floats = pixels_to_unit(pictures)
-    return floats.numpy() if output_type == "np" else floats.permute(0, 3, 1, 2)
