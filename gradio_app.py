@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -25,10 +26,9 @@ from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
+from paints_undo.web.exposure import guards, warning
 from paints_undo.web.form import Form
-from paints_undo.web.hosts import LoopbackOnly
 from paints_undo.web.machine import machine_card
-from paints_undo.web.refusals import RefusedNotFailed
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
 from paints_undo.web.texts import say
@@ -194,6 +194,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.mcp and importlib.util.find_spec("mcp") is None:
             raise InputError("--mcp needs the package mcp, which is not installed here: pip install '.[mcp]'")
         app = build_app(load, options.out)
+        if said := warning(options.listen, options.share, options.auth):
+            logging.warning(said)
         app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **launch_settings(options))
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
@@ -207,7 +209,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return what the server is started with: loopback only unless asked otherwise, and nothing sent anywhere."""
-    guards = [RefusedNotFailed] if options.listen or options.share else [RefusedNotFailed, LoopbackOnly]
     return {
         "theme": theme(),
         "css": CSS,
@@ -222,7 +223,7 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "mcp_server": options.mcp,
-        "app_kwargs": {"middleware": [(guard, (), {}) for guard in guards]},
+        "app_kwargs": {"middleware": guards(options.listen, options.share, options.host_name, options.out)},
     }
 
 
@@ -237,6 +238,8 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
     parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")
+    parser.add_argument("--host-name", action="append", default=[], metavar="NAME",
+                        help="a further name the server is known under, such as that of a proxy before it")  # fmt: skip
     parser.add_argument("--auth", type=_user_and_password, metavar="USER:PASSWORD", help="ask visitors to log in")
     parser.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs are kept (default: outputs)")

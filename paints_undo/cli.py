@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ from paints_undo.logs import configure
 from paints_undo.progress import Progress, TimeLeft, in_words
 from paints_undo.setup_commands import add_commands as add_setup_commands
 from paints_undo.training.command import add_commands as add_training_commands
+from paints_undo.verify_command import add_commands as add_verify_command
 
 if TYPE_CHECKING:
+    from paints_undo.content_credentials import Credentials
     from paints_undo.pipeline import PaintsUndo, UndoOptions
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -50,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="draw the timelapse of one or more artworks")
     run.add_argument("artworks", nargs="*", metavar="ARTWORK", help="picture files")
-    run.add_argument("--replay", metavar="RUN_FOLDER", help="repeat an earlier run from its run.json, artwork and all")
+    run.add_argument(
+        "--replay", metavar="RUN", help="repeat an earlier run: its folder, or a PNG or MP4 of it and the ARTWORK"
+    )
     run.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where run folders go (outputs)")
     add_engine_flags(run)
     drawing = run.add_argument_group("keyframes")
@@ -75,10 +80,14 @@ def parser() -> argparse.ArgumentParser:
         help="fast: fewer steps, less guidance, reused features",
     )
     run.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
+    run.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video that AI made it")
+    run.add_argument("--c2pa-key", type=Path, metavar="PEM", help="sign keyframes and video with this private key")
+    run.add_argument("--c2pa-certificate", type=Path, metavar="PEM", help="the certificate of that key, with its chain")
     run.add_argument("--quiet", action="store_true", help="show no progress")
     run.set_defaults(work=run_command)
 
     add_setup_commands(commands, add_engine_flags)
+    add_verify_command(commands)
     add_bench_command(commands)
     add_training_commands(commands)
     return top
@@ -157,23 +166,23 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
-    from paints_undo.completion import options_of
-    from paints_undo.images import read_picture
+    from paints_undo.content_credentials import sign_run
     from paints_undo.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
-    from paints_undo.runs import RunFolder, run_folder_for
+    from paints_undo.replay import earlier_run, replay
+    from paints_undo.runs import run_folder_for
 
-    if bool(chosen.artworks) == bool(chosen.replay):
-        raise InputError("give one or more picture files, or --replay with the folder of an earlier run")
+    if not (chosen.artworks or chosen.replay) or (chosen.replay and len(chosen.artworks) > 1):
+        raise InputError("give one or more picture files, or --replay with an earlier run (and its artwork)")
+    credentials = chosen_credentials(chosen)
     engine = load_engine(chosen)
     if chosen.replay:
-        earlier = RunFolder.open(chosen.replay)
+        earlier = earlier_run(chosen.replay, *chosen.artworks)
         warn_of_differences(earlier.settings, engine)
-        jobs = [(f"{Path(chosen.replay).resolve().name}-replay", lambda: earlier.artwork)]
-        options = options_of(earlier)
+        jobs, options = [(earlier.name, partial(replay, engine, earlier))], earlier.options
     else:
-        jobs = [(Path(name).name, lambda name=name: read_picture(name)) for name in chosen.artworks]
         options = chosen_options(with_profile(engine.default_options, chosen.profile), chosen)
+        jobs = [(Path(name).name, partial(engine.undo, Path(name), options)) for name in chosen.artworks]
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.planner.plan(options)
@@ -182,15 +191,27 @@ def run_command(chosen: argparse.Namespace) -> int:
         print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
 
     worst = DONE
-    for name, artwork in jobs:
+    for name, draw in jobs:
         try:
-            folder = run_folder_for(chosen.out, name)
-            timelapse = engine.undo(artwork(), options, folder, Meter(name, chosen.quiet), chosen.save_frames)
-            print(timelapse.folder / "timelapse.mp4")
-        except InputError as error:
+            folder = draw(run_folder_for(chosen.out, name), Meter(name, chosen.quiet), chosen.save_frames).folder
+            if credentials:
+                sign_run(folder, credentials)
+            print(folder / "timelapse.mp4")
+        except (InputError, OSError, MemoryError, FloatingPointError) as error:
             print(f"paints-undo: {name}: {error}", file=sys.stderr)
-            worst = max(worst, BAD_INPUT)
+            worst = max(worst, BAD_INPUT if isinstance(error, InputError) else FAILED)
     return worst
+
+
+def chosen_credentials(chosen: argparse.Namespace) -> "Credentials | None":
+    """What to sign with; nothing where no flag asks for it."""
+    from paints_undo.content_credentials import Credentials
+
+    if not (chosen.c2pa_key or chosen.c2pa_certificate):
+        return None
+    if not (chosen.c2pa_key and chosen.c2pa_certificate):
+        raise InputError("content credentials need both --c2pa-key and --c2pa-certificate")
+    return Credentials(chosen.c2pa_key, chosen.c2pa_certificate)
 
 
 def chosen_options(defaults: "UndoOptions", chosen: argparse.Namespace) -> "UndoOptions":
@@ -203,7 +224,9 @@ def chosen_options(defaults: "UndoOptions", chosen: argparse.Namespace) -> "Undo
     keyframes = replace(defaults.keyframes, **given([*KEYFRAME_FLAGS, "operation_steps"]))
     segments = replace(defaults.segments, **given([*SEGMENT_FLAGS, "video_guidance_interval"], prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
-    return replace(defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given(["fps"]))
+    return replace(
+        defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given(["fps", "mark"])
+    )
 
 
 def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:

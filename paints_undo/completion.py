@@ -13,7 +13,6 @@ from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
-from paints_undo.video import write_video
 
 if TYPE_CHECKING:
     from paints_undo.pipeline import PaintsUndo
@@ -49,9 +48,7 @@ def complete(
     missing = [pair for pair in have if have[pair] is None]
     engine.fill_pairs(pictures, options.segments, on_progress, missing, timeline.segment_seeds, keep)
     frames = join_timelapse(np.stack([have[pair] for pair in range(len(names))]))
-    if save_frames:
-        run.save_frames(frames)
-    write_video(frames, run.timelapse, options.fps, run.description("timelapse"))
+    run.save_timelapse(frames, options.fps, save_frames)
     run.finish()
     return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from paints_undo.errors import InputError
 from paints_undo.picture_files import check_size, decode, naming, on_white, read_file
@@ -132,13 +132,10 @@ def unit_to_pixels(pictures: torch.Tensor | np.ndarray) -> np.ndarray:
     return (values.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def encode_png(picture: np.ndarray, comment: str = "") -> bytes:
-    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3), and a comment (iTXt)."""
+def encode_png(picture: np.ndarray) -> bytes:
+    """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3)."""
     buffer = io.BytesIO()
-    texts = PngImagePlugin.PngInfo()
-    if comment:
-        texts.add_itxt("Comment", comment)
-    Image.fromarray(picture).save(buffer, "PNG", pnginfo=texts)
+    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 

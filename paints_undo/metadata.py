@@ -1,75 +1,89 @@
-"""What a picture or a video was made with, inside the file itself: written as a comment, read back with suspicion.
+"""The record inside PNG, APNG, MP4, GIF and WebP files, read back with suspicion.
 
-PNG files carry it in an iTXt chunk with the keyword "Comment" (PNG specification, 11.3.4.5), MP4 files in the item
-"(c)cmt" of the user data (QuickTime file format, "User data atoms").  Both are read here by hand: that takes a few
-lines, decodes no pixel, and starts no program on a file that may come from anywhere.
+PNG files carry it as JSON in an iTXt chunk with the keyword "Comment" (PNG specification, 11.3.3.4) and as XMP in one
+with "XML:com.adobe.xmp"; MP4 files as JSON in the item "(c)cmt" of the user data (QuickTime file format, "User data
+atoms") and as XMP in a "uuid" box; GIF files as XMP in an application extension, WebP files in an "XMP " chunk (XMP
+specification part 3).  All are read here by hand: that takes a few lines for each, decodes no pixel, and starts no
+program on a file that may come from anywhere.
 """
 
 from __future__ import annotations
 
-import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from paints_undo.errors import InputError
+from paints_undo.records import LONGEST, PROGRAM, Record, parse, read_xmp_packet
 
-PROGRAM = "Paints-UNDO"
-KEYWORD = "Comment"
-LONGEST = 2**20  # bytes of a description; the longest prompts and 32 keyframes need a tenth of that
+KEYWORD = b"Comment"
+XMP_KEYWORD = b"XML:com.adobe.xmp"
+XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+GIF_XMP = b"XMP DataXMP"
+# After a packet in a GIF: wherever a reader that knows blocks only lands in it, it is led to the 0 at its end.
+GIF_TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PARTS = 10_000  # chunks or boxes looked at in one file
+MOST_BLOCKS = 10**6  # of up to 255 bytes, in a GIF
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _COMMENT = b"\xa9cmt"
 _WITHIN = {b"moov": b"udta", b"udta": b"meta", b"meta": b"ilst", b"ilst": _COMMENT, _COMMENT: b"data"}
 
 
-def describe(record: dict[str, Any]) -> str:
-    """The text that goes into a file; record holds plain values."""
-    return json.dumps({"program": PROGRAM, **record}, ensure_ascii=False, allow_nan=False)
+def read_record(path: str | Path) -> Record | None:
+    """The record in a picture or video file; None where it carries none of this program.
+
+    Raises InputError, one sentence that names no folder, where the file cannot be read, is of another kind, or its
+    record is damaged.
+    """
+    for xmp, text in _texts(path):
+        try:
+            values = read_xmp_packet(text) if xmp else parse(text)
+        except InputError:
+            if xmp:
+                raise
+            continue  # a comment of another program
+        if values and values.get("program") == PROGRAM:
+            return Record.from_dict(values)
+    return None
 
 
 def read_description(path: str | Path) -> dict[str, Any]:
-    """What describe() was given, from a PNG or MP4 file that holds it.
+    """The values of the record in a file. Raises InputError as above, and where the file carries no record."""
+    record = read_record(path)
+    if record is not None:
+        return record.to_dict()
+    if any(not xmp for xmp, _ in _texts(path)):
+        raise InputError("the settings in this file are of another program or damaged; use another file")
+    raise InputError("this file holds no settings; use a PNG or MP4 that this program wrote and nothing changed")
 
-    Raises InputError, one sentence that names no folder, where the file is neither or holds nothing of this program.
-    """
+
+def _texts(path: str | Path) -> Iterator[tuple[bool, bytes]]:
+    """Every text that may hold a record, with whether it is XMP."""
     try:
         with open(path, "rb") as file:
             start = file.read(12)
-            if start.startswith(_PNG):
-                text = _png_comment(file)
+            if start.startswith(PNG):
+                yield from _png_texts(file)
             elif start[4:8] == b"ftyp":
-                text = _mp4_comment(file)
+                yield from _mp4_texts(file)
+            elif start[:6] in (b"GIF87a", b"GIF89a"):
+                yield from _gif_texts(file)
+            elif start[:4] == b"RIFF" and start[8:] == b"WEBP":
+                yield from _webp_texts(file)
             else:
-                raise InputError("this file is neither a PNG nor an MP4; drop one that this program wrote, or run.json")
+                raise InputError("this file is no PNG, MP4, GIF or WebP; use one that this program wrote, or run.json")
     except (OSError, struct.error) as error:
-        raise InputError(f"this file cannot be read ({type(error).__name__}); drop another one") from None
-    if text is None:
-        raise InputError("this file holds no settings; drop a PNG or MP4 that this program wrote and nothing changed")
-    record = parse(text)
-    if record.pop("program", None) != PROGRAM:
-        raise InputError("the settings in this file are of another program; drop a PNG or MP4 that this program wrote")
-    return record
+        raise InputError(f"this file cannot be read ({type(error).__name__}); use another one") from None
 
 
-def parse(text: bytes) -> dict[str, Any]:
-    """The JSON object in a text. Raises InputError, one sentence."""
-    try:
-        record = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise InputError("the settings in this file are of another program or damaged; drop another file")
-    return record
-
-
-def _png_comment(file: IO[bytes]) -> bytes | None:
-    file.seek(len(_PNG))
+def _png_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+    file.seek(len(PNG))
     for _ in range(MOST_PARTS):
         header = file.read(8)
         if len(header) < 8:
-            return None
+            return
         length, kind = struct.unpack(">I4s", header)
         if kind != b"iTXt":
             file.seek(length + 4, 1)  # and its checksum
@@ -78,43 +92,118 @@ def _png_comment(file: IO[bytes]) -> bytes | None:
         file.seek(4, 1)
         # keyword, 0, compressed?, method, language, 0, translated keyword, 0, text; ours is never compressed
         keyword, _, rest = text.partition(b"\0")
-        if keyword == KEYWORD.encode() and rest[:1] == b"\0":
-            return rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return None
+        if keyword in (KEYWORD, XMP_KEYWORD) and rest[:1] == b"\0":
+            yield keyword == XMP_KEYWORD, rest[2:].partition(b"\0")[2].partition(b"\0")[2]
 
 
-def _mp4_comment(file: IO[bytes]) -> bytes | None:
-    file.seek(0)
-    end, wanted = file.seek(0, 2), b"moov"
-    file.seek(0)
-    for _ in range(MOST_PARTS):
-        begin = file.tell()
-        header = file.read(8)
-        if begin + 8 > end or len(header) < 8:
+def _mp4_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+    end = file.seek(0, 2)
+    comment = _mp4_comment(file, end)
+    if comment is not None:
+        yield False, comment
+    for kind, length in _boxes(file, 0, end):
+        if kind == b"uuid" and length >= 16 and file.read(16) == XMP_UUID:
+            yield True, _checked(file, length - 16)
+
+
+def _mp4_comment(file: IO[bytes], end: int) -> bytes | None:
+    begin, wanted = 0, b"moov"
+    while True:
+        found = next((each for each in _boxes(file, begin, end) if each[0] == wanted), None)
+        if found is None:
             return None
-        length, kind = struct.unpack(">I4s", header)
+        begin = file.tell()
+        end = min(end, begin + found[1])
+        if wanted == b"data":
+            file.seek(8, 1)  # type and locale
+            return _checked(file, begin + found[1] - file.tell())
+        if wanted == b"meta":
+            begin += 4  # version and flags
+        wanted = _WITHIN[wanted]
+
+
+def _boxes(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[bytes, int]]:
+    """Kind of each box between two places and the length of what is in it; the file stands at its beginning."""
+    for _ in range(MOST_PARTS):
+        if begin + 8 > end:
+            return
+        file.seek(begin)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        header = 8
         if length == 1:  # a 64-bit length follows
-            length = struct.unpack(">Q", file.read(8))[0]
+            length, header = struct.unpack(">Q", file.read(8))[0], 16
         elif length == 0:  # as far as the file goes
             length = end - begin
-        if length < 8:
-            return None
-        if kind != wanted:
-            file.seek(begin + length)
-        elif kind == b"data":
-            file.seek(8, 1)  # type and locale
-            return _checked(file, begin + length - file.tell())
+        if length < header:
+            return
+        yield kind, length - header
+        begin += length
+
+
+def _gif_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+    file.seek(10)
+    _skip_colours(file)
+    for _ in range(MOST_BLOCKS):
+        kind = file.read(1)
+        if kind == b",":  # a picture: place and size, its colours, the code size, its pixels in blocks
+            file.seek(8, 1)
+            _skip_colours(file, rest=0)
+            file.seek(1, 1)
+        elif kind == b"!":
+            label, size = struct.unpack("BB", file.read(2))
+            name = file.read(size)
+            if label == 0xFF and name == GIF_XMP:
+                packet = _joined_blocks(file)
+                yield True, packet[: packet.rfind(b'"?>') + 3]  # "?>" alone is in the trailer
+                continue
         else:
-            end, wanted = min(end, begin + length), _WITHIN[kind]
-            if kind == b"meta":
-                file.seek(4, 1)  # version and flags
-    return None
+            return
+        _joined_blocks(file, keep=False)
+
+
+def _skip_colours(file: IO[bytes], rest: int = 2) -> None:
+    """Leaves a colour table behind, if the flags that come first say there is one."""
+    flags = struct.unpack("B", file.read(1))[0]
+    file.seek(rest + (3 << ((flags & 7) + 1) if flags & 0x80 else 0), 1)
+
+
+def _joined_blocks(file: IO[bytes], keep: bool = True) -> bytes:
+    """Blocks up to the empty one, with the bytes that say their lengths: an XMP packet has no others."""
+    kept = b""
+    for _ in range(MOST_BLOCKS):
+        length = file.read(1)
+        if length in (b"", b"\0"):
+            break
+        if not keep:
+            file.seek(length[0], 1)
+            continue
+        kept += length + file.read(length[0])
+        if len(kept) > LONGEST:
+            raise _too_long(len(kept))
+    return kept
+
+
+def _webp_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+    for _ in range(MOST_PARTS):
+        header = file.read(8)
+        if len(header) < 8:
+            return
+        kind, length = struct.unpack("<4sI", header)
+        if kind == b"XMP ":
+            yield True, _checked(file, length)
+            file.seek(length % 2, 1)
+        else:
+            file.seek(length + length % 2, 1)
 
 
 def _checked(file: IO[bytes], length: int) -> bytes:
     if length > LONGEST:
-        raise InputError(f"the comment in this file has {length:,} bytes; this program writes at most {LONGEST:,}")
+        raise _too_long(length)
     text = file.read(max(length, 0))
     if len(text) < length:
-        raise InputError("this file ends too early; drop a whole one")
+        raise InputError("this file ends too early; use a whole one")
     return text
+
+
+def _too_long(length: int) -> InputError:
+    return InputError(f"the comment in this file has {length:,} bytes; this program writes at most {LONGEST:,}")

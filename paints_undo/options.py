@@ -19,18 +19,25 @@ class UndoOptions:
     segments: SegmentOptions = field(default_factory=SegmentOptions)
     fps: int = 4
     tag: bool = True  # let the tagger write the keyframes' prompt where none is given
+    mark: bool = False  # a small text in the corner of the video says that AI made it
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
         validation.yes_or_no("tag", self.tag)
+        validation.yes_or_no("mark", self.mark)
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if not self.mark:
+            del values["mark"]  # a run of a version without marks is the same run
+        return values
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> "UndoOptions":
         """The options in a run.json; InputError where it holds others than this version knows."""
+        if not isinstance(settings, dict):
+            raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
         try:
             values = {**settings}
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))

@@ -304,7 +304,8 @@ class PaintsUndo:
             filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)
             return Timelapse(options.keyframes.prompt, crop, drawn, join_timelapse(filled))
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
-        return complete(self, folder, on_progress, save_frames)
+        with folder.held():
+            return complete(self, folder, on_progress, save_frames)
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""

@@ -9,51 +9,48 @@
     timelapse.mp4                     the video
 
 Every file is written beside its place and moved there when it is complete, so whatever carries its final name is whole.
-One folder belongs to one process at a time.
+One folder belongs to one process at a time: see :meth:`RunFolder.held`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import importlib.metadata
 import io
-import json
 import logging
 import os
 import re
 import secrets
 import shutil
-import unicodedata
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
+from paints_undo.atomic import explained, sweep, sync_folder, temporaries, temporary_for, write_atomically
+from paints_undo.embedding import embed
 from paints_undo.errors import InputError
+from paints_undo.folder_names import run_folder_for
 from paints_undo.images import encode_png, read_picture
-from paints_undo.metadata import describe
+from paints_undo.locks import LOCK, FolderLock
+from paints_undo.marks import marked
+from paints_undo.packages import package_versions
 from paints_undo.plain_values import differences, plain
+from paints_undo.records import FORMAT, GIVEN, MADE, Record
+from paints_undo.run_record import (
+    FINISHED,
+    RUNNING,
+    described,
+    picture_digest,
+    read_run_record,
+    write_run_record,
+)
+from paints_undo.video import write_video
 
-__all__ = ["RunFolder", "package_versions", "run_folder_for", "write_atomically"]
+__all__ = ["FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 
 logger = logging.getLogger(__name__)
-
-FORMAT = 2
-_RECORDED_PACKAGES = {
-    "torch": ("torch",),
-    "diffusers": ("diffusers",),
-    "transformers": ("transformers",),
-    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-silicon"),
-    "numpy": ("numpy",),
-    "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
-}
-# Names that Windows keeps for devices, whatever the extension.
-_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
-_LONGEST_NAME = 60  # characters; 240 bytes of UTF-8 at most, where file systems allow 255
 
 
 class RunFolder:
@@ -62,6 +59,7 @@ class RunFolder:
     def __init__(self, path: Path, record: dict) -> None:
         self.path = path
         self._record = record
+        self._lock = FolderLock(path)
 
     @classmethod
     def create(cls, folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> RunFolder:
@@ -80,9 +78,9 @@ class RunFolder:
             run._refuse_other_run(settings, artwork)
             return run
         _make_directory(path)
-        sweep(path)
         # artwork.png alone is what an interrupted start leaves behind; anything else is not ours to mix with.
-        foreign = sorted(entry.name for entry in path.iterdir() if entry.name != "artwork.png")
+        known = {"artwork.png", LOCK, *(leftover.name for leftover in temporaries(path))}
+        foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known)
         if foreign:
             raise InputError(
                 f"The folder {path} holds files that belong to no run ({foreign[0]}); choose an empty or a new folder."
@@ -90,35 +88,40 @@ class RunFolder:
         record = {
             "format": FORMAT,
             "id": secrets.token_hex(8),
-            "state": "running",
-            "artwork": _describe(artwork),
+            "state": RUNNING,
+            "artwork": described(artwork),
             "packages": package_versions(),
             "settings": settings,
             "timeline": timeline,
         }
         run = cls(path, record)
-        write_atomically(path / "artwork.png", encode_png(artwork, run.description("artwork")))
-        run._write_record()  # last: a folder with a run.json is complete
+        with run.held():
+            write_atomically(path / "artwork.png", run._png(artwork, run.record("artwork", GIVEN)))
+            run._become(record)  # last: a folder with a run.json is complete
         return run
 
     @classmethod
     def open(cls, folder: str | Path) -> RunFolder:
         """The run kept in ``folder``. Removes what an interrupted write left. Raises InputError if there is none."""
         path = Path(folder)
-        file = path / "run.json"
-        if not file.is_file():
+        if not (path / "run.json").is_file():
             raise InputError(f"There is no run in {path} (no run.json); give the folder of an earlier run.")
-        try:
-            with explained("read", file):
-                record = json.loads(file.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{file} is damaged ({_one_line(error)}); delete the folder and start the run again."
-            ) from None
-        _check_record(file, record)
-        for place in (path, path / "keyframes", path / "segments"):
-            sweep(place)
-        return cls(path, record)
+        run = cls(path, read_run_record(path / "run.json"))
+        with contextlib.suppress(InputError, OSError), run.held():
+            pass  # a run in other hands, or one that can only be read, is read all the same
+        return run
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for the block alone; whoever writes pieces holds it. The same thread may hold it again.
+
+        What an interrupted write left is removed first. Raises InputError when another process is at work there.
+        """
+        with self._lock.held() as alone:
+            if alone:
+                for place in (self.path, *(entry for entry in self.path.iterdir() if entry.is_dir())):
+                    sweep(place)
+            yield
 
     # What the run is
 
@@ -135,18 +138,21 @@ class RunFolder:
     def change(self, settings: dict, timeline: dict) -> None:
         """Keep other settings and another timeline; the run is then unfinished."""
         changes = {"settings": plain(settings, "settings"), "timeline": plain(timeline, "timeline")}
-        self._record = {**self._record, **changes, "state": "running"}
-        self._write_record()
+        with self.held():
+            self._become({**self._record, **changes, "state": RUNNING})
 
     def copied_to(self, folder: str | Path) -> RunFolder:
         """Another run with everything that this one has made; the folder must not be there yet."""
         path = Path(folder)
-        with explained("write", path):
-            shutil.copytree(self.path, path, ignore=shutil.ignore_patterns(".*.tmp"))
-        copied = type(self).open(path)
-        copied._record = {**copied._record, "id": secrets.token_hex(8)}
-        copied._write_record()
-        return copied
+        temporary = temporary_for(path)
+        try:
+            with explained("write", path):
+                shutil.copytree(self.path, temporary, ignore=shutil.ignore_patterns(".*.tmp", LOCK))
+                write_run_record(temporary / "run.json", {**self._record, "id": secrets.token_hex(8)})
+                temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return type(self).open(path)
 
     @property
     def id(self) -> str:
@@ -158,10 +164,10 @@ class RunFolder:
         """Height and width of the artwork."""
         return self._record["artwork"]["height"], self._record["artwork"]["width"]
 
-    def description(self, piece: str) -> str:
-        """What a picture or video of this run carries inside: everything it was made with."""
-        kept = {name: self._record.get(name) for name in ("id", "artwork", "settings", "timeline")}
-        return describe({"format": FORMAT, "piece": piece, **kept})
+    def record(self, piece: str, contents: str = MADE) -> Record:
+        """What a picture or video of this run carries inside: what it is, and everything it was made with."""
+        kept = {name: self._record[name] for name in ("artwork", "settings", "timeline", "packages")}
+        return Record(piece, contents, version=self.packages.get("paints_undo", ""), id=self.id, **kept)
 
     @property
     def packages(self) -> dict[str, str]:
@@ -171,7 +177,7 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether :meth:`finish` was called."""
-        return self._record["state"] == "finished"
+        return self._record["state"] == FINISHED
 
     @property
     def timelapse(self) -> Path:
@@ -182,7 +188,7 @@ class RunFolder:
     def artwork(self) -> np.ndarray:
         """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture."""
         artwork = read_picture(self.path / "artwork.png")
-        if _describe(artwork) != self._record["artwork"]:
+        if described(artwork) != self._record["artwork"]:
             raise InputError(
                 f"{self.path / 'artwork.png'} is not the picture this run was started with (its sha256 differs from "
                 "run.json); put the original back or start a new run."
@@ -191,17 +197,17 @@ class RunFolder:
 
     def finish(self) -> None:
         """Marks the run as finished in run.json."""
-        self._record = {**self._record, "state": "finished"}
-        self._write_record()
+        self._become({**self._record, "state": FINISHED})
 
     # What the run has made
 
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
         _check_pictures(picture, dimensions=3, name="keyframe")
+        contents = GIVEN if "-own-" in name else MADE
         path = self.keyframe_path(name)
         _make_directory(path.parent)
-        write_atomically(path, encode_png(picture, self.description("keyframe")))
+        write_atomically(path, self._png(picture, self.record("keyframe", contents)))
         return path
 
     def keyframe(self, name: str) -> np.ndarray | None:
@@ -239,20 +245,32 @@ class RunFolder:
             return None
         return frames
 
+    def save_timelapse(self, frames: np.ndarray, fps: int, save_frames: bool = False) -> Path:
+        """Writes the video of frames uint8 (n, H, W, 3), and the frames themselves if asked; the path of the video.
+
+        Frames of an earlier video are removed.
+        """
+        shutil.rmtree(self.path / "frames", ignore_errors=True)
+        write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
+        if save_frames:
+            self.save_frames(frames)
+        return self.timelapse
+
     def save_frames(self, frames: Iterable[np.ndarray]) -> Path:
         """Keeps every frame, uint8 (H, W, 3), as frames/00000.png and on, all or none; the folder they are in."""
         target = self.path / "frames"
         temporary = temporary_for(target)
         _make_directory(temporary)
-        description = self.description("frame")
+        record = self.record("frame")
         try:
             for number, frame in enumerate(frames):
                 _check_pictures(frame, dimensions=3, name=f"frame {number}")
-                write_atomically(temporary / f"{number:05d}.png", encode_png(frame, description))
+                write_atomically(temporary / f"{number:05d}.png", self._png(self._shown(frame), record))
             with explained("write", target):
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(temporary, target)
+                sync_folder(self.path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return target
@@ -267,13 +285,23 @@ class RunFolder:
         """Where the segment of this name belongs."""
         return self.path / "segments" / f"{_checked_name(name)}.npz"
 
-    def _write_record(self) -> None:
-        text = json.dumps(self._record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        write_atomically(self.path / "run.json", text.encode("utf-8"))
+    def _become(self, record: dict) -> None:
+        """Another record, on the disk first: what a failed write leaves is the state before, in memory as well."""
+        write_run_record(self.path / "run.json", record)
+        self._record = record
+
+    @staticmethod
+    def _png(picture: np.ndarray, record: Record) -> bytes:
+        return embed(encode_png(picture), record)
+
+    def _shown(self, frame: np.ndarray) -> np.ndarray:
+        """A frame as the video shows it: with the visible mark, if the options ask for it."""
+        options = self._record["settings"].get("options")
+        return marked(frame) if isinstance(options, dict) and options.get("mark") else frame
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
         found = list(differences(self._record["settings"], settings))
-        if _describe(artwork) != self._record["artwork"]:
+        if described(artwork) != self._record["artwork"]:
             found.insert(0, "the artwork is another picture")
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
@@ -286,50 +314,9 @@ class RunFolder:
             logger.warning("%s was started with other package versions (%s)", self.path, "; ".join(changed))
 
 
-def run_folder_for(out: Path, artwork_name: str) -> Path:
-    """The run folder under ``out`` for an artwork's file name: a name that is safe on every system.
-
-    Letters and digits of any script, "-" and "_" stay; everything else becomes "-". A name that had to be changed gets
-    six digits of its hash, so that two names that would become the same stay apart. Touches no disk.
-    """
-    given = re.split(r"[/\\]", artwork_name)[-1]
-    stem = unicodedata.normalize("NFC", given.rsplit(".", 1)[0] if given.rfind(".") > 0 else given)
-    safe = re.sub(r"[^\w-]+", "-", stem).strip("-_")[:_LONGEST_NAME].strip("-_")
-    if safe.lower() in _DEVICE_NAMES or not safe:
-        safe = f"artwork-{safe}".rstrip("-")
-    if safe != stem:
-        safe = f"{safe}-{hashlib.sha256(artwork_name.encode('utf-8', 'surrogatepass')).hexdigest()[:6]}"
-    return Path(out) / safe
-
-
-def package_versions() -> dict[str, str]:
-    """The version of every package that can change a run's pixels, this one included; "not installed" if absent."""
-    import paints_undo  # here, because the package itself imports this module
-
-    versions = {"paints_undo": getattr(paints_undo, "__version__", "unknown")}
-    for name, distributions in _RECORDED_PACKAGES.items():
-        versions[name] = "not installed"
-        for distribution in distributions:
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                versions[name] = importlib.metadata.version(distribution)
-                break
-    return versions
-
-
 def _make_directory(path: Path) -> None:
     with explained("make", path):
         path.mkdir(parents=True, exist_ok=True)
-
-
-def _describe(artwork: np.ndarray) -> dict:
-    """What identifies a picture: its size and the sha256 of its RGB bytes, row by row, whatever file it came in."""
-    height, width = artwork.shape[:2]
-    return {"sha256": picture_digest(artwork), "width": width, "height": height}
-
-
-def picture_digest(picture: np.ndarray) -> str:
-    """sha256 of a picture's RGB bytes, uint8 (H, W, 3), row by row."""
-    return hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
 
 
 def _check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
@@ -340,21 +327,6 @@ def _check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
             f"{name} has shape {tuple(shape)} and type {getattr(pictures, 'dtype', type(pictures).__name__)}; "
             f"give a uint8 RGB array {expected}."
         )
-
-
-def _check_record(file: Path, record: object) -> None:
-    """Raises InputError unless ``record`` has the form that :meth:`RunFolder.create` writes."""
-    if not isinstance(record, dict) or "format" not in record:
-        raise InputError(f"{file} was not written by this program; give the folder of an earlier run.")
-    if record["format"] != FORMAT:
-        raise InputError(
-            f"{file} has format {record['format']!r} and this version reads format {FORMAT}; "
-            "open it with the version that wrote it."
-        )
-    fields = {"settings": dict, "timeline": dict, "artwork": dict, "packages": dict, "state": str}
-    for name, kind in fields.items():
-        if not isinstance(record.get(name), kind):
-            raise InputError(f"{file} is damaged ({name} is missing); delete the folder and start the run again.")
 
 
 def _checked_name(name: str) -> str:

@@ -15,10 +15,13 @@ from typing import IO
 import imageio_ffmpeg
 import numpy as np
 
-from paints_undo.atomic import written_atomically
+from paints_undo.atomic import explained, written_atomically
+from paints_undo.embedding import xmp_box
 from paints_undo.errors import InputError
+from paints_undo.records import Record, xmp_packet
 
 FPS_RANGE = (1, 60)
+_SPECIAL, _ESCAPED = r"([=;#\\\n])", r"\\\1"  # in ffmpeg's metadata files
 
 # BT.709 is what players assume of HD video; saying so in the file keeps small videos from being shown with the
 # BT.601 colours of old television. full_chroma_int and accurate_rnd keep flat colours from drifting.
@@ -30,13 +33,13 @@ _COLOUR_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc
 _ENCODER = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
 
 
-def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, comment: str = "") -> None:
+def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, record: Record | None = None) -> None:
     """Writes ``frames`` to ``path`` as MP4: H.264, yuv420p, BT.709, playable while it still downloads.
 
     ``frames`` is an array uint8 (n, h, w, 3) or any iterable of uint8 RGB (h, w, 3) of one size; it is consumed one
     frame at a time. An odd width or height is made even by repeating the last column or row, because 4:2:0 video has
-    one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. ``comment`` is kept in the file's user data.
-    The file appears when it is complete.
+    one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. ``record`` is kept in the file's user data,
+    with its statement as the description, and once more as XMP. The file appears when it is complete.
 
     Raises InputError for a bad fps, no frames, or frames of mixed sizes; OSError (one sentence) when the file cannot
     be written. An exception from the iterable passes through. In each case nothing is left at ``path``.
@@ -49,7 +52,7 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, commen
         raise InputError("There are no frames to write; a video needs at least one.")
     height, width = _checked_frame(first, 0, None).shape[:2]
     size = f"{width + width % 2}x{height + height % 2}"
-    with written_atomically(path) as temporary, _tags(comment) as tags:
+    with written_atomically(path) as temporary, _tags(record) as tags:
         command = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
         command += ["-f", "ffmetadata", "-i", str(tags), "-map", "0:v", "-map_metadata", "1"]
         command += ["-vf", _TO_VIDEO, *_ENCODER, *_COLOUR_TAGS, "-f", "mp4", "-y", str(temporary)]
@@ -58,6 +61,9 @@ def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, commen
                 _checked_frame(frame, number, (height, width))
                 even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
                 process.stdin.write(even.tobytes())
+        if record is not None:
+            with explained("write", path), open(temporary, "ab") as file:
+                file.write(xmp_box(xmp_packet(record)))
 
 
 def read_video(path: str | Path) -> np.ndarray:
@@ -83,13 +89,19 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
     """Runs ffmpeg while the block feeds or drains it; raises OSError with its last line if it fails."""
     # Errors go to a file and not to a pipe: nobody reads a pipe here, and a full one would stop ffmpeg.
     with tempfile.TemporaryFile() as messages:
-        process = subprocess.Popen(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=messages,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
-        )
+        try:
+            process = subprocess.Popen(
+                [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=messages,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
+            )
+        except (OSError, RuntimeError) as error:  # RuntimeError: imageio-ffmpeg finds none
+            reason = getattr(error, "strerror", None) or "it is not there"
+            raise OSError(
+                f"Cannot {purpose}: ffmpeg does not start ({reason.lower()}); install the package imageio-ffmpeg again."
+            ) from error
         try:
             try:
                 yield process
@@ -101,9 +113,9 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
                 _close_quietly(process)
                 if process.wait() == 0:
                     raise
-                raise _ffmpeg_failure(purpose, messages) from error
+                raise _ffmpeg_failure(purpose, messages, process.returncode) from error
             if process.wait() != 0:
-                raise _ffmpeg_failure(purpose, messages)
+                raise _ffmpeg_failure(purpose, messages, process.returncode)
         finally:
             process.kill()
             process.wait()
@@ -111,14 +123,15 @@ def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=s
 
 
 @contextmanager
-def _tags(comment: str) -> Iterator[Path]:
-    """A file that tells ffmpeg the comment: a command line may not be long enough for one."""
+def _tags(record: Record | None) -> Iterator[Path]:
+    """A file that tells ffmpeg the tags: a command line may not be long enough for them."""
+    tags = {"comment": record.to_json(), "description": record.statement} if record else {}
+    escaped = [f"{name}={re.sub(_SPECIAL, _ESCAPED, text)}\n" for name, text in tags.items()]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "tags.txt")
-        escaped = re.sub(r"([=;#\\\n])", r"\\\1", comment)
         # newline="": the text reaches the video as it is
         with open(file, "w", encoding="utf-8", newline="") as written:
-            written.write(f";FFMETADATA1\n{f'comment={escaped}' if comment else ''}\n")
+            written.writelines([";FFMETADATA1\n", *escaped])
         yield file
 
 
@@ -131,7 +144,12 @@ def _close_quietly(process: subprocess.Popen) -> None:
             continue
 
 
-def _ffmpeg_failure(purpose: str, messages: IO[bytes]) -> OSError:
+def _ffmpeg_failure(purpose: str, messages: IO[bytes], status: int) -> OSError:
+    if status < 0:
+        return OSError(
+            f"Cannot {purpose}: ffmpeg was ended from outside (signal {-status}); "
+            "close programs that need much memory and try again."
+        )
     messages.seek(0)
     said = messages.read().decode("utf-8", "replace")
     # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.

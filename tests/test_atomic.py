@@ -40,13 +40,13 @@ def test_exception_in_the_block_passes_and_leaves_the_old_file(tmp_path):
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_data_reaches_the_disk_before_the_name(tmp_path, monkeypatch):
+def test_data_reaches_the_disk_before_the_name_and_the_name_before_the_return(tmp_path, monkeypatch):
     calls = []
     real_fsync, real_replace = os.fsync, os.replace
     monkeypatch.setattr(atomic.os, "fsync", lambda fd: (calls.append("fsync"), real_fsync(fd))[1])
     monkeypatch.setattr(atomic.os, "replace", lambda a, b: (calls.append("replace"), real_replace(a, b))[1])
     write_atomically(tmp_path / "a", b"x")
-    assert calls == ["fsync", "replace"]
+    assert calls == ["fsync", "replace", "fsync"]
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,26 @@ def test_explained_leaves_other_exceptions_alone(tmp_path):
 def test_sweep_removes_temporaries_and_nothing_else(tmp_path):
     (tmp_path / "kept.png").write_bytes(b"")
     (tmp_path / "notes.tmp").write_bytes(b"somebody's own")
-    temporary_for(tmp_path / "kept.png").write_bytes(b"half")
-    folder = temporary_for(tmp_path / "frames")
+    (tmp_path / f".kept.png.{os.getpid() + 1:x}-0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / ".kept.png.0123abcd.tmp").write_bytes(b"half, of an earlier version")
+    folder = tmp_path / f".frames.{os.getpid() + 1:x}-0123abcd.tmp"
     folder.mkdir()
     (folder / "00000.png").write_bytes(b"")
     sweep(tmp_path)
     assert names(tmp_path) == ["kept.png", "notes.tmp"]
     sweep(tmp_path / "missing")
+
+
+def test_sweep_spares_what_is_being_written(tmp_path):
+    own, other = temporary_for(tmp_path / "a"), tmp_path / f".a.{os.getpid() + 1:x}-0123abcd.tmp"
+    for file in (own, other):
+        file.write_bytes(b"half")
+    sweep(tmp_path, older_than_s=3600)
+    assert own.exists() and other.exists()  # another process may be at it
+    os.utime(other, (0, 0))
+    os.utime(own, (0, 0))
+    sweep(tmp_path, older_than_s=3600)
+    assert own.exists() and not other.exists()
 
 
 def test_temporaries_never_share_a_name(tmp_path):

@@ -77,7 +77,7 @@ def test_bad_input_is_one_sentence(tiny_family, pictures, tmp_path, capsys, monk
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "a.png", "--replay", "b"]])
+@pytest.mark.parametrize("arguments", [["run"], ["run", "a.png", "c.png", "--replay", "b"]])
 def test_artworks_or_replay(arguments, capsys):
     assert main(arguments) == 2
     assert "give one or more picture files, or --replay" in capsys.readouterr().err

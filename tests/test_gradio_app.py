@@ -30,7 +30,7 @@ from paints_undo.pipeline import UndoOptions
 from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
 from paints_undo.video import read_video
-from paints_undo.web.hosts import LoopbackOnly
+from paints_undo.web.hosts import KnownHosts
 
 ARTWORK = str(Path(examples.__file__).parent / "girl.png")
 SMALL = {"width": 256, "height": 320, "sampling_steps": 2}
@@ -366,7 +366,8 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert options.models == "auto" and options.out == Path("outputs").absolute()
     opened = gradio_app.launch_settings(gradio_app._arguments(["--listen", "--auth", "ann:a:b", "--port", "8000"]))
     assert opened["server_name"] == "0.0.0.0" and opened["auth"] == ("ann", "a:b") and opened["server_port"] == 8000
-    assert LoopbackOnly not in [guard for guard, *_ in opened["app_kwargs"]["middleware"]]
+    hosts = {guard: options for guard, _, options in opened["app_kwargs"]["middleware"]}[KnownHosts]
+    assert hosts["addresses"] and "evil.example" not in hosts["names"]
     for wrong in (["--auth", "ann"], ["--dtype", "int8"], ["--port", "x"]):
         with pytest.raises(SystemExit) as stopped:
             gradio_app._arguments(wrong)

@@ -29,6 +29,7 @@ MODULES = {
     "imageio-ffmpeg": "imageio_ffmpeg",
     "scikit-image": "skimage",
     "skia-python": "skia",
+    "c2pa-python": "c2pa",
     "dicebear-core": "dicebear",
     "dicebear-styles": "dicebear_styles",
 }
@@ -81,16 +82,16 @@ def test_every_requirement_is_imported():
 def test_every_import_is_required():
     required = {module_of(requirement) for requirement in requirements()}
     for path in product_files():
-        allowed = required | {module_of(r) for r in extra("xformers")}
+        allowed = required | {module_of(r) for r in extra("xformers") + extra("c2pa")}
         if "training" in path.relative_to(ROOT).parts:
             allowed = allowed | {module_of(r) for r in extra("train")}
         assert third_party_imports(path) <= allowed, path.relative_to(ROOT)
 
 
 def test_tests_import_only_what_the_dev_extra_installs():
-    allowed = {module_of(r) for r in requirements() + extra("dev") + extra("train") + extra("xformers")}
-    # packaging comes with pytest, tomli with pytest on Python 3.10, gradio_client with gradio.
-    allowed |= {"packaging", "tomli", "gradio_client"}
+    allowed = {module_of(r) for r in requirements() + extra("dev") + extra("train") + extra("xformers") + extra("c2pa")}
+    # packaging comes with pytest, tomli with pytest on Python 3.10, gradio_client and httpx with gradio.
+    allowed |= {"packaging", "tomli", "gradio_client", "httpx"}
     local = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"tests"}
     for path in (ROOT / "tests").glob("*.py"):
         assert third_party_imports(path) - local <= allowed, path.name

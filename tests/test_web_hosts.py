@@ -1,4 +1,4 @@
-"""The loopback server answers to its own names only."""
+"""Requests under foreign names, and from pages of other origins, get no further than the guards."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from paints_undo.web.hosts import LoopbackOnly
+from paints_undo.web.hosts import KnownHosts, OwnPagesOnly, host_name, own_names
 
 
-def answer(host: str) -> int:
+def answer(guard: type, headers: dict[str, str], method: str = "GET", kind: str = "http", **options: Any) -> Any:
+    """The status of the answer, or the code a websocket was closed with."""
     sent: list[dict[str, Any]] = []
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -19,18 +20,67 @@ def answer(host: str) -> int:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "headers": [(b"host", host.encode())]}
-    asyncio.run(LoopbackOnly(app)(scope, None, send))
-    return sent[0]["status"]
+    scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+    asyncio.run(guard(app, **options)({**scope, "method": method}, None, send))
+    return sent[0].get("status", sent[0].get("code"))
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:7860", "localhost", "localhost:7860"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:7860", "localhost", "LOCALHOST:7860", "[::1]:7860", "[::1]"])
 def test_own_names_are_answered(host: str) -> None:
-    assert answer(host) == 200
+    assert answer(KnownHosts, {"host": host}) == 200
+
+
+FOREIGN = ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "localhost.evil:1", "[evil]:7860"]
+FOREIGN += ["localhost@evil.example", "192.0.2.7", "x.gradio.live"]
+
+
+@pytest.mark.parametrize("host", FOREIGN)
+def test_other_names_are_refused(host: str) -> None:
+    assert answer(KnownHosts, {"host": host}) == 421
+    assert answer(KnownHosts, {"host": host}, kind="websocket") == 1008
+
+
+def test_no_host_is_refused() -> None:
+    assert answer(KnownHosts, {}) == 421
+
+
+def test_an_open_server_answers_to_numbers_and_to_what_it_is_given() -> None:
+    opened = {"names": ("paint.example", ".gradio.live"), "addresses": True}
+    for host in ("192.0.2.7:7860", "[2001:db8::7]:7860", "paint.example", "abc.gradio.live"):
+        assert answer(KnownHosts, {"host": host}, **opened) == 200
+    for host in ("evil.example", "gradio.live.evil.example", "192.0.2.7.evil.example"):
+        assert answer(KnownHosts, {"host": host}, **opened) == 421
+
+
+OWN = {"host": "127.0.0.1:7860"}
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "localhost.evil:1"]
+    ("headers", "status"),
+    [
+        ({}, 200),  # a program
+        ({"origin": "http://127.0.0.1:7860"}, 200),
+        ({"origin": "http://127.0.0.1:7860", "sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:8000"}, 403),  # another server of this computer
+        ({"origin": "http://127.0.0.1:7860.evil.example"}, 403),
+        ({"origin": "null"}, 403),  # a page in a sandbox
+        ({"origin": "http://["}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "https://paint.example"}, 200),  # named as the proxy's
+    ],
 )
-def test_other_names_are_refused(host: str) -> None:
-    assert answer(host) == 421
+@pytest.mark.parametrize(("method", "kind"), [("POST", "http"), ("DELETE", "http"), ("GET", "websocket")])
+def test_what_other_pages_send_is_refused(headers: dict[str, str], status: int, method: str, kind: str) -> None:
+    expected = 1008 if kind == "websocket" and status == 403 else status
+    assert answer(OwnPagesOnly, {**OWN, **headers}, method, kind, names=("paint.example",)) == expected
+
+
+def test_reading_is_left_to_the_browser() -> None:
+    assert answer(OwnPagesOnly, {**OWN, "origin": "http://evil.example"}, "GET") == 200
+
+
+def test_names() -> None:
+    assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "")] == ["a", "a", "::1", ""]
+    assert own_names() and all(name == name.lower() for name in own_names())

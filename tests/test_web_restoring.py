@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png
-from paints_undo.metadata import LONGEST, describe
 from paints_undo.options import UndoOptions
+from paints_undo.records import LONGEST, PROGRAM, Record
 from paints_undo.runs import FORMAT
 from paints_undo.timeline import Timeline
 from paints_undo.web.restoring import read_settings
@@ -28,7 +29,9 @@ RECORD = {
 
 
 def read(tmp_path, record, as_png=False):
-    content = encode_png(np.zeros((40, 40, 3), np.uint8), describe(record)) if as_png else json.dumps(record).encode()
+    content = json.dumps(record).encode()
+    if as_png:
+        content = embed(encode_png(np.zeros((40, 40, 3), np.uint8)), Record.from_dict({"program": PROGRAM, **record}))
     (tmp_path / "dropped").write_bytes(content)
     return read_settings(tmp_path / "dropped")
 

@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web.run_files import without_folders
 from paints_undo.web.studio import Studio
 
 PULSE_S = 0.25  # between two chances to notice that nobody waits for the result any more
@@ -180,7 +181,7 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, InputError | CheckpointError | OSError):
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(without_folders(str(error)), print_exception=False) from None
 
 
 def _visitor(request: gr.Request) -> Iterator[Any]:

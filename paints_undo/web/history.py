@@ -100,7 +100,7 @@ class History:
     def __init__(self, out: Path) -> None:
         self._out = out
         self._guard = threading.Lock()
-        sweep(out)  # what an interrupted delete left
+        sweep(out, older_than_s=3600)  # what an interrupted delete left; another app may be deleting there just now
         self._pieces = {path.parent.name: piece for path in sorted(out.glob(f"*/{CARD}")) if (piece := _read(path))}
 
     def piece(self, visitor: str, run_id: str) -> Piece:
@@ -123,10 +123,12 @@ class History:
 
     def add(self, visitor: str, run: PlayableRun, title: str, parent: str | None, said: dict[str, Any]) -> Piece:
         """Keep a new run as this visitor's."""
+        with self._guard:  # a clock that was put back does not change the order
+            newest = max((piece["created"] for piece in self._pieces.values()), default=0.0)
         card = {
             "owner": owner_of(visitor),
             "title": title[:100],
-            "created": time.time(),
+            "created": max(time.time(), newest + 0.001),
             "parent": parent,
             "wanted": None,
             "state": "idle",

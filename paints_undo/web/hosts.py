@@ -1,36 +1,107 @@
-"""Keeps other web pages out of a server that is meant for this computer alone."""
+"""Keeps other web pages out: those that reach the server under a name of their own, and those that send to it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
+from urllib.parse import urlsplit
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost")
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+SHARE_NAMES = (".gradio.live",)
+_ONLY_READING = ("GET", "HEAD", "OPTIONS")
 
 
-class LoopbackOnly:
-    """ASGI middleware that answers requests addressed to this computer by its loopback names, and refuses the rest.
+class KnownHosts:
+    """ASGI middleware that answers requests addressed to known names, and refuses the rest, on every route.
 
-    A page on the web can let its own host name point to 127.0.0.1 and would then be of the same origin as this server
-    (DNS rebinding); the Host header still carries that name.
+    A page on the web can let its own host name point to this computer and would then be of the same origin as this
+    server (DNS rebinding); the Host header still carries that name.  An address in numbers is nobody's name, so
+    `addresses` may all be let in.  A name that begins with a dot stands for all names that end so.
     """
 
-    def __init__(self, app: Callable[[dict[str, Any], Receive, Send], Awaitable[None]]) -> None:
+    def __init__(self, app: App, names: Collection[str] = LOOPBACK_NAMES, addresses: bool = False) -> None:
         self.app = app
+        self._names = tuple(name.lower() for name in names)
+        self._addresses = addresses
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _host_name(scope) not in LOOPBACK_NAMES:
-            sentence = b"This server answers on 127.0.0.1 and localhost only; start it with --listen to open it.\n"
-            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(sentence)).encode())]
-            await send({"type": "http.response.start", "status": 421, "headers": headers})
-            await send({"type": "http.response.body", "body": sentence})
+        if scope["type"] in ("http", "websocket") and not self._known(host_name(header(scope, b"host"))):
+            await refuse(scope, send, 421, "This server does not answer to this name; see --listen and --host-name.")
             return
         await self.app(scope, receive, send)
 
+    def _known(self, name: str) -> bool:
+        if any(name == known or (known[:1] == "." and name.endswith(known)) for known in self._names):
+            return True
+        if not self._addresses:
+            return False
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
 
-def _host_name(scope: dict[str, Any]) -> str:
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    return host.rpartition(":")[0] or host
+
+class OwnPagesOnly:
+    """ASGI middleware that refuses what pages of other origins send; browsers say in the header Origin where from.
+
+    Programs send no such header, and are let through; so is reading, whose answers browsers keep from other pages.
+    Behind a proxy that changes the header Host, name the public host.
+    """
+
+    def __init__(self, app: App, names: Collection[str] = ()) -> None:
+        self.app = app
+        self._names = tuple(name.lower() for name in names)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        sends = scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] not in _ONLY_READING)
+        if sends and not self._own(scope):
+            await refuse(scope, send, 403, "This server takes nothing from pages of other origins.")
+            return
+        await self.app(scope, receive, send)
+
+    def _own(self, scope: dict[str, Any]) -> bool:
+        origin = header(scope, b"origin")
+        if not origin:
+            return header(scope, b"sec-fetch-site") in ("", "same-origin", "none")
+        try:
+            origin_host = urlsplit(origin).netloc
+        except ValueError:
+            return False
+        return bool(origin_host) and (origin_host == header(scope, b"host") or host_name(origin_host) in self._names)
+
+
+def own_names() -> tuple[str, ...]:
+    """What this computer is called on its own network."""
+    name = socket.gethostname().lower()
+    return (name, name if "." in name else f"{name}.local")
+
+
+def header(scope: dict[str, Any], name: bytes) -> str:
+    """A request header in lower case; empty where there is none, or more than one that differ."""
+    values = {value.decode("latin-1").lower() for key, value in scope["headers"] if key == name}
+    return values.pop() if len(values) == 1 else ""
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
+    """Answer with one sentence and nothing else."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": sentence})
+        return
+    body = f"{sentence}\n".encode()
+    told = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})
+    await send({"type": "http.response.body", "body": body})

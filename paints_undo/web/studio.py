@@ -48,7 +48,7 @@ class Studio:
 
     def __init__(self, engine: Engine, out: Path) -> None:
         self._engine = engine
-        self._out = out
+        self.out = out
         self._history = History(out)
         self._tokens = lru_cache(256)(self._count_tokens)
 

@@ -18,6 +18,7 @@ from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of
+from paints_undo.web.run_files import without_folders
 
 
 def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
@@ -100,7 +101,7 @@ def frame_files(piece: Piece) -> list[Path]:
         raise InputError("this run has no video yet; generate it first")
     with piece.lock:
         folder = run.path / "frames"
-        if not folder.is_dir() or folder.stat().st_mtime_ns < run.timelapse.stat().st_mtime_ns:
+        if not folder.is_dir():
             segments = [run.segment(name) for name in segments_of(piece)]
             if any(segment is None for segment in segments):
                 raise InputError("a segment of this run is gone; generate the video again")
@@ -133,7 +134,8 @@ def _watched(
         on_progress(progress)
 
     piece.preview.clear()  # not at the end, when a page may still be fetching it
-    work(engine, piece, report)
+    with piece.run.held():
+        work(engine, piece, report)
 
 
 def _told(piece: Piece, job: Job) -> None:
@@ -150,7 +152,6 @@ def _told(piece: Piece, job: Job) -> None:
     elif job.outcome == "cancelled":
         piece.note(wanted=None, state="cancelled", message=message("cancelled"))
     else:
-        # a visitor need not know where on the server a run is
-        sentence = job.sentence.replace(str(piece.path), piece.id)
+        sentence = without_folders(job.sentence, piece.path.parent)
         said = message("failed", sentence=sentence) if sentence else message("internal_error")
         piece.note(wanted=None, state="failed", message=said)

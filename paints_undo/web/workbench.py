@@ -13,6 +13,7 @@ from gradio.utils import get_upload_folder
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web import texts
 from paints_undo.web.form import Form
+from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
     script = "\n".join(["'use strict';", *map(_static, _SCRIPTS)])
 
     def ask(call: Any) -> dict[str, Any]:
-        return answer(studio, call)
+        return without_place(answer(studio, call), studio.out)
 
     return gr.HTML(
         html_template=_static("workbench.html"),
@@ -69,7 +70,7 @@ def answer(studio: Studio, call: Any) -> dict[str, Any]:
         result = _do(studio, call.get("do"), visitor, call.get("args", {}))
         return {"result": _in_words_of(language, result)}
     except (InputError, CheckpointError, OSError, MemoryError) as error:
-        return {"error": texts.sentence_in(language, str(error))}
+        return {"error": texts.sentence_in(language, without_folders(str(error), studio.out))}
     except Exception:
         logger.exception("a request of the page failed")
         return {"error": texts.say("message.internal_error", language), "internal": True}

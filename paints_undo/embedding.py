@@ -1,0 +1,86 @@
+"""The record put into finished PNG, APNG, GIF, WebP and MP4 files; metadata.py reads it back.
+
+Nothing is decoded or encoded again: what is shown stays as it was, bit for bit.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from paints_undo.errors import InputError
+from paints_undo.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
+from paints_undo.records import LONGEST, Record, xmp_packet
+
+_GIF_LOOPS = b"!\xff\x0bNETSCAPE2.0"  # one block of three bytes follows, and the empty one
+_VP8X_XMP, _VP8X_ALPHA = 0x04, 0x10
+
+
+def embed(data: bytes, record: Record) -> bytes:
+    """The bytes of a PNG, APNG, GIF, WebP or MP4 file with the record in it, for one that carries none yet.
+
+    Raises InputError for files of other kinds and a record of more than LONGEST bytes.
+    """
+    packet = xmp_packet(record)
+    if len(packet) > LONGEST:
+        raise InputError(
+            f"the settings have {len(packet):,} bytes as XMP; make the prompts shorter (at most {LONGEST:,})"
+        )
+    if data.startswith(PNG):
+        return _into_png(data, record.to_json().encode(), packet)
+    if data[4:8] == b"ftyp":
+        return data + xmp_box(packet)
+    if data[:3] == b"GIF" and data[-1:] == b";":
+        return _into_gif(data, packet)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _into_webp(data, packet)
+    raise InputError("a record goes into PNG, APNG, GIF, WebP and MP4 files; this file is none of them or not whole")
+
+
+def xmp_box(packet: bytes) -> bytes:
+    """The packet as the "uuid" box that goes to the end of an MP4 file."""
+    return struct.pack(">I4s", 24 + len(packet), b"uuid") + XMP_UUID + packet
+
+
+def _into_png(data: bytes, comment: bytes, packet: bytes) -> bytes:
+    end_of_header = len(PNG) + 25  # IHDR: length, kind, 13 bytes, checksum
+    texts = b"".join(
+        _png_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text)
+        for keyword, text in ((KEYWORD, comment), (XMP_KEYWORD, packet))
+    )
+    return data[:end_of_header] + texts + data[end_of_header:]
+
+
+def _png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def _into_gif(data: bytes, packet: bytes) -> bytes:
+    """Before the first picture, where every reader looks, and after the loop count, which some expect first."""
+    flags = data[10]
+    place = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
+    if data[place:].startswith(_GIF_LOOPS):
+        place += len(_GIF_LOOPS) + 5
+    return b"GIF89a" + data[6:place] + b"!\xff\x0b" + GIF_XMP + packet + GIF_TRAILER + data[place:]
+
+
+def _into_webp(data: bytes, packet: bytes) -> bytes:
+    chunks = data[12 : 8 + struct.unpack("<I", data[4:8])[0]]
+    if chunks[:4] == b"VP8X":
+        chunks = chunks[:8] + bytes([chunks[8] | _VP8X_XMP]) + chunks[9:]
+    else:  # a plain picture: metadata needs the extended header
+        width, height, alpha = _webp_size(chunks)
+        flags = _VP8X_XMP | (_VP8X_ALPHA if alpha else 0)
+        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        chunks = struct.pack("<4sIB3x", b"VP8X", 10, flags) + sides + chunks
+    chunks += struct.pack("<4sI", b"XMP ", len(packet)) + packet + b"\0" * (len(packet) % 2)
+    return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WEBP") + chunks
+
+
+def _webp_size(chunks: bytes) -> tuple[int, int, bool]:
+    """Width, height and whether there is transparency, from a lossless or lossy bitstream's first bytes."""
+    if chunks[:4] == b"VP8L":
+        bits = struct.unpack("<I", chunks[9:13])[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    width, height = struct.unpack("<HH", chunks[14:18])
+    return width & 0x3FFF, height & 0x3FFF, False

@@ -1,0 +1,90 @@
+"""An earlier run once more, from its run folder or from a picture or video that carries its record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paints_undo.completion import complete
+from paints_undo.errors import InputError
+from paints_undo.images import read_picture
+from paints_undo.metadata import read_record
+from paints_undo.options import UndoOptions
+from paints_undo.progress import OnProgress, ignore
+from paints_undo.records import FORMAT
+from paints_undo.runs import RunFolder, picture_digest
+from paints_undo.timeline import Timeline, keyframe_names
+
+if TYPE_CHECKING:
+    from paints_undo.pipeline import PaintsUndo, Timelapse
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What a run was made from and with."""
+
+    name: str
+    artwork: np.ndarray  # uint8 (H, W, 3)
+    settings: dict[str, Any]  # as in run.json
+    packages: dict[str, str]
+    timeline: Timeline
+    pictures: dict[str, np.ndarray] = field(default_factory=dict)  # keyframes that cannot be drawn again, by their name
+
+    @property
+    def options(self) -> UndoOptions:
+        """What a person chose."""
+        if "options" not in self.settings:
+            raise InputError(f"the record of {self.name} holds no options; start a new run")
+        return UndoOptions.from_settings(self.settings["options"])
+
+
+def earlier_run(source: str | Path, artwork: str | Path | None = None) -> EarlierRun:
+    """The run of a run folder, or of a PNG, MP4, GIF or WebP file with a record and the artwork it was made from.
+
+    Raises InputError, one sentence, where there is no record, or the artwork is missing or another picture.
+    """
+    source = Path(source)
+    name = f"{source.resolve().name}-replay"
+    if source.is_dir():
+        run = RunFolder.open(source)
+        if artwork is not None:
+            raise InputError(f"{source} is a run folder and has its artwork in it; give no other picture with it")
+        found = EarlierRun(name, run.artwork, run.settings, run.packages, Timeline.from_record(run.timeline))
+        names = zip(found.timeline.keyframes, keyframe_names(found.timeline, found.options.keyframes), strict=True)
+        own = {name: run.keyframe(name) for keyframe, name in names if not keyframe.redrawable}
+        found.pictures.update({name: picture for name, picture in own.items() if picture is not None})
+        return found
+    if not source.exists():
+        raise InputError(f"there is no file or run folder {source}; give one of an earlier run")
+    try:
+        record = read_record(source)
+    except InputError as error:
+        raise InputError(f"{source} cannot be replayed: {error}") from None
+    if record is None:
+        raise InputError(f"{source} carries no record of a run; give a run folder, or a file that this program wrote")
+    if record.format != FORMAT:
+        raise InputError(f"{source} was made with format {record.format}; this version reads format {FORMAT}")
+    if artwork is None:
+        raise InputError(f"{source} does not hold the artwork it was made from; give the artwork as well")
+    picture = read_picture(artwork)
+    if picture_digest(picture) != record.artwork.get("sha256"):
+        raise InputError(
+            f"{artwork} is not the artwork that {source} was made from (its sha256 differs); give that very picture"
+        )
+    return EarlierRun(name, picture, record.settings, record.packages, Timeline.from_record(record.timeline))
+
+
+def replay(
+    engine: PaintsUndo, earlier: EarlierRun, out: Path, on_progress: OnProgress = ignore, save_frames: bool = False
+) -> Timelapse:
+    """The timelapse of an earlier run drawn again into another run folder; the same frames on the same device."""
+    settings = engine.settings_of(earlier.options)
+    run = RunFolder.create(out, settings, earlier.timeline.to_record(), earlier.artwork)
+    with run.held():
+        for name, picture in earlier.pictures.items():
+            if run.keyframe(name) is None:
+                run.save_keyframe(name, picture)
+        return complete(engine, run, on_progress, save_frames)

@@ -1,0 +1,97 @@
+"""Records put into finished files: what is shown stays, and other programs find them where the standards say."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image
+
+from paints_undo.embedding import embed
+from paints_undo.errors import InputError
+from paints_undo.images import encode_png
+from paints_undo.metadata import read_record
+from paints_undo.records import LONGEST, Record, xmp_packet
+from paints_undo.video import write_video
+
+RECORD = Record("export", settings={"options": {"keyframes": {"prompt": "1girl, 絵"}}}, version="0.1.0")
+PICTURE = np.random.default_rng(0).integers(0, 256, (33, 41, 3), dtype=np.uint8)
+
+
+def encoded(kind: str, frames: int = 1, **options) -> bytes:
+    pictures = [Image.fromarray(np.roll(PICTURE, place, 0)) for place in range(frames)]
+    if options.pop("alpha", False):
+        pictures = [picture.convert("RGBA") for picture in pictures]
+        pictures[0].putpixel((0, 0), (1, 2, 3, 0))
+    buffer = io.BytesIO()
+    more = {"save_all": True, "append_images": pictures[1:], "duration": 250, "loop": 0} if frames > 1 else {}
+    pictures[0].save(buffer, kind, **more, **options)
+    return buffer.getvalue()
+
+
+def shown(data: bytes) -> list[np.ndarray]:
+    with Image.open(io.BytesIO(data)) as image:
+        return [
+            np.asarray((image.seek(place), image.convert("RGBA"))[1]) for place in range(getattr(image, "n_frames", 1))
+        ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("PNG", {}),
+        ("PNG", {"frames": 3}),
+        ("GIF", {}),
+        ("GIF", {"frames": 3}),
+        ("WEBP", {}),
+        ("WEBP", {"frames": 3}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"lossless": True, "alpha": True}),
+        ("WEBP", {"alpha": True}),
+    ],
+)
+def test_pictures_stay_and_other_programs_find_the_packet(kind, options, tmp_path):
+    plain = encoded(kind, **options)
+    data = embed(plain, RECORD)
+    before, after = shown(plain), shown(data)
+    assert len(before) == len(after) == options.get("frames", 1)
+    assert all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
+    (tmp_path / "a").write_bytes(data)
+    assert read_record(tmp_path / "a") == RECORD
+    with Image.open(io.BytesIO(data)) as image:
+        if kind == "PNG":
+            assert image.text["Comment"] == RECORD.to_json()
+        if kind == "GIF":  # of which Pillow reads none; its walk over the blocks is what has to end well
+            assert b"!\xff\x0bXMP DataXMP" + xmp_packet(RECORD) + b"\x01\xff\xfe" in data
+        else:
+            assert image.info["xmp"] == xmp_packet(RECORD)
+            assert image.getxmp()["xmpmeta"]["RDF"]["Description"]["CreatorTool"] == "Paints-UNDO 0.1.0"
+
+
+def test_ffmpeg_reads_the_tags_of_a_video(tmp_path):
+    write_video(np.stack([PICTURE] * 2), tmp_path / "a.mp4", 4, RECORD)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", tmp_path / "a.mp4", "-f", "ffmetadata", "-"]
+    tags = subprocess.run(command, capture_output=True, check=True, text=True, encoding="utf-8").stdout
+    assert "made by AI" in tags and "digital_source_type" in tags.replace("\\", "")
+    assert (tmp_path / "a.mp4").read_bytes().endswith(xmp_packet(RECORD))
+
+
+def test_a_packet_goes_onto_a_finished_video(tmp_path):
+    write_video(np.stack([PICTURE] * 2), tmp_path / "a.mp4", 4)
+    assert read_record(tmp_path / "a.mp4") is None
+    (tmp_path / "a.mp4").write_bytes(embed((tmp_path / "a.mp4").read_bytes(), RECORD))
+    assert read_record(tmp_path / "a.mp4") == RECORD
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8\xff JPEG", b"GIF89a cut", encoded("TIFF")])
+def test_other_files_are_refused(data):
+    with pytest.raises(InputError, match="goes into PNG, APNG, GIF, WebP and MP4 files"):
+        embed(data, RECORD)
+
+
+def test_a_record_that_no_reader_would_take_is_refused():
+    with pytest.raises(InputError, match="make the prompts shorter"):
+        embed(encode_png(PICTURE), Record("frame", settings={"prompt": "x" * LONGEST}))

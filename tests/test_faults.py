@@ -1,0 +1,302 @@
+"""Faults on purpose: each ends as its sentence, leaves nothing half-written, and the next job goes well."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_engine import FakeEngine
+
+from paints_undo import atomic, locks, video
+from paints_undo.errors import InputError
+from paints_undo.locks import LOCK
+from paints_undo.runs import RunFolder
+from paints_undo.verify import RECORDED, verify
+from paints_undo.web.engine import Engine
+from paints_undo.web.studio import Studio
+
+VISITOR = "a secret of one visitor"
+SETTINGS = {"width": 64, "height": 64, "sampling_steps": 1, "video_sampling_steps": 1, "operation_steps": [400, 999]}
+ARTWORK = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+FULL, BROKEN = "free some space there", "check that the folder is there or choose another one"
+FORBIDDEN = "close programs that have it open, or choose a folder you may write to"
+
+
+class Bench:
+    """The app's worker with one run that is ready to be drawn."""
+
+    def __init__(self, out: Path, patch: pytest.MonkeyPatch) -> None:
+        self.engine, self.patch = FakeEngine(), patch
+        self.studio = Studio(Engine(lambda: self.engine), out)
+        self.run = self.studio.open(VISITOR, ARTWORK, SETTINGS)
+        self.path = out / self.run
+        self.kept: list[Any] = []
+
+    def work(self, run: str = "") -> dict[str, Any]:
+        """The view after "Generate Video" has ended."""
+        self.studio.generate_video(VISITOR, run or self.run)
+        self.studio.wait(VISITOR, run or self.run)
+        return self.studio.view(VISITOR, run or self.run)
+
+    def fail(self, function: str, number: int, name: str, after: int = 0) -> None:
+        """Let a system call of atomic writes fail for files of this name, after so many that go well."""
+        real, seen = getattr(os, function), []
+
+        def failing(target: Any, *arguments: Any, **options: Any) -> Any:
+            place = os.readlink(f"/proc/self/fd/{target}") if isinstance(target, int) else str(target)
+            if name in place:
+                seen.append(place)
+                if len(seen) > after:
+                    raise OSError(number, os.strerror(number))
+            return real(target, *arguments, **options)
+
+        self.patch.setattr(atomic.os, function, failing)
+
+    def fail_to_open(self, number: int, name: str) -> None:
+        def failing(path: Any, *arguments: Any, **options: Any) -> Any:
+            if name in str(path):
+                raise OSError(number, os.strerror(number))
+            return open(path, *arguments, **options)
+
+        self.patch.setattr(atomic, "open", failing, raising=False)
+
+    def ffmpeg(self, script: str) -> None:
+        """Another program in the place of ffmpeg."""
+        program = self.path.parent / "ffmpeg.sh"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        self.patch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+
+    def raise_at(self, stage: str, error: BaseException) -> None:
+        real = self.engine._work
+
+        def work(at: str, *arguments: Any) -> None:
+            if at == stage:
+                raise error
+            real(at, *arguments)
+
+        self.patch.setattr(self.engine, "_work", work)
+
+    def do_at(self, stage: str, what: Callable[[], Any]) -> None:
+        """Something that happens to the machine when a stage begins, once."""
+        real, done = self.engine._work, []
+
+        def work(at: str, *arguments: Any) -> None:
+            if at == stage and not done:
+                done.append(what())
+            real(at, *arguments)
+
+        self.patch.setattr(self.engine, "_work", work)
+
+    def hold(self) -> None:
+        """Another process at work in the folder."""
+        lock = locks.FolderLock(self.path).held()
+        lock.__enter__()
+        self.kept.append(lock)
+
+    def no_ffmpeg(self) -> None:
+        def none() -> str:
+            raise RuntimeError("No ffmpeg exe could be found.")
+
+        self.patch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", none)
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    made = Bench(tmp_path / "out", monkeypatch)
+    yield made
+    for lock in made.kept:
+        lock.__exit__(None, None, None)
+
+
+SH = pytest.mark.skipif(sys.platform != "linux", reason="needs a shell and /proc")
+FAULTS: dict[str, tuple[Callable[[Bench], Any], str]] = {
+    "disk full while a keyframe is synced": (lambda b: b.fail("fsync", errno.ENOSPC, "0400-"), FULL),
+    "disk full while a segment is synced": (lambda b: b.fail("fsync", errno.ENOSPC, ".npz"), FULL),
+    "disk full at the second segment": (lambda b: b.fail("fsync", errno.ENOSPC, ".npz", after=1), FULL),
+    "disk full while the video is synced": (lambda b: b.fail("fsync", errno.ENOSPC, ".mp4"), FULL),
+    "disk full when a keyframe gets its name": (lambda b: b.fail("replace", errno.ENOSPC, "0999-"), FULL),
+    "disk full when the run is marked finished": (lambda b: b.fail("replace", errno.ENOSPC, "run.json"), FULL),
+    "disk full when a temporary is made": (lambda b: b.fail_to_open(errno.ENOSPC, "0400-"), FULL),
+    "quota used up": (lambda b: b.fail("fsync", errno.EDQUOT, ".npz"), FULL),
+    "input/output error of a keyframe": (lambda b: b.fail("fsync", errno.EIO, "0400-"), BROKEN),
+    "input/output error of a segment": (lambda b: b.fail("fsync", errno.EIO, ".npz"), BROKEN),
+    "input/output error of the video": (lambda b: b.fail("replace", errno.EIO, ".mp4"), BROKEN),
+    "input/output error of the folder": (lambda b: b.fail("fsync", errno.EIO, "/keyframes"), BROKEN),
+    "network drive gone": (lambda b: b.fail("fsync", errno.ESTALE, ".npz"), "stale file handle; " + BROKEN),
+    "network drive does not answer": (lambda b: b.fail("replace", errno.ETIMEDOUT, ".npz"), BROKEN),
+    "read-only drive": (lambda b: b.fail_to_open(errno.EROFS, "0400-"), FORBIDDEN),
+    "read-only drive when the video is written": (lambda b: b.fail_to_open(errno.EROFS, ".mp4"), FORBIDDEN),
+    "permission taken away": (lambda b: b.fail("replace", errno.EACCES, ".npz"), FORBIDDEN),
+    "file in use by another program": (lambda b: b.fail("replace", errno.EPERM, ".mp4"), FORBIDDEN),
+    "too many open files": (lambda b: b.fail_to_open(errno.EMFILE, ".npz"), "too many open files"),
+    "folder of segments is a file": (
+        lambda b: b.do_at("keyframes", lambda: (b.path / "segments").write_text("")),
+        r"Cannot make segments in the folder runs/.*: file exists; " + BROKEN,
+    ),
+    "artwork torn": (
+        lambda b: (b.path / "artwork.png").write_bytes((b.path / "artwork.png").read_bytes()[:3000]),
+        r"artwork\.png",
+    ),
+    "artwork gone": (lambda b: (b.path / "artwork.png").unlink(), r"artwork\.png"),
+    "out of memory in the keyframes": (
+        lambda b: b.raise_at("keyframes", MemoryError("the device has too little memory; use smaller pictures")),
+        "the device has too little memory; use smaller pictures",
+    ),
+    "out of memory in a segment": (
+        lambda b: b.raise_at("segments", MemoryError("the device has too little memory; use smaller pictures")),
+        "the device has too little memory; use smaller pictures",
+    ),
+    "not a number": (lambda b: b.raise_at("segments", FloatingPointError("1 of 12 values is no number")), "1 of 12"),
+    "lock refused": (
+        lambda b: b.patch.setattr(locks.FileLock, "acquire", _raising(PermissionError(errno.EACCES, "denied"))),
+        FORBIDDEN,
+    ),
+    "another process at work in the folder": (Bench.hold, "is being worked on by another process; wait until it is"),
+    "ffmpeg is gone": (Bench.no_ffmpeg, r"ffmpeg does not start \(it is not there\); install the package imageio-"),
+    "ffmpeg must not be started": (
+        lambda b: (b.ffmpeg("exit 0"), (b.path.parent / "ffmpeg.sh").chmod(0)),
+        r"ffmpeg does not start \(.*\); install the package imageio-ffmpeg again",
+    ),
+    "ffmpeg fails at once": (
+        lambda b: b.ffmpeg("echo 'Unknown encoder' >&2; exit 1"),
+        "ffmpeg says 'Unknown encoder'; check the folder and its free space",
+    ),
+    "ffmpeg fails on the way": (
+        lambda b: b.ffmpeg("head -c 5000 >/dev/null; echo 'No space left on device' >&2; exit 1"),
+        "ffmpeg says 'No space left on device'; check the folder and its free space",
+    ),
+    "ffmpeg is killed": (lambda b: b.ffmpeg("head -c 99 >/dev/null; kill -9 $$"), r"ended from outside \(signal 9\)"),
+}  # fmt: skip
+
+
+def _raising(error: BaseException) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail
+
+
+@SH
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_one_sentence_and_the_next_job_goes_well(bench: Bench, fault: str) -> None:
+    inject, expected = FAULTS[fault]
+    artwork = (bench.path / "artwork.png").read_bytes()
+    inject(bench)
+    view = bench.work()
+    assert view["message"]["key"] == "failed", view["message"]
+    sentence = view["message"]["values"]["sentence"]
+    assert re.search(expected, sentence), sentence
+    assert "\n" not in sentence and "Traceback" not in sentence and "Errno" not in sentence
+    assert str(bench.path.parent) not in sentence
+    assert not list(bench.path.rglob("*.tmp"))
+    assert not (bench.path / "timelapse.mp4").exists() or "run is marked finished" in fault or "of the folder" in fault
+    others = [piece for piece in verify(bench.path).pieces if piece.file != "artwork.png"]
+    assert all(piece.state == RECORDED for piece in others), others
+
+    # another run of the same worker, with the fault over, and then this one again
+    bench.patch.undo()
+    for lock in bench.kept:
+        lock.__exit__(None, None, None)
+    bench.kept.clear()
+    (bench.path / "artwork.png").write_bytes(artwork)
+    if (bench.path / "segments").is_file():
+        (bench.path / "segments").unlink()
+    other = bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
+    assert bench.work(other)["state"] == "finished"
+    assert bench.work()["state"] == "finished" and verify(bench.path).state == RECORDED
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len(FAULTS) >= 25
+
+
+def test_a_fault_of_the_program_itself_stays_in_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.raise_at("segments", RuntimeError("/secret/place"))
+    view = bench.work()
+    assert view["message"]["key"] == "internal_error" and "secret" not in str(view)
+    assert "/secret/place" in caplog.text
+    bench.patch.undo()
+    assert bench.work()["state"] == "finished"
+
+
+def test_a_folder_that_goes_away_ends_its_job_alone(bench: Bench) -> None:
+    other = bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
+    bench.do_at("segments", lambda: shutil.rmtree(bench.path))
+    bench.studio.generate_video(VISITOR, bench.run)
+    assert bench.work(other)["state"] == "finished"
+    with pytest.raises(InputError, match="this run is not there"):
+        bench.studio.view(VISITOR, bench.run)
+
+
+def test_a_drive_without_locks_is_worked_on_all_the_same(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.patch.setattr(locks.FileLock, "acquire", _raising(OSError(errno.ENOLCK, "No locks available")))
+    assert bench.work()["state"] == "finished"
+    assert "is on a drive without locks" in caplog.text
+
+
+@pytest.mark.parametrize("piece", ["keyframes/*.png", "segments/*.npz"])
+@pytest.mark.parametrize("damage", ["torn", "empty", "another file"])
+def test_a_damaged_piece_is_made_again(bench: Bench, piece: str, damage: str) -> None:
+    assert bench.work()["state"] == "finished"
+    file = sorted(bench.path.glob(piece))[0]
+    whole = file.read_bytes()
+    file.write_bytes({"torn": whole[: len(whole) // 2], "empty": b"", "another file": b"text"}[damage])
+    (bench.path / "timelapse.mp4").unlink()
+    assert bench.work()["state"] == "finished"
+    assert verify(bench.path).state == RECORDED
+
+
+@pytest.mark.parametrize("jump_s", [-(10**8), -86400, 86400, 10**9])
+def test_a_clock_that_jumps_changes_nothing(bench: Bench, jump_s: float) -> None:
+    """Neither the frames, nor the time left, nor the order of the history, nor what is taken for up to date."""
+    before = bench.work()
+    frames = [np.asarray(file) for file in bench.studio.frame_files(VISITOR, bench.run)]
+    real, real_ns = time.time, time.time_ns
+    bench.patch.setattr(time, "time", lambda: real() + jump_s)
+    bench.patch.setattr(time, "time_ns", lambda: real_ns() + int(jump_s * 10**9))
+    newer = bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
+    assert bench.work(newer)["state"] == "finished"
+    assert [run["run"] for run in bench.studio.runs(VISITOR)] == [newer, bench.run]
+    # another video: frames of the old one are not taken for its own, whatever the clock says
+    bench.studio.redo_segment(VISITOR, bench.run, 0, seed=77)
+    view = bench.work()
+    for file in [bench.path / "timelapse.mp4", *bench.path.glob("frames")]:
+        os.utime(file, (real() - 10**6, real() - 10**6))
+    again = bench.studio.frame_files(VISITOR, bench.run)
+    assert len(again) == len(frames) and view["state"] == before["state"] == "finished"
+    assert view["version"] != before["version"]
+
+
+def test_leftovers_are_swept_by_whoever_holds_the_folder(bench: Bench) -> None:
+    leftovers = [bench.path / ".timelapse.mp4.0123abcd.tmp", bench.path / "keyframes" / ".0400.png.89abcdef.tmp"]
+    leftovers[1].parent.mkdir(exist_ok=True)
+    foreign = bench.path / "keyframes" / ".mine.tmp"
+    for file in [*leftovers, foreign]:
+        file.write_bytes(b"half")
+        os.utime(file, (time.time() + 10**8, time.time() + 10**8))
+    assert bench.work()["state"] == "finished"
+    assert not any(file.exists() for file in leftovers) and foreign.exists()
+
+
+def test_two_writers_of_one_folder(tmp_path: Path) -> None:
+    """The second is refused while the first is at work, and goes on with its pieces afterwards."""
+    first = RunFolder.create(tmp_path / "run", {}, {}, ARTWORK)
+    with first.held():
+        piece = first.save_keyframe("0400-1", ARTWORK)
+        for late in (RunFolder.open(tmp_path / "run"), RunFolder.create(tmp_path / "run", {}, {}, ARTWORK)):
+            with pytest.raises(InputError, match="another process"), late.held():
+                raise AssertionError("two at once")
+            with pytest.raises(InputError, match="another process"):
+                late.change({}, {"other": 1})
+    with RunFolder.open(tmp_path / "run").held():
+        assert piece.exists() and (tmp_path / "run" / LOCK).exists()

@@ -1,0 +1,102 @@
+"""A run drawn once more from its folder or its files: the same frames, edits and own pictures included."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from paints_undo.cli import main
+from paints_undo.errors import InputError
+from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import PaintsUndo
+from paints_undo.replay import earlier_run, replay
+from paints_undo.runs import RunFolder
+from paints_undo.segments import SegmentOptions
+from paints_undo.timeline import Timeline, keyframe_names
+
+OPTIONS = UndoOptions(
+    KeyframeOptions("1girl", operation_steps=(999,), width=32, height=32, sampling_steps=1, guidance_scale=1),
+    SegmentOptions(sampling_steps=1, guidance_scale=1),
+    mark=True,
+)
+ARTWORK = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+OWN = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+
+def frames(folder):
+    return np.stack([np.asarray(Image.open(file)) for file in sorted((folder / "frames").iterdir())])
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_family):
+    return PaintsUndo.load(tiny_family, "cpu")
+
+
+@pytest.fixture(scope="module")
+def run(engine, tmp_path_factory):
+    """A run whose timeline was edited: one keyframe with another seed."""
+    folder = tmp_path_factory.mktemp("replay")
+    Image.fromarray(ARTWORK).save(folder / "artwork.png")
+    timeline = Timeline.of(OPTIONS.keyframes, OPTIONS.segments).changed(999, seed=5)
+    run = RunFolder.create(folder / "run", engine.settings_of(OPTIONS), timeline.to_record(), ARTWORK)
+    engine.finish(run, save_frames=True)
+    return run
+
+
+def test_from_the_folder(engine, run, tmp_path):
+    engine.results.clear()
+    replay(engine, earlier_run(run.path), tmp_path / "again", save_frames=True)
+    assert np.array_equal(frames(tmp_path / "again"), frames(run.path))
+    assert RunFolder.open(tmp_path / "again").timeline == run.timeline
+
+
+def test_every_file_tells_the_same_run(run):
+    whole = earlier_run(run.path)
+    for piece in (run.timelapse, next(run.path.glob("keyframes/*.png")), run.path / "frames" / "00000.png"):
+        found = earlier_run(piece, run.path.parent / "artwork.png")
+        assert (found.settings, found.timeline, found.packages) == (whole.settings, whole.timeline, whole.packages)
+        assert np.array_equal(found.artwork, ARTWORK)
+
+
+def test_the_command(tiny_family, run, tmp_path, capsys):
+    command = ["run", "--replay", str(run.timelapse), "--models", str(tiny_family), "--device", "cpu", "--save-frames"]
+    assert main([*command, str(run.path / "artwork.png"), "--out", str(tmp_path), "--quiet"]) == 0
+    (replayed,) = tmp_path.iterdir()
+    assert np.array_equal(frames(replayed), frames(run.path))
+    assert main([*command, "--out", str(tmp_path)]) == 2
+    assert "give the artwork as well" in capsys.readouterr().err
+
+
+def test_own_pictures_come_along(engine, run, tmp_path):
+    timeline = Timeline.from_record(run.timeline).changed(999, own="ab" * 32)
+    copy = run.copied_to(tmp_path / "copy")
+    copy.change(copy.settings, timeline.to_record())
+    copy.save_keyframe(keyframe_names(timeline, OPTIONS.keyframes)[0], OWN)
+    engine.finish(copy)
+    replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
+    assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)
+    with pytest.raises(InputError, match="your picture for operation step 999 is gone"):
+        replay(engine, earlier_run(copy.timelapse, copy.path / "artwork.png"), tmp_path / "from_file")
+
+
+def test_what_cannot_be_replayed_is_one_sentence(run, tmp_path):
+    Image.fromarray(255 - ARTWORK).save(tmp_path / "other.png")
+    (tmp_path / "text.png").write_text("no picture")
+    for source, artwork, said in (
+        (run.timelapse, None, "give the artwork as well"),
+        (run.timelapse, tmp_path / "other.png", "other.png is not the artwork that .* was made from"),
+        (tmp_path / "other.png", None, "carries no record of a run"),
+        (tmp_path / "text.png", None, "text.png cannot be replayed: this file is no PNG"),
+        (tmp_path / "nowhere", None, "there is no file or run folder"),
+        (run.path, tmp_path / "other.png", "has its artwork in it"),
+    ):
+        with pytest.raises(InputError, match=said):
+            earlier_run(source, artwork)
+
+
+def test_a_record_without_options(run):
+    earlier = dataclasses.replace(earlier_run(run.path), settings={})
+    with pytest.raises(InputError, match="holds no options"):
+        _ = earlier.options

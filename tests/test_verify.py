@@ -1,0 +1,108 @@
+"""verify: what a file says it is, and whether it holds."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from throwaway_certificate import write_certificate
+
+from paints_undo.content_credentials import Credentials, sign_run
+from paints_undo.embedding import embed
+from paints_undo.images import encode_png
+from paints_undo.records import GIVEN
+from paints_undo.runs import RunFolder
+from paints_undo.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
+
+SETTINGS = {"models": {"name": "mini", "revision": "1"}}
+
+
+@pytest.fixture
+def artwork():
+    return np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def run(tmp_path, artwork):
+    run = RunFolder.create(tmp_path / "run", SETTINGS, {}, artwork)
+    run.save_keyframe("0400-1", artwork // 2)
+    run.save_segment("0000-0400-a1", np.stack([artwork] * 2))
+    run.save_timelapse(np.stack([artwork] * 2), 4, save_frames=True)
+    run.finish()
+    Image.fromarray(artwork).save(tmp_path / "artwork.bmp")
+    Image.fromarray(255 - artwork).save(tmp_path / "other.png")
+    return run
+
+
+def test_files_say_what_they_are(run, tmp_path):
+    for name in ("timelapse.mp4", "keyframes/0400-1.png", "frames/00000.png"):
+        found = verify(run.path / name, tmp_path / "artwork.bmp")
+        assert (found.state, found.artwork) == (RECORDED, True)
+        assert "made by AI" in found.sentence and "mini 1" in found.text and "(the one given)" in found.text
+    found = verify(run.path / "artwork.png")
+    assert found.state == RECORDED and "made by AI" not in found.sentence and "not compared" in found.text
+
+
+def test_another_artwork_contradicts(run, tmp_path):
+    found = verify(run.timelapse, tmp_path / "other.png")
+    assert (found.state, found.artwork) == (CONTRADICTED, False)
+    assert verify(run.path, tmp_path / "other.png").state == CONTRADICTED
+
+
+def test_an_artwork_that_shows_another_picture_contradicts(run, artwork):
+    changed = embed(encode_png(255 - artwork), run.record("artwork", GIVEN))
+    (run.path / "artwork.png").write_bytes(changed)
+    found = verify(run.path / "artwork.png")
+    assert found.state == CONTRADICTED and "shows another picture" in found.sentence
+
+
+def test_no_record(run, tmp_path):
+    found = verify(tmp_path / "other.png")
+    assert found.state == NO_RECORD and "carries no record" in found.sentence and "can be removed" in found.sentence
+
+
+def test_what_cannot_be_read(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    assert verify(tmp_path / "a.txt").state == verify(tmp_path / "nowhere.png").state == UNREADABLE
+    (tmp_path / "empty").mkdir()
+    assert verify(tmp_path / "empty").state == UNREADABLE
+
+
+def test_a_whole_run(run, tmp_path):
+    found = verify(run.path, tmp_path / "artwork.bmp")
+    assert found.state == RECORDED and "6 of 6 files are whole and of this run" in found.text, found.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("keyframes/0400-1.png", b"half", "keyframes/0400-1.png: "),
+        ("segments/0000-0400-a1.npz", b"PK half", "it is damaged"),
+        ("timelapse.mp4", None, "timelapse.mp4: it is missing"),
+        ("artwork.png", encode_png(np.zeros((48, 64, 3), np.uint8)), "is not the picture this run was started with"),
+        ("frames/00001.png", encode_png(np.zeros((48, 64, 3), np.uint8)), "frames/00001.png: It carries no record"),
+    ],
+)
+def test_a_damaged_run(run, name, content, said):
+    if content is None:
+        (run.path / name).unlink()
+    else:
+        (run.path / name).write_bytes(content)
+    found = verify(run.path)
+    assert found.state == CONTRADICTED and said in found.text
+    assert len([piece for piece in found.pieces if piece.state != RECORDED]) == 1
+
+
+def test_a_piece_of_another_run(run, tmp_path, artwork):
+    other = RunFolder.create(tmp_path / "other", SETTINGS, {}, artwork)
+    run.path.joinpath("keyframes/0400-1.png").write_bytes(other.save_keyframe("0400-1", artwork).read_bytes())
+    assert "keyframes/0400-1.png: it is of another run" in verify(run.path).text
+
+
+def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
+    sign_run(run.path, Credentials(*write_certificate(tmp_path)))
+    found = verify(run.timelapse)
+    assert "signature   on 4 of the files" in verify(run.path).text
+    assert found.state == RECORDED and "by Throwaway, not changed since, by a certificate that nobody" in found.text
+    changed = bytearray(run.timelapse.read_bytes())
+    changed[-300] ^= 1
+    run.timelapse.write_bytes(changed)
+    assert verify(run.timelapse).state == CONTRADICTED

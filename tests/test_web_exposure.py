@@ -1,0 +1,237 @@
+"""The running server against those who should not get in: real requests, every kind of route."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fake_engine import FakeEngine
+
+import gradio_app
+from paints_undo import examples
+from paints_undo.web.exposure import guards, warning
+from paints_undo.web.hosts import KnownHosts
+from paints_undo.web.logins import MOST_FAILURES
+
+ARTWORK = Path(examples.__file__).parent / "girl.png"
+SETTINGS = {"width": 64, "height": 64, "sampling_steps": 1, "video_sampling_steps": 1, "operation_steps": [400, 999]}
+EVIL = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
+
+
+class Served:
+    """A running app as it is started from the command line with these arguments."""
+
+    def __init__(self, out: Path, *arguments: str) -> None:
+        self.engine, self.out = FakeEngine(), out
+        self.app = gradio_app.build_app(lambda: self.engine, out)
+        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *arguments]))
+        _, url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **settings)
+        self.client = httpx.Client(base_url=url, timeout=30)
+        self.ask_id = next(
+            each["id"]
+            for each in self.app.get_config_file()["components"]
+            if each["props"].get("elem_id") == "workbench"
+        )
+
+    def ask(self, what: str, visitor: str = "a secret of one visitor", **arguments: Any) -> dict[str, Any]:
+        """What the page's one door answers, through HTTP as the page does it."""
+        call = {"do": what, "visitor": visitor, "language": "en", "args": arguments}
+        body = {"data": call, "fn_name": "ask", "component_id": self.ask_id, "session_hash": "s"}
+        return self.client.post("/gradio_api/component_server", json=body).json()
+
+    def uploaded(self) -> str:
+        with open(ARTWORK, "rb") as file:
+            return self.client.post("/gradio_api/upload", files={"files": ("../../evil.png", file)}).json()[0]
+
+    def finished_run(self, visitor: str = "a secret of one visitor") -> dict[str, Any]:
+        pressed = {"step": "video", "artwork": self.uploaded(), "settings": SETTINGS}
+        run = self.ask("press", visitor, run_id=None, **pressed)["result"]["run"]
+        for _ in range(500):
+            view = self.ask("view", visitor, run_id=run)["result"]
+            if view["job"] is None and view["state"] != "waiting":
+                return view
+        raise AssertionError(view)
+
+    def close(self) -> None:
+        self.client.close()
+        self.app.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    running = Served(tmp_path_factory.mktemp("exposure") / "place-of-runs")
+    yield running
+    running.close()
+
+
+ROUTES = ["/", "/config", "/gradio_api/info", "/gradio_api/queue/data?session_hash=x", "/gradio_api/heartbeat/x"]
+ROUTES += ["/gradio_api/file=runs/x", "/theme.css", "/login", "/gradio_api/mcp/", "/nowhere", "/gradio_api/app_id"]
+SENDING = ["/gradio_api/queue/join", "/gradio_api/call/generate_prompt", "/gradio_api/run/generate_prompt", "/login"]
+SENDING += ["/gradio_api/upload", "/gradio_api/component_server", "/gradio_api/cancel", "/gradio_api/reset"]
+
+
+@pytest.mark.parametrize("route", [*ROUTES, *SENDING])
+def test_no_route_answers_under_a_foreign_name(served: Served, route: str) -> None:
+    host = {"Host": f"evil.example:{served.client.base_url.port}"}
+    for method in ("GET", "POST"):
+        answer = served.client.request(method, route, headers=host)
+        assert answer.status_code == 421 and "access-control-allow-origin" not in answer.headers
+    handshake = {**host, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    assert served.client.get(route, headers={**handshake, "Sec-WebSocket-Key": "x" * 22 + "=="}).status_code in (
+        403,
+        421,
+    )
+
+
+@pytest.mark.parametrize("route", SENDING)
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
+def test_nothing_is_taken_from_pages_of_other_origins(served: Served, route: str, kind: str) -> None:
+    steps = served.engine.steps_done
+    body = json.dumps({"data": [None], "fn_index": 0, "session_hash": "x"})
+    answer = served.client.post(route, content=body, headers={**EVIL, "Content-Type": kind})
+    assert answer.status_code == 403 and answer.text == "This server takes nothing from pages of other origins.\n"
+    assert served.engine.steps_done == steps
+
+
+def test_the_own_page_is_served(served: Served) -> None:
+    own = str(served.client.base_url).rstrip("/")
+    answer = served.client.post("/gradio_api/call/generate_prompt", json={"data": [None]}, headers={"Origin": own})
+    assert answer.status_code == 200
+
+
+def test_a_run_is_shown_without_telling_where_it_is(served: Served) -> None:
+    view = served.finished_run()
+    assert view["video"].startswith("runs/") and str(served.out.parent) not in json.dumps(view)
+    for path in (view["video"], view["artwork"], view["keyframes"][0]["path"], view["frames"][0]):
+        assert served.client.get(f"/gradio_api/file={path}").status_code == 200
+    assert served.client.get(f"/gradio_api/file={view['video']}").content.startswith(b"\0\0\0")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../../../etc/passwd",
+        "runs/../../../../etc/passwd",
+        "runs/%2e%2e/%2e%2e/etc/passwd",
+        "runs/..%2f..%2fetc/passwd",
+        "runs",
+        "runs/",
+        "/proc/self/environ",
+        "file:///etc/passwd",
+        "http://127.0.0.1:1/x",
+        "http://169.254.169.254/latest/meta-data",
+        str(Path(gradio_app.__file__)),
+        str(Path(gradio_app.__file__).parent / "requirements.txt"),
+        "runs/\0",
+        "C:\\Windows\\win.ini",
+    ],
+)
+def test_only_files_of_runs_are_handed_out(served: Served, path: str) -> None:
+    base = str(served.client.base_url)
+    for route in ("gradio_api/file=", "file=", "gradio_api/file/", "static/", "assets/"):
+        answer = served.client.get(base + route + path.replace("\0", "%00"))
+        assert 400 <= answer.status_code < 500 or answer.text.startswith("<!doctype html>"), route
+        assert "root:" not in answer.text and "def build_app" not in answer.text and "torch==" not in answer.text
+        assert str(served.out.parent) not in answer.text
+
+
+def test_runs_of_others_do_not_exist(served: Served) -> None:
+    view = served.finished_run("the secret of the first")
+    run = view["run"]
+    for what in ("view", "duplicate", "delete", "cancel"):
+        answer = served.ask(what, "the secret of the second", run_id=run)
+        assert "this run is not there" in answer["error"]
+    assert served.ask("runs", "the secret of the second")["result"] == []
+    assert served.ask("view", "the secret of the first", run_id=run)["result"]["run"] == run
+
+
+def test_no_answer_tells_a_path_or_a_traceback(served: Served) -> None:
+    asked = [served.client.get(route) for route in ("/", "/config", "/gradio_api/info", "/nowhere", "/manifest.json")]
+    bodies: list[Any] = [None, 5, "x", [], {}, {"data": None}, {"data": [{"path": "/etc/passwd"}], "fn_index": 0}]
+    for route in SENDING:
+        asked += [served.client.post(route, json=body) for body in bodies]
+        asked.append(served.client.post(route, content=b"{bad"))
+    asked += [served.client.post("/gradio_api/component_server", json={"fn_name": "ask", "component_id": served.ask_id,
+              "session_hash": "s", "data": body}) for body in bodies]  # fmt: skip
+    for answer in asked:
+        assert "Traceback" not in answer.text and 'File "' not in answer.text
+        # gradio's own place for uploads, /tmp/gradio/<hash>/, is in its protocol; nothing else is told
+        told = set(re.findall(r"/(?:home|root|usr|srv|work|opt|tmp)/[\w./-]+", answer.text))
+        assert not {path for path in told if "/gradio/" not in path}, answer.request.url
+
+
+def test_a_full_disk_is_told_without_its_folder(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("paints_undo.atomic.os.replace", full)
+    answer = served.ask("press", step="prompt", run_id=None, artwork=served.uploaded(), settings=SETTINGS)
+    assert "no space left on device; free some space" in answer["error"]
+    assert str(served.out.parent) not in answer["error"]
+    monkeypatch.undo()
+    assert served.finished_run()["state"] == "finished"  # and the next one goes well
+
+
+def test_an_upload_beyond_the_limit_is_refused(served: Served) -> None:
+    answer = served.client.post("/gradio_api/upload", files={"files": ("a.png", b"\0" * (43 * 10**6))})
+    assert answer.status_code == 413
+    assert served.uploaded().endswith("/evil.png")
+
+
+def test_the_monitor_is_closed(served: Served) -> None:
+    for route in ("/monitoring", "/gradio_api/monitoring", "/monitoring/summary"):
+        assert served.client.get(route).status_code in (403, 404)
+
+
+def test_a_password_is_asked_for_and_cannot_be_guessed_at_leisure(tmp_path: Path) -> None:
+    running = Served(tmp_path / "runs", "--auth", "ann:a good password")
+    try:
+        client = running.client
+        for route in (
+            "/config",
+            "/gradio_api/info",
+            "/gradio_api/file=runs/x",
+            "/gradio_api/queue/data?session_hash=x",
+        ):
+            assert client.get(route).status_code == 401, route
+        for route in SENDING[:3] + SENDING[4:6]:
+            assert client.post(route, json={"data": []}).status_code == 401, route
+        tried = [client.post("/login", data={"username": "ann", "password": str(n)}) for n in range(MOST_FAILURES + 2)]
+        assert [answer.status_code for answer in tried] == [400] * MOST_FAILURES + [429] * 2
+        right = {"username": "ann", "password": "a good password"}
+        assert client.post("/login", data=right).status_code == 429
+    finally:
+        running.close()
+
+
+def test_the_right_password_opens(tmp_path: Path) -> None:
+    running = Served(tmp_path / "runs", "--auth", "ann:a good password")
+    try:
+        answer = running.client.post("/login", data={"username": "ann", "password": "a good password"})
+        assert answer.status_code == 200 and running.client.get("/config").status_code == 200
+    finally:
+        running.close()
+
+
+def test_who_can_reach_the_server_is_said_aloud() -> None:
+    assert warning(False, False, None) == warning(True, True, ("ann", "pw")) == ""
+    assert "everybody on your network can use" in warning(True, False, None)
+    assert "everybody on the internet" in warning(False, True, None) and "--auth USER:PASSWORD" in warning(
+        True, True, ""
+    )
+
+
+def test_what_an_open_server_answers_to() -> None:
+    def names(*arguments: Any) -> dict[str, Any]:
+        return {guard: options for guard, _, options in guards(*arguments, Path("x"))}[KnownHosts]
+
+    assert names(False, False, []) == {"names": ("127.0.0.1", "localhost", "::1"), "addresses": False}
+    assert ".gradio.live" in names(False, True, [])["names"] and not names(False, True, [])["addresses"]
+    assert "paint.example" in names(True, False, ["paint.example"])["names"] and names(True, False, [])["addresses"]
