@@ -16,9 +16,10 @@ from .host import find_paints_undo, make_room, place_for_video, progress_callbac
 
 find_paints_undo()
 
-from paints_undo import CheckpointError, InputError, PaintsUndo, validation  # noqa: E402
+from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
 from paints_undo.families import find_family  # noqa: E402
 from paints_undo.images import crop_to, pixels_to_unit, read_picture, unit_to_pixels  # noqa: E402
+from paints_undo.records import Record  # noqa: E402
 from paints_undo.timelapse import join_timelapse  # noqa: E402
 from paints_undo.video import write_video  # noqa: E402
 
@@ -215,7 +216,7 @@ class JoinTimelapse:
         frames = join_timelapse(np.stack(pixels))
         height, width = frames.shape[1:3]
         file, subfolder = place_for_video(filename_prefix[0], width, height)
-        write_video(frames, file, fps[0])
+        write_video(frames, file, fps[0], Record("timelapse", version=__version__))  # says that AI made it
         shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}
         return {"ui": {"images": [shown], "animated": (True,)}, "result": (pixels_to_unit(frames), str(file))}
 

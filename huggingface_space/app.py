@@ -104,10 +104,10 @@ def load() -> PaintsUndo:
 def main() -> None:
     """Serve the app on the address that the Space gives it."""
     app = gradio_app.build_app(load, OUT)
-    options = gradio_app._arguments(["--listen", "--out", str(OUT)])
-    settings = gradio_app.launch_settings(options)
-    settings["server_port"] = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
-    app.launch(**settings)
+    port = os.environ.get("GRADIO_SERVER_PORT", "7860")
+    known_as = [part for host in os.environ.get("SPACE_HOST", "").split(",") if host for part in ("--host-name", host)]
+    options = gradio_app._arguments(["--listen", "--port", port, "--out", str(OUT), *known_as])
+    app.launch(**gradio_app.launch_settings(options))
 
 
 if __name__ == "__main__":

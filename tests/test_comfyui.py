@@ -17,6 +17,7 @@ from PIL import Image
 
 from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
 from paints_undo.images import crop_to, read_picture
+from paints_undo.metadata import read_record
 from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent
@@ -178,6 +179,7 @@ def test_the_example_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family)
     ((frames,), (file,)), shown = done["7"]
     assert np.array_equal((frames * 255).round().byte().numpy(), expected.frames)
     assert read_video(file).shape == expected.frames.shape
+    assert read_record(file).piece == "timelapse"  # the file says what made it
     assert shown["images"] == [{"filename": Path(file).name, "subfolder": "sub", "type": "output"}]
     assert Path(file).parent == comfyui.output / "sub"
     assert comfyui.unloaded == 2 and "solo" in done["3"][0][0][0]

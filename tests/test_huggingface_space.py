@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,12 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
 def test_without_zerogpu_it_is_the_app_itself(space):
     port = free_port()
-    with served(["app.py"], space, port, GRADIO_SERVER_PORT=str(port)) as address:
+    with served(["app.py"], space, port, GRADIO_SERVER_PORT=str(port), SPACE_HOST="ann-undo.hf.space") as address:
+        for host, answer in (("ann-undo.hf.space", 200), ("evil.example", 421)):
+            asked = urllib.request.Request(address, headers={"Host": host})
+            try:
+                assert urllib.request.urlopen(asked, timeout=60).status == answer
+            except urllib.error.HTTPError as refused:
+                assert refused.code == answer
         endpoints = Client(address, verbose=False).view_api(return_format="dict", print_info=False)
     assert set(endpoints["named_endpoints"]) == {"/generate_prompt", "/generate_keyframes", "/generate_video"}
