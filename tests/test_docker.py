@@ -76,9 +76,10 @@ def test_the_app_starts_from_what_is_copied_and_is_healthy(tmp_path):
             copy(ROOT / source, place)
     port, entry = free_port(), json.loads(*instructions("ENTRYPOINT"))
     assert entry == ["python"]
-    command = [part.replace("/outputs", str(tmp_path / "outputs")) for part in json.loads(instructions("CMD")[-1])]
+    command = [part.replace("/outputs", str(tmp_path / "outputs")) for part in json.loads(*instructions("CMD"))]
     command[command.index("7860")] = str(port)
-    check = json.loads(instructions("CMD")[0].replace("7860", str(port)))  # of the health check
+    (health,) = instructions("HEALTHCHECK")
+    check = json.loads(health.partition("CMD ")[2].replace("7860", str(port)))
     with served(command, tmp_path, port):
         assert subprocess.run([sys.executable, *check[1:]], timeout=60).returncode == 0
     assert subprocess.run([sys.executable, *check[1:]], capture_output=True, timeout=60).returncode != 0
