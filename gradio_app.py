@@ -26,6 +26,7 @@ from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
+from paints_undo.web.exporting import export_panel
 from paints_undo.web.exposure import guards, warning
 from paints_undo.web.form import Form
 from paints_undo.web.machine import machine_card
@@ -66,6 +67,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
+                export_panel(studio)
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)

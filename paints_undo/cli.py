@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from paints_undo import __version__
 from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.logs import configure
 from paints_undo.progress import Progress, TimeLeft, in_words
 from paints_undo.setup_commands import add_commands as add_setup_commands
@@ -74,6 +75,11 @@ def parser() -> argparse.ArgumentParser:
     )
     filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
     run.add_argument(
+        "--fit",
+        choices=["pad", "crop"],
+        help="how the artwork fills the networks' sizes: pad, which loses nothing (default), or crop, as the original",
+    )
+    run.add_argument(
         "--profile",
         choices=["exact", "fast"],
         default="exact",
@@ -90,6 +96,7 @@ def parser() -> argparse.ArgumentParser:
     add_verify_command(commands)
     add_bench_command(commands)
     add_training_commands(commands)
+    add_export_command(commands)
     return top
 
 
@@ -181,7 +188,9 @@ def run_command(chosen: argparse.Namespace) -> int:
         warn_of_differences(earlier.settings, engine)
         jobs, options = [(earlier.name, partial(replay, engine, earlier))], earlier.options
     else:
-        options = chosen_options(with_profile(engine.default_options, chosen.profile), chosen)
+        # the one default that is not the original's: its crop loses parts of most pictures
+        defaults = replace(engine.default_options, fit="pad")
+        options = chosen_options(with_profile(defaults, chosen.profile), chosen)
         jobs = [(Path(name).name, partial(engine.undo, Path(name), options)) for name in chosen.artworks]
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
@@ -224,9 +233,8 @@ def chosen_options(defaults: "UndoOptions", chosen: argparse.Namespace) -> "Undo
     keyframes = replace(defaults.keyframes, **given([*KEYFRAME_FLAGS, "operation_steps"]))
     segments = replace(defaults.segments, **given([*SEGMENT_FLAGS, "video_guidance_interval"], prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
-    return replace(
-        defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given(["fps", "mark"])
-    )
+    given_here = given(["fps", "mark", "fit"])
+    return replace(defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given_here)
 
 
 def warn_of_differences(settings: dict, engine: "PaintsUndo") -> None:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
-from paints_undo.images import crop_to
+from paints_undo.finishing.placement import fitted
+from paints_undo.images import crop_to, nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
 from paints_undo.progress import OnProgress, ignore
@@ -25,6 +27,15 @@ def options_of(run: RunFolder) -> UndoOptions:
     return UndoOptions.from_settings(run.settings["options"])
 
 
+def with_margins(artwork: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
+    """The artwork as it is for fit "crop"; for "pad" on a canvas of the keyframes' size, where no cut hurts it."""
+    if options.fit == "crop":
+        return artwork
+    width, height = options.keyframes.width, options.keyframes.height
+    video_height, video_width = nearest_bucket(height, width, family.video_sizes)
+    return fitted(artwork, width, height, (video_width, video_height), options.fit)
+
+
 @logged
 def complete(
     engine: "PaintsUndo", run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False
@@ -35,7 +46,7 @@ def complete(
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
     artwork = run.artwork
-    crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
+    crop = crop_to(with_margins(artwork, options, engine.family), options.keyframes.width, options.keyframes.height)
     drawn = complete_keyframes(engine, run, artwork, on_progress)
     pictures = with_white_canvas(crop, drawn)
     names = segment_names(timeline, options.keyframes, options.segments)
@@ -61,7 +72,8 @@ def complete_keyframes(
 
     Raises InputError where a picture is gone that cannot be drawn again.
     """
-    options, timeline = options_of(run).keyframes, Timeline.from_record(run.timeline)
+    given, timeline = options_of(run), Timeline.from_record(run.timeline)
+    options = given.keyframes
     names = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))
     have = {keyframe: run.keyframe(name) for keyframe, name in names.items()}
     missing = [keyframe for keyframe in names if have[keyframe] is None]
@@ -77,6 +89,7 @@ def complete_keyframes(
             run.save_keyframe(names[missing[place]], picture)
 
         work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
-        engine.draw_keyframes(artwork, work, on_progress, [keyframe.seed for keyframe in missing], keep)
+        seen = with_margins(artwork, given, engine.family)
+        engine.draw_keyframes(seen, work, on_progress, [keyframe.seed for keyframe in missing], keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])

@@ -7,6 +7,7 @@ from typing import Any
 from paints_undo import validation
 from paints_undo.checkpoints import FAMILY_FILE, ModelFamily
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.finishing.placement import check_fit
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.segments import SegmentOptions
 
@@ -20,17 +21,21 @@ class UndoOptions:
     fps: int = 4
     tag: bool = True  # let the tagger write the keyframes' prompt where none is given
     mark: bool = False  # a small text in the corner of the video says that AI made it
+    fit: str = "crop"  # how the artwork fills a keyframe: "crop" as the original, "pad" so that nothing is lost
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
         validation.yes_or_no("tag", self.tag)
         validation.yes_or_no("mark", self.mark)
+        check_fit(self.fit)
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""
         values = dataclasses.asdict(self)
         if not self.mark:
             del values["mark"]  # a run of a version without marks is the same run
+        if self.fit == "crop":
+            del values["fit"]  # likewise: earlier versions knew nothing else
         return values
 
     @classmethod

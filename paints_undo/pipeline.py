@@ -17,7 +17,7 @@ from transformers import CLIPTokenizer
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
-from paints_undo.completion import complete
+from paints_undo.completion import complete, with_margins
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.families import find_family
 from paints_undo.images import crop_to, read_picture
@@ -299,6 +299,7 @@ class PaintsUndo:
             options = with_prompt(options, self.tag(artwork))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
+            artwork = with_margins(artwork, options, self.family)
             drawn = self.draw_keyframes(artwork, options.keyframes, on_progress)
             crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
             filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)

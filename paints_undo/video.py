@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -30,38 +31,55 @@ _TO_VIDEO = f"scale=in_range=pc:out_range=tv:out_color_matrix=bt709:{_SCALER},fo
 _TO_PIXELS = f"scale=out_range=pc:{_SCALER},format=rgb24"
 _COLOUR_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # CRF 16 is visually lossless for line art; 18, the usual figure, already frays thin strokes.
-_ENCODER = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+_H264 = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+_AV1 = ["-c:v", "libsvtav1", "-preset", "9", "-crf", "24", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+_VP9 = ["-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1"]
+CODECS = {  # name -> what encodes it, container
+    "h264": (_H264, "mp4"),
+    "av1": (_AV1, "mp4"),
+    "vp9": ([*_VP9, "-pix_fmt", "yuv420p"], "webm"),
+    "vp9-alpha": ([*_VP9, "-pix_fmt", "yuva420p", "-auto-alt-ref", "0"], "webm"),
+}
 
 
-def write_video(frames: Iterable[np.ndarray], path: str | Path, fps: int, record: Record | None = None) -> None:
+def write_video(
+    frames: Iterable[np.ndarray], path: str | Path, fps: int, record: Record | None = None, codec: str = "h264"
+) -> None:
     """Writes ``frames`` to ``path`` as MP4: H.264, yuv420p, BT.709, playable while it still downloads.
+
+    ``codec`` "av1" gives AV1 in MP4 instead, "vp9" VP9 in WebM, and "vp9-alpha" the same with transparency, from RGBA
+    frames (h, w, 4).
 
     ``frames`` is an array uint8 (n, h, w, 3) or any iterable of uint8 RGB (h, w, 3) of one size; it is consumed one
     frame at a time. An odd width or height is made even by repeating the last column or row, because 4:2:0 video has
     one colour sample for two pixels. ``fps`` is 1 to 60 frames a second. ``record`` is kept in the file's user data,
     with its statement as the description, and once more as XMP. The file appears when it is complete.
 
-    Raises InputError for a bad fps, no frames, or frames of mixed sizes; OSError (one sentence) when the file cannot
-    be written. An exception from the iterable passes through. In each case nothing is left at ``path``.
+    Raises InputError for a bad fps, no frames, frames of mixed sizes, or a codec that this ffmpeg lacks; OSError (one
+    sentence) when the file cannot be written. An exception from the iterable passes through. In each case
+    nothing is left at ``path``.
     """
-    fps = _checked_fps(fps)
+    fps, (encoder, container) = _checked_fps(fps), _checked_codec(codec)
+    channels = 4 if codec.endswith("alpha") else 3
     path = Path(path).absolute()
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
         raise InputError("There are no frames to write; a video needs at least one.")
-    height, width = _checked_frame(first, 0, None).shape[:2]
+    height, width = _checked_frame(first, 0, None, channels).shape[:2]
     size = f"{width + width % 2}x{height + height % 2}"
     with written_atomically(path) as temporary, _tags(record) as tags:
-        command = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
+        pixels = "rgba" if channels == 4 else "rgb24"
+        command = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
         command += ["-f", "ffmetadata", "-i", str(tags), "-map", "0:v", "-map_metadata", "1"]
-        command += ["-vf", _TO_VIDEO, *_ENCODER, *_COLOUR_TAGS, "-f", "mp4", "-y", str(temporary)]
+        into = _TO_VIDEO.replace("yuv420p", "yuva420p") if channels == 4 else _TO_VIDEO
+        command += ["-vf", into, *encoder, *_COLOUR_TAGS, "-f", container, "-y", str(temporary)]
         with _ffmpeg(command, f"write the video {path}", stdin=subprocess.PIPE) as process:
             for number, frame in enumerate(chain([first], frames)):
-                _checked_frame(frame, number, (height, width))
+                _checked_frame(frame, number, (height, width), channels)
                 even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
                 process.stdin.write(even.tobytes())
-        if record is not None:
+        if record is not None and container == "mp4":
             with explained("write", path), open(temporary, "ab") as file:
                 file.write(xmp_box(xmp_packet(record)))
 
@@ -180,12 +198,33 @@ def _checked_fps(fps: int) -> int:
     return number
 
 
-def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None) -> np.ndarray:
+def _checked_codec(codec: str) -> tuple[list[str], str]:
+    if codec not in CODECS:
+        raise InputError(f"codec is {codec!r}; use one of {', '.join(CODECS)}.")
+    encoder = CODECS[codec][0][1]
+    if f" {encoder} " not in _encoders():
+        raise InputError(
+            f"The ffmpeg of imageio-ffmpeg here cannot encode {codec} (no {encoder}); choose another format or "
+            "install imageio-ffmpeg from PyPI, whose ffmpeg can."
+        )
+    return CODECS[codec]
+
+
+@cache
+def _encoders() -> str:
+    """What ffmpeg lists as its encoders."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
+    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console window on Windows
+    return subprocess.run(command, capture_output=True, text=True, creationflags=hidden).stdout
+
+
+def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray:
     shape = getattr(frame, "shape", ())
-    if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+    if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != channels or 0 in shape:
+        kind = "RGB arrays (height, width, 3)" if channels == 3 else "RGBA arrays (height, width, 4)"
         raise InputError(
             f"Frame {number} has shape {tuple(shape)} and type {getattr(frame, 'dtype', type(frame).__name__)}; "
-            "give uint8 RGB arrays (height, width, 3)."
+            f"give uint8 {kind}."
         )
     if size is not None and shape[:2] != size:
         raise InputError(

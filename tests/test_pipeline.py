@@ -14,9 +14,11 @@ from reference import DATA, SAMPLER, deviation
 from safetensors.torch import load_file
 
 from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
+from paints_undo.completion import options_of
 from paints_undo.families import find_family
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
+from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
 from paints_undo.timelapse import join_timelapse, with_white_canvas
 from paints_undo.video import read_video
@@ -381,3 +383,30 @@ def test_unusable_defaults_name_the_family_file(tiny_family, defaults, message):
     engine.family = replace(engine.family, keyframe_defaults=defaults)
     with pytest.raises(CheckpointError, match=f"the defaults in model_family.json .*{message}"):
         assert engine.default_options
+
+
+def test_padding_keeps_the_whole_picture(engine, options, tmp_path):
+    tall = np.zeros((160, 80, 3), np.uint8)  # black, so that every white pixel is a margin
+    quick = replace(
+        options,
+        keyframes=replace(options.keyframes, operation_steps=[500], sampling_steps=1),
+        segments=replace(options.segments, sampling_steps=1),
+        fit="pad",
+    )
+    timelapse = engine.undo(tall, quick, tmp_path / "run")
+    dark = timelapse.artwork[..., 0] < 128
+    assert timelapse.artwork.shape == (64, 96, 3)
+    assert np.ptp(np.flatnonzero(dark.any(1))) + 1 == pytest.approx(
+        2 * (np.ptp(np.flatnonzero(dark.any(0))) + 1), abs=2
+    )
+    run = RunFolder.open(tmp_path / "run")
+    assert options_of(run).fit == "pad" and run.artwork_size == (160, 80)
+    without_folder = engine.undo(tall, quick)
+    assert np.array_equal(timelapse.frames, without_folder.frames)
+
+
+def test_a_run_of_a_version_without_fits_was_cropped(options):
+    settings = options.to_settings()
+    assert "fit" not in settings and UndoOptions.from_settings(settings).fit == "crop"
+    with pytest.raises(InputError, match="fit is 'stretch'"):
+        replace(options, fit="stretch")

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from paints_undo.cli import main
+from paints_undo.completion import complete
 from paints_undo.errors import InputError
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
@@ -41,7 +42,7 @@ def run(engine, tmp_path_factory):
     Image.fromarray(ARTWORK).save(folder / "artwork.png")
     timeline = Timeline.of(OPTIONS.keyframes, OPTIONS.segments).changed(999, seed=5)
     run = RunFolder.create(folder / "run", engine.settings_of(OPTIONS), timeline.to_record(), ARTWORK)
-    engine.finish(run, save_frames=True)
+    complete(engine, run, save_frames=True)
     return run
 
 
@@ -74,7 +75,7 @@ def test_own_pictures_come_along(engine, run, tmp_path):
     copy = run.copied_to(tmp_path / "copy")
     copy.change(copy.settings, timeline.to_record())
     copy.save_keyframe(keyframe_names(timeline, OPTIONS.keyframes)[0], OWN)
-    engine.finish(copy)
+    complete(engine, copy)
     replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
     assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)
     with pytest.raises(InputError, match="your picture for operation step 999 is gone"):

@@ -94,6 +94,7 @@ PRINTS = (
     "paints_undo.setup_commands",
     "paints_undo.training.command",
     "gradio_app",
+    "paints_undo.exports.command",
 )
 
 

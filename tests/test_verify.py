@@ -27,14 +27,14 @@ def run(tmp_path, artwork):
     run.save_segment("0000-0400-a1", np.stack([artwork] * 2))
     run.save_timelapse(np.stack([artwork] * 2), 4, save_frames=True)
     run.finish()
-    Image.fromarray(artwork).save(tmp_path / "artwork.bmp")
+    Image.fromarray(artwork).save(tmp_path / "given.png")
     Image.fromarray(255 - artwork).save(tmp_path / "other.png")
     return run
 
 
 def test_files_say_what_they_are(run, tmp_path):
     for name in ("timelapse.mp4", "keyframes/0400-1.png", "frames/00000.png"):
-        found = verify(run.path / name, tmp_path / "artwork.bmp")
+        found = verify(run.path / name, tmp_path / "given.png")
         assert (found.state, found.artwork) == (RECORDED, True)
         assert "made by AI" in found.sentence and "mini 1" in found.text and "(the one given)" in found.text
     found = verify(run.path / "artwork.png")
@@ -67,7 +67,7 @@ def test_what_cannot_be_read(tmp_path):
 
 
 def test_a_whole_run(run, tmp_path):
-    found = verify(run.path, tmp_path / "artwork.bmp")
+    found = verify(run.path, tmp_path / "given.png")
     assert found.state == RECORDED and "6 of 6 files are whole and of this run" in found.text, found.text
 
 

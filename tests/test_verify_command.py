@@ -13,7 +13,7 @@ SETTINGS = {"models": {"name": "mini", "revision": "1"}}
 
 def test_text_json_and_status(tmp_path, capsys):
     artwork = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    Image.fromarray(artwork).save(tmp_path / "artwork.bmp")
+    Image.fromarray(artwork).save(tmp_path / "given.png")
     Image.fromarray(255 - artwork).save(tmp_path / "other.png")
     run = RunFolder.create(tmp_path / "run", SETTINGS, {}, artwork)
     run.save_timelapse(np.stack([artwork] * 2), 4)
@@ -21,7 +21,7 @@ def test_text_json_and_status(tmp_path, capsys):
     assert main(["verify", str(run.timelapse), str(run.path)]) == 0
     assert "made by AI" in capsys.readouterr().out
     files = [str(run.timelapse), str(tmp_path / "other.png")]
-    assert main(["verify", *files, "--json", "--artwork", str(tmp_path / "artwork.bmp")]) == 1
+    assert main(["verify", *files, "--json", "--artwork", str(tmp_path / "given.png")]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [each["state"] for each in told] == ["recorded", "no record"]
     assert told[0]["artwork_matches"] is True and told[0]["record"]["settings"] == SETTINGS

@@ -143,11 +143,27 @@ def test_exception_from_the_frames_passes_and_keeps_the_old_video(tmp_path, erro
 
 
 def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "_ENCODER", ["-c:v", "no_such_encoder"])
+    monkeypatch.setitem(video.CODECS, "h264", (["-c:v", "no_such_encoder"], "mp4"))
+    monkeypatch.setattr(video, "_encoders", lambda: " no_such_encoder ")
     with pytest.raises(OSError, match=r"Cannot write the video .*a\.mp4: ffmpeg says .*; check the folder") as caught:
         write_video(gradients(40, 512, 512), tmp_path / "a.mp4", 4)
     assert str(caught.value).count("\n") == 0 and "Encoder not found" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("codec", "encoder"), [("av1", "libsvtav1"), ("vp9", "libvpx-vp9")])
+def test_an_encoder_that_is_missing_is_one_sentence(tmp_path, monkeypatch, codec, encoder):
+    monkeypatch.setattr(video, "_encoders", lambda: " libx264 ")
+    with pytest.raises(InputError, match=f"cannot encode {codec} .no {encoder}.; choose another format"):
+        write_video(gradients(2), tmp_path / "a.mp4", 4, codec=codec)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_codec_and_frames_without_transparency_are_refused(tmp_path):
+    with pytest.raises(InputError, match="codec is 'h266'; use one of h264, av1"):
+        write_video(gradients(2), tmp_path / "a.mp4", 4, codec="h266")
+    with pytest.raises(InputError, match="give uint8 RGBA arrays"):
+        write_video(gradients(2), tmp_path / "a.webm", 4, codec="vp9-alpha")
 
 
 def test_missing_folder_is_one_sentence(tmp_path):

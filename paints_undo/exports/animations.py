@@ -1,0 +1,85 @@
+"""The timelapse as a picture that moves: GIF, WebP and APNG, for places that take no video."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from paints_undo.atomic import explained
+from paints_undo.embedding import embed
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.finishing.pacing import schedule
+
+# Longer side in pixels, where the person chooses none: larger ones take minutes to write and nobody can post them.
+GIF_SIDE, WEBP_SIDE, APNG_SIDE = 640, 1080, 640
+LARGEST_GIF = 15_000_000  # bytes
+SMALLEST_SIDE = 64
+GIF_TICK, TICK = 10, 1  # milliseconds: what the formats count in
+COLOURS = 255  # of a GIF; one of the 256 is the transparency of what did not change
+
+
+def write_gif(source: Source, path: Path, options: ExportOptions) -> None:
+    """GIF of at most 15 MB, unless a size is chosen: one palette, made from the artwork and all stages."""
+    side = options.longest_side or GIF_SIDE
+    while True:
+        written = _gif(source, options, side)
+        if options.longest_side or len(written) <= LARGEST_GIF or side <= SMALLEST_SIDE:
+            break
+        side = max(SMALLEST_SIDE, int(side * 0.95 * (LARGEST_GIF / len(written)) ** 0.5))
+    with explained("write", path):
+        path.write_bytes(embed(written, source.described("timelapse")))
+
+
+def write_webp(source: Source, path: Path, options: ExportOptions) -> None:
+    """Animated WebP."""
+    _save(source, path, options, "WEBP", WEBP_SIDE, {"quality": 86, "method": 1})
+
+
+def write_apng(source: Source, path: Path, options: ExportOptions) -> None:
+    """Animated PNG, without any loss."""
+    _save(source, path, options, "PNG", APNG_SIDE, {})
+
+
+def _save(source: Source, path: Path, options: ExportOptions, kind: str, side: int, more: dict[str, Any]) -> None:
+    pictures = _pictures(source, options, options.longest_side or side)
+    written, durations = io.BytesIO(), milliseconds(source, options, TICK)
+    first = next(pictures)  # the others are made while they are written
+    # Pillow goes twice through the pictures of an APNG
+    others = list(pictures) if kind == "PNG" else pictures
+    first.save(written, kind, save_all=True, append_images=others, duration=durations, loop=0, **more)
+    with explained("write", path):
+        path.write_bytes(embed(written.getvalue(), source.described("timelapse")))
+
+
+def _gif(source: Source, options: ExportOptions, side: int) -> bytes:
+    numbers = [number for number, _ in schedule(source.change, options.pacing, source.fps)]
+    some = [numbers[round(place)] for place in np.linspace(0, len(numbers) - 1, 8)]
+    stages = list(source.finished_frames(source.sized(side)).chosen(sorted(set(some))))
+    # clustered anew after the median cut, which alone wastes colours on white
+    strip = Image.fromarray(np.concatenate(stages, axis=1))
+    palette = strip.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2)
+    pictures = (
+        picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in _pictures(source, options, side)
+    )
+    written, durations = io.BytesIO(), milliseconds(source, options, GIF_TICK)
+    first = next(pictures)
+    first.save(written, "GIF", save_all=True, append_images=pictures, duration=durations, loop=0, optimize=False)
+    return written.getvalue()
+
+
+def milliseconds(source: Source, options: ExportOptions, tick: int) -> list[int]:
+    """How long each picture stands, in whole ticks that do not drift."""
+    stands = [stand for _, stand in schedule(source.change, options.pacing, source.fps)]
+    ends = np.round(np.cumsum([0, *stands]) * 1000 / options.fps(source) / tick).astype(int) * tick
+    return [max(tick, int(duration)) for duration in np.diff(ends)]
+
+
+def _pictures(source: Source, options: ExportOptions, side: int) -> Iterator[Image.Image]:
+    for frame, _ in source.played(source.sized(side), options.pacing):
+        yield Image.fromarray(frame)

@@ -1,0 +1,100 @@
+"""`python -m paints_undo export RUN --as psd,gif`: the command line of the exports.
+
+What it needs is imported when the command runs: the program's `--help` must not wait for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paints_undo.errors import InputError
+
+if TYPE_CHECKING:
+    from paints_undo.exports.source import Source
+
+
+def add_commands(subparsers: argparse._SubParsersAction) -> None:
+    """Add `export` to the command line; it sets `work` to the function that does it."""
+    command = subparsers.add_parser("export", help="a finished run at the artwork's size, in other formats")
+    command.add_argument("run", nargs="?", metavar="RUN", help="the folder of a finished run")
+    command.add_argument("--as", dest="formats", metavar="FORMAT,...", help="what to write, or all (mp4)")
+    command.add_argument("--list", action="store_true", help="say which formats there are, and nothing else")
+    command.add_argument("--out", type=Path, metavar="DIR", help="where the files go (RUN/exports)")
+    command.add_argument("--title", default="", help="what the picture is called in layers, sheets and pages")
+    command.add_argument("--longest-side", type=int, metavar="PIXELS", help="by default the artwork's own size")
+    command.add_argument(
+        "--compare", metavar="RUN", help="draw the curves of another run beside those of this one, nothing else"
+    )
+    pacing = command.add_argument_group("pacing")
+    pacing.add_argument("--fps", type=int, help="frames a second, 1 to 60 (the run's)")
+    pacing.add_argument("--seconds", type=float, help="length of the whole, holds included")
+    pacing.add_argument("--hold-start", type=float, default=0.5, metavar="SECONDS", help="of the first frame (0.5)")
+    pacing.add_argument("--hold-end", type=float, default=2.0, metavar="SECONDS", help="of the finished artwork (2)")
+    pacing.add_argument(
+        "--curve",
+        choices=["steps", "strokes"],
+        default="steps",
+        help="steps: each frame as long as any other; strokes: as much change in each second",
+    )
+    pacing.add_argument("--keep-dead-frames", action="store_true", help="also frames in which nothing happens")
+    pacing.add_argument(
+        "--midpoints",
+        type=int,
+        default=0,
+        metavar="N",
+        help="draw the N widest jumps between frames again, 14 frames each (needs the run's model family)",
+    )
+    command.set_defaults(work=export_command)
+
+
+def export_command(chosen: argparse.Namespace) -> int:
+    """Write what was asked for and print the paths."""
+    from paints_undo.exports.formats import FORMATS, chosen_formats, export
+    from paints_undo.exports.options import ExportOptions
+    from paints_undo.exports.source import Source
+    from paints_undo.finishing.pacing import Pacing
+
+    if chosen.list:
+        for name, each in FORMATS.items():
+            print(f"{name:<12}{each.words} ({each.file})")
+        return 0
+    if chosen.run is None:
+        raise InputError("no run is given; give the folder that a run was drawn into, the one with run.json")
+    pacing = Pacing(
+        chosen.fps, chosen.seconds, chosen.hold_start, chosen.hold_end, chosen.curve, chosen.keep_dead_frames
+    )
+    options = ExportOptions(pacing, chosen.longest_side, chosen.title)
+    # before any work: a misspelt format shall not cost minutes
+    wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
+    source = Source.of_run(chosen.run, chosen.title)
+    out = chosen.out or Path(chosen.run) / "exports"
+    if chosen.compare:
+        for path in compare(source, Source.of_run(chosen.compare), out, chosen.title):
+            print(path)
+        return 0
+    if chosen.midpoints:
+        from paints_undo.exports.midpoints import midpoints_of_run
+
+        source = dataclasses.replace(source, frames=midpoints_of_run(chosen.run, source.frames, chosen.midpoints))
+    for name in wanted:
+        print(f"{name} ...", end="\r", file=sys.stderr, flush=True)
+        print(export(source, [name], out, options)[name])
+    return 0
+
+
+def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
+    """The curves of two runs as SVG and PNG; the paths."""
+    from paints_undo.atomic import explained, written_atomically
+    from paints_undo.exports.charts import write_comparison
+
+    with explained("make", out):
+        out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]
+    for path in paths:
+        with written_atomically(path) as temporary:
+            write_comparison(source, other, temporary, path.suffix, title)
+    return paths

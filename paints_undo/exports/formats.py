@@ -1,0 +1,92 @@
+"""The formats by name, and the export of a run into some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paints_undo.atomic import explained, written_atomically
+from paints_undo.errors import InputError
+from paints_undo.exports import animations, charts, layers, player, sheets, videos
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.progress import OnProgress, Progress, ignore
+
+
+@dataclass(frozen=True)
+class Format:
+    """write(source, path, options) makes one whole file at the path."""
+
+    file: str
+    words: str
+    write: Callable[[Source, Path, ExportOptions], None]
+
+
+FORMATS = {
+    "mp4": Format("timelapse.mp4", "video, H.264, plays everywhere", videos.write_h264),
+    "av1": Format("timelapse-av1.mp4", "video, AV1, a fraction of the size", videos.write_av1),
+    "webm": Format("timelapse.webm", "video, VP9", videos.write_webm),
+    "webm-alpha": Format(
+        "timelapse-transparent.webm", "video, VP9, on transparent canvas", videos.write_transparent_webm
+    ),
+    "gif": Format("timelapse.gif", "animation, at most 15 MB", animations.write_gif),
+    "webp": Format("timelapse.webp", "animation", animations.write_webp),
+    "apng": Format("timelapse-animated.png", "animation without loss", animations.write_apng),
+    "frames": Format("frames.zip", "every frame as PNG", videos.write_png_frames),
+    "psd": Format("layers.psd", "a layer for each stage, for Photoshop and Clip Studio", layers.write_psd),
+    "ora": Format("layers.ora", "a layer for each stage, for Krita and GIMP", layers.write_ora),
+    "lineart": Format("line-art.zip", "the lines of each stage as transparent PNG", layers.write_line_art),
+    "contact": Format("contact-sheet.png", "twenty moments on one sheet", sheets.write_contact_sheet),
+    "steps": Format("steps.pdf", "numbered steps to print and learn from", sheets.write_step_sheet_pdf),
+    "steps-png": Format("steps.png", "the same as a picture", sheets.write_step_sheet_png),
+    "html": Format("player.html", "a page that plays it back and forth, offline", player.write_player),
+    "heatmap": Format("heat-map.png", "when each part was painted", charts.write_heat_map),
+    "curves": Format("curves.svg", "coverage, ink, colour, and distance over time", charts.write_curves_svg),
+    "curves-png": Format("curves.png", "the same as a picture", charts.write_curves_png),
+}
+
+
+def chosen_formats(names: str | Sequence[str]) -> list[str]:
+    """The names of formats, each once, from "psd,gif" or a list; "all" is every one. InputError for unknown ones."""
+    given = names.split(",") if isinstance(names, str) else names
+    wanted = [str(name).strip().lower() for name in given if str(name).strip()]
+    if not wanted:
+        raise InputError(f"no format is given; use one or more of {', '.join(FORMATS)}")
+    if wanted == ["all"]:
+        return list(FORMATS)
+    for name in wanted:
+        if name not in FORMATS:
+            raise InputError(f"format is {name!r}; use one or more of {', '.join(FORMATS)}, or all")
+    return list(dict.fromkeys(wanted))
+
+
+def export(
+    source: Source,
+    names: str | Sequence[str],
+    out: str | Path,
+    options: ExportOptions | None = None,
+    on_progress: OnProgress = ignore,
+) -> dict[str, Path]:
+    """Write the formats into the folder `out`; their paths by name. Each file appears when it is whole.
+
+    Raises InputError for an unknown format and for what a format cannot hold, OSError (one sentence) when the folder
+    cannot be written; formats that were done before stay.
+    """
+    wanted, folder, options = chosen_formats(names), Path(out), options or ExportOptions()
+    with explained("make", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    done = {}
+    for number, name in enumerate(wanted):
+        on_progress(Progress("export", name, number, len(wanted)))
+        path = folder / FORMATS[name].file
+        with written_atomically(path) as temporary:
+            try:
+                FORMATS[name].write(source, temporary, options)
+            except OSError as error:  # about the file that was asked for, not about the one it is written in
+                failure = OSError(str(error).replace(temporary.name, path.name))
+                failure.errno = error.errno
+                raise failure from error
+        done[name] = path
+    on_progress(Progress("export", wanted[-1], len(wanted), len(wanted)))
+    return done

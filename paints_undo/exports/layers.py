@@ -1,0 +1,144 @@
+"""The stages of a picture as layers for Photoshop, Krita and Clip Studio: PSD, OpenRaster, and transparent line art."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from paints_undo.atomic import explained
+from paints_undo.embedding import embed
+from paints_undo.errors import InputError
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.exports.stages import stages_of
+from paints_undo.records import xmp_packet
+
+MOST_PSD_SIDE = 30_000  # pixels; the format's own limit
+MOST_BYTES = 4 * 2**30  # of all layers before compression: a PSD or ZIP file cannot be larger
+FAINTEST = 16  # of 255: fainter lines are paper and noise
+WIDEST = 28  # the longer side divided by this is the widest line
+XMP_RESOURCE = 1060  # of a PSD (Adobe Photoshop File Formats Specification, "Image Resource IDs")
+_THUMBNAIL = 256  # pixels; what OpenRaster allows
+
+
+@dataclass(frozen=True)
+class Layer:
+    """pixels: uint8 (H, W, 3), or (H, W, 4) with transparency."""
+
+    name: str
+    pixels: np.ndarray
+    visible: bool
+
+
+def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
+    """Yield the layers from the lowest to the highest: white canvas, keyframes, their lines, and the artwork.
+
+    Only keyframes and artwork can be seen at first, so that hiding the highest visible layer is one undo.
+    """
+    size = source.sized(options.longest_side)
+    count = 2 * len(source.keyframes) + 2
+    if count * size[0] * size[1] * 4 > MOST_BYTES:
+        raise InputError(
+            f"{count} layers of {size[0]} x {size[1]} pixels do not fit into one file; choose a longest side of fewer "
+            "pixels (--longest-side)"
+        )
+    names = [f"{step:04d} {stage.name}" for step, stage in zip(source.steps, stages_of(source)[:-1], strict=True)]
+    yield Layer("canvas", np.full((size[1], size[0], 3), 255, np.uint8), True)
+    # gone through twice: all of them together may not fit into memory
+    for name, frame in zip(names, source.finished_keyframes(size), strict=False):
+        yield Layer(name, frame, True)
+    for place, frame in enumerate(source.finished_keyframes(size)):
+        if place < len(names):
+            yield Layer(f"lines of {names[place]}", lines_of(frame), False)
+        else:
+            yield Layer(options.title or "artwork", frame, True)
+
+
+def lines_of(picture: np.ndarray) -> np.ndarray:
+    """The lines of a picture uint8 (H, W, 3) on nothing: uint8 (H, W, 4) that darkens whatever is below it."""
+    side = 2 * max(1, max(picture.shape) // WIDEST // 2) + 1
+    around = cv2.morphologyEx(picture, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    ink = cv2.subtract(around, picture)
+    opacity = ink.max(-1)
+    opacity = np.where(opacity < FAINTEST, 0, opacity)
+    colour = cv2.subtract(around, cv2.divide(ink, cv2.merge([opacity] * 3), scale=255))
+    return np.dstack([np.where(opacity[..., None] > 0, colour, 0), opacity]).astype(np.uint8)
+
+
+def write_psd(source: Source, path: Path, options: ExportOptions) -> None:
+    """PSD; titles in any script are kept in its Unicode names."""
+    try:
+        from psd_tools import PSDImage
+        from psd_tools.psd.image_resources import ImageResource
+    except ImportError:
+        raise InputError(
+            "psd needs the package psd-tools, which is not installed here: pip install psd-tools"
+        ) from None
+    if max(source.sized(options.longest_side)) > MOST_PSD_SIDE:
+        raise InputError(
+            f"the artwork is {source.size[0]} x {source.size[1]} pixels and a PSD at most {MOST_PSD_SIDE:,} on a side; "
+            "choose ora, or a longest side of fewer pixels (--longest-side)"
+        )
+    whole = Image.fromarray(source.artwork).resize(source.sized(options.longest_side), Image.Resampling.BOX)
+    document = PSDImage.frompil(whole)  # what programs show that know no layers
+    for layer in layers_of(source, options):
+        # made under a name of the old encoding, which every reader has, and then given its own
+        made = document.create_pixel_layer(Image.fromarray(layer.pixels).convert("RGBA"), name="layer")
+        made.name = layer.name[:250]
+        made.visible = layer.visible
+    packet = xmp_packet(source.described("layers"))
+    document.image_resources[XMP_RESOURCE] = ImageResource(key=XMP_RESOURCE, data=packet)
+    with explained("write", path):
+        document.save(path)
+
+
+def write_ora(source: Source, path: Path, options: ExportOptions) -> None:
+    """OpenRaster (openraster.org, baseline): a ZIP with the layers as PNG files and their order in stack.xml."""
+    size, record = source.sized(options.longest_side), source.described("layers")
+    image = ElementTree.Element("image", version="0.0.3", w=str(size[0]), h=str(size[1]), xres="72", yres="72")
+    stack = ElementTree.SubElement(image, "stack")
+    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("mimetype", "image/openraster")  # first and not compressed, as the format wants it
+        for number, layer in enumerate(layers_of(source, options)):
+            file = f"data/layer{number:03d}.png"
+            archive.writestr(file, _png(layer.pixels))
+            about = {"name": layer.name, "src": file, "x": "0", "y": "0", "opacity": "1.0"}
+            shown = "visible" if layer.visible else "hidden"
+            # the highest layer comes first in the file
+            stack.insert(
+                0, ElementTree.Element("layer", {**about, "visibility": shown, "composite-op": "svg:src-over"})
+            )
+            highest = layer.pixels
+        archive.writestr("mergedimage.png", embed(_png(highest), record))
+        small = Image.fromarray(highest)
+        small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+        archive.writestr("Thumbnails/thumbnail.png", _png(np.asarray(small)))
+        archive.writestr("stack.xml", ElementTree.tostring(image, "utf-8", xml_declaration=True))
+        archive.writestr("record.json", record.to_json())
+        archive.writestr("record.xmp", xmp_packet(record))
+
+
+def write_line_art(source: Source, path: Path, options: ExportOptions) -> None:
+    """ZIP of PNG files: the lines of each keyframe on a transparent ground."""
+    record = source.described("line art")
+    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        frames = source.finished_keyframes(source.sized(options.longest_side))
+        for step, stage, frame in zip(source.steps, stages_of(source), frames, strict=False):
+            name = f"{step:04d}-{stage.name.replace(' ', '-')}.png"
+            archive.writestr(name, embed(_png(lines_of(frame)), record))
+        archive.writestr("record.json", record.to_json())
+        archive.writestr("record.xmp", xmp_packet(record))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "PNG", compress_level=3)
+    return packed.getvalue()

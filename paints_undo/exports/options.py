@@ -1,0 +1,33 @@
+"""What a person may choose for an export."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paints_undo import validation
+from paints_undo.finishing.pacing import Pacing
+
+if TYPE_CHECKING:
+    from paints_undo.exports.source import Source
+
+LONGEST_TITLE = 200  # characters
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What a person may choose for an export; each format takes of it what it can use."""
+
+    pacing: Pacing = field(default_factory=Pacing)
+    longest_side: int | None = None  # pixels; by default the artwork's own, in animations less
+    title: str = ""  # what the picture is called in layers, sheets and pages; the run's name by default
+
+    def __post_init__(self) -> None:
+        if self.longest_side is not None:
+            checked = validation.whole_number("longest side", self.longest_side, 32, 16384)
+            object.__setattr__(self, "longest_side", checked)
+        validation.text("title", self.title, LONGEST_TITLE)
+
+    def fps(self, source: Source) -> int:
+        """Frames a second of an export."""
+        return self.pacing.fps or source.fps

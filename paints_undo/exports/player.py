@@ -1,0 +1,64 @@
+"""A page in one file that plays the painting back and forth, with a scrubber and Ctrl+Z; it needs no server."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from paints_undo.atomic import explained
+from paints_undo.exports.animations import milliseconds
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.records import xmp_packet
+
+SIDE = 1600  # pixels of the longer side, where the person chooses none
+_TEMPLATE = Path(__file__).parent / "player.html"
+
+
+def write_player(source: Source, path: Path, options: ExportOptions) -> None:
+    """HTML with every different frame as WebP, the artwork without loss."""
+    size, record = source.sized(options.longest_side or SIDE), source.described("timelapse")
+    durations = milliseconds(source, options, 1)
+    film = {
+        "width": size[0],
+        "height": size[1],
+        "milliseconds": durations,
+        "frames": [
+            _address(frame, lossless=number == len(durations) - 1)
+            for number, (frame, _) in enumerate(source.played(size, options.pacing))
+        ],
+    }
+    values = {
+        "title": escape(options.title or source.name),
+        "statement": escape(record.statement),
+        "program": escape(record.program),
+        "record": _within_script(record.to_json()),
+        "xmp": xmp_packet(record).decode("utf-8"),
+        "frames": _within_script(json.dumps(film)),
+    }
+    page = _TEMPLATE.read_text(encoding="utf-8")
+    # in one pass: what is put in is not searched again
+    parts = page.split("{")
+    filled = [parts[0]]
+    for part in parts[1:]:
+        name, closed, rest = part.partition("}")
+        filled.append(values[name] + rest if closed and name in values else "{" + part)
+    with explained("write", path):
+        path.write_text("".join(filled), encoding="utf-8")
+
+
+def _address(frame: np.ndarray, lossless: bool) -> str:
+    packed = io.BytesIO()
+    Image.fromarray(frame).save(packed, "WEBP", quality=40 if lossless else 84, method=0, lossless=lossless)
+    return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
+
+
+def _within_script(text: str) -> str:
+    """JSON that cannot end the element it stands in."""
+    return text.replace("<", "\\u003c")

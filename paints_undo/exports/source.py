@@ -1,0 +1,166 @@
+"""What every export starts from: the pictures of one finished run, small as they were drawn, and the artwork."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from paints_undo.completion import options_of
+from paints_undo.errors import InputError
+from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
+from paints_undo.finishing.pacing import Pacing, changes, schedule
+from paints_undo.finishing.placement import Placement, Size, cropped, fitted, placed
+from paints_undo.images import crop_to
+from paints_undo.marks import marked
+from paints_undo.records import MIXED, Record
+from paints_undo.runs import RunFolder
+from paints_undo.timelapse import join_timelapse
+from paints_undo.timeline import Timeline, keyframe_names, segment_names
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures are uint8 RGB, from the first stroke to the finished picture."""
+
+    name: str  # of the run folder, or what the person calls the picture
+    artwork: np.ndarray  # (H, W, 3), whole
+    keyframes: np.ndarray  # (k, h, w, 3)
+    steps: tuple[int, ...]  # the keyframes' operation steps, descending
+    frames: np.ndarray  # (n, h, w, 3)
+    fit: str
+    fps: int
+    record: Record
+    mark: bool = False  # whether frames say in a corner that AI made them
+
+    @classmethod
+    def of_run(cls, folder: str | Path, title: str = "") -> Source:
+        """The pictures of a run. Raises InputError where one of them is not there yet."""
+        run = RunFolder.open(folder)
+        options, timeline = options_of(run), Timeline.from_record(run.timeline)
+        names = segment_names(timeline, options.keyframes, options.segments)
+        segments = [run.segment(name) for name in names]
+        absent = [name for name, segment in zip(names, segments, strict=True) if segment is None]
+        if absent:
+            raise InputError(
+                f"the run in {run.path} has {len(names) - len(absent)} of {len(names)} segments; "
+                "generate its video first"
+            )
+        drawing, keyframes = options.keyframes, []
+        for name in keyframe_names(timeline, drawing):
+            picture = run.keyframe(name)
+            if picture is None:
+                raise InputError(f"keyframes/{name}.png of the run in {run.path} is gone; generate its keyframes again")
+            keyframes.append(crop_to(picture, drawing.width, drawing.height))
+        return cls(
+            title or run.path.resolve().name,
+            run.artwork,
+            np.stack(keyframes[::-1]),
+            tuple(keyframe.step for keyframe in reversed(timeline.keyframes)),
+            join_timelapse(np.stack(segments)),
+            options.fit,
+            options.fps,
+            run.record("export", MIXED),
+            options.mark,
+        )
+
+    def described(self, piece: str) -> Record:
+        """What a file of this run says about itself; piece: what kind of file it is."""
+        return dataclasses.replace(self.record, piece=piece)
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the artwork."""
+        return self.artwork.shape[1], self.artwork.shape[0]
+
+    @cached_property
+    def change(self) -> np.ndarray:
+        """How much each frame changes, (n,), as pacing.changes gives it."""
+        return changes(self.frames)
+
+    def sized(self, longest_side: int | None) -> Size:
+        """The artwork's size, its longer side at most this many pixels."""
+        scale = min(1.0, (longest_side or max(self.size)) / max(self.size))
+        return tuple(max(1, round(side * scale)) for side in self.size)
+
+    @property
+    def placement(self) -> Placement:
+        """Where the artwork lies in a frame."""
+        keyframe_size, seen = self._sizes
+        return placed(self.size, keyframe_size, seen, self.fit).then(cropped(keyframe_size, *seen))
+
+    @property
+    def finished_small(self) -> np.ndarray:
+        """The artwork as the last frame should show it, uint8 (h, w, 3)."""
+        keyframe_size, seen = self._sizes
+        return crop_to(fitted(self.artwork, *keyframe_size, seen, self.fit), *seen)
+
+    @property
+    def tidy_frames(self) -> np.ndarray:
+        """The frames without what networks draw along a margin."""
+        return self.frames if self.fit == "crop" else _without_frame(self.frames, self.placement, self.size)
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """The rows and columns of a frame in which the artwork lies, without margins."""
+        spans = []
+        for axis, length in ((1, self.frames.shape[1]), (0, self.frames.shape[2])):
+            low = self.placement.offset[axis]
+            high = low + self.size[axis] * self.placement.scale[axis]
+            spans.append(slice(max(0, round(low)), max(1, min(length, round(high)))))
+        return spans[0], spans[1]
+
+    def finished_frames(self, size: Size) -> ArtworkSizedFrames:
+        """The timelapse in this size."""
+        return self._finished(self.tidy_frames, self.finished_small, self.placement, size)
+
+    def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
+        """Yield the keyframes in this size, and the artwork at the end."""
+        keyframe_size, seen = self._sizes
+        whole = fitted(self.artwork, *keyframe_size, seen, self.fit)
+        placement = placed(self.size, keyframe_size, seen, self.fit)
+        # the last keyframe is far from finished: what is done is told from the artwork after it
+        keyframes = self.keyframes if self.fit == "crop" else _without_frame(self.keyframes, placement, self.size)
+        pictures = np.concatenate([keyframes, whole[None]])
+        finished = self._finished(pictures, whole, placement, size, transition=1.0)
+        count = len(self.keyframes)
+        return finished.chosen([*range(count), count + 1])
+
+    def played(self, size: Size, pacing: Pacing) -> Iterator[tuple[np.ndarray, int]]:
+        """Yield pairs (frame in this size, how many video frames it stands); the last one is the artwork itself."""
+        shown = schedule(self.change, pacing, self.fps)
+        frames = self.finished_frames(size).chosen([number for number, _ in shown])
+        for frame, (_, stands) in zip(frames, shown, strict=True):
+            yield marked(frame) if self.mark else frame, stands
+
+    @property
+    def _sizes(self) -> tuple[Size, Size]:
+        return tuple((pictures.shape[2], pictures.shape[1]) for pictures in (self.keyframes, self.frames))
+
+    def _finished(
+        self, frames: np.ndarray, seen: np.ndarray, placement: Placement, size: Size, transition: float = TRANSITION
+    ) -> ArtworkSizedFrames:
+        artwork = self.artwork
+        if size != self.size:
+            artwork = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
+        return ArtworkSizedFrames(frames, seen, artwork, placement.of_resized(self.size, size), transition)
+
+
+def _without_frame(frames: np.ndarray, placement: Placement, size: Size) -> np.ndarray:
+    """Frames (n, h, w, 3) without the lines that networks draw between artwork and margin, as if that were a window."""
+    cleaned, width = frames.copy(), 2 if max(frames.shape[1:3]) < 200 else 4
+    for axis in (0, 1):
+        limit = frames.shape[2 - axis]
+        low = round(placement.offset[axis])
+        high = round(placement.offset[axis] + size[axis] * placement.scale[axis])
+        along = cleaned if axis == 1 else cleaned.transpose(0, 2, 1, 3)  # rows of what is cleaned come second
+        if low > 0:
+            along[:, : low + width] = along[:, low + width : low + width + 1]
+        if high < limit:
+            along[:, high - width :] = along[:, high - width - 1 : high - width]
+    return cleaned

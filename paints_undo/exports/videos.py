@@ -1,0 +1,103 @@
+"""The timelapse as a video: H.264 and AV1 in MP4, VP9 in WebM, also with a transparent canvas; and as PNG files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from paints_undo.atomic import explained
+from paints_undo.embedding import embed
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.finishing.pacing import schedule
+from paints_undo.records import xmp_packet
+from paints_undo.video import write_video
+
+MOST_PIXELS = 4096 * 2304  # of a video frame: what level 5.2 of H.264 allows, and what players decode
+LONGEST_SIDE = 4096
+
+
+def write_h264(source: Source, path: Path, options: ExportOptions) -> None:
+    """MP4 with H.264, which everything plays."""
+    _write(source, path, options, "h264")
+
+
+def write_av1(source: Source, path: Path, options: ExportOptions) -> None:
+    """MP4 with AV1, a fraction of the size."""
+    _write(source, path, options, "av1")
+
+
+def write_webm(source: Source, path: Path, options: ExportOptions) -> None:
+    """WebM with VP9."""
+    _write(source, path, options, "vp9")
+
+
+def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -> None:
+    """WebM with VP9 and transparency: ink on nothing, until the artwork covers it."""
+    size = video_size(source, options)
+    shown = schedule(source.change, options.pacing, source.fps)
+    frames = source.finished_frames(size)
+
+    def layers() -> Iterator[np.ndarray]:
+        pictures = frames.chosen([number for number, _ in shown])
+        for picture, (number, stands) in zip(pictures, shown, strict=True):
+            layer = on_transparency(picture, frames.reached(number))
+            for _ in range(stands):
+                yield layer
+
+    write_video(layers(), path, options.fps(source), source.described("video"), codec="vp9-alpha")
+
+
+def write_png_frames(source: Source, path: Path, options: ExportOptions) -> None:
+    """ZIP of PNG files, one for each different frame, with the time each stands in frames.json."""
+    record, timing = source.described("frame"), []
+    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for number, (frame, stands) in enumerate(source.played(source.sized(options.longest_side), options.pacing)):
+            name = f"{number:05d}.png"
+            archive.writestr(name, embed(_quick_png(frame), record))
+            timing.append({"file": name, "video_frames": stands})
+        archive.writestr("frames.json", json.dumps({"fps": options.fps(source), "frames": timing}, indent=1))
+        archive.writestr("record.json", record.to_json())
+        archive.writestr("record.xmp", xmp_packet(record))
+
+
+def video_size(source: Source, options: ExportOptions) -> tuple[int, int]:
+    """The artwork's size, or as near to it as players can show."""
+    longest = min(options.longest_side or LONGEST_SIDE, LONGEST_SIDE)
+    width, height = source.size
+    fitting = int(max(width, height) * (MOST_PIXELS / (width * height)) ** 0.5)
+    return source.sized(min(longest, fitting))
+
+
+def on_transparency(picture: np.ndarray, covered: np.ndarray | None = None) -> np.ndarray:
+    """A picture uint8 (H, W, 3) as uint8 (H, W, 4) that gives it back on white, as transparent as that can be.
+
+    covered: float32 (H, W), the least opacity of each pixel, 0..1.
+    """
+    ink = 255 - picture
+    opacity = ink.max(-1)
+    if covered is not None:
+        opacity = np.maximum(opacity, np.ceil(covered * 255).astype(np.uint8))
+    # in OpenCV's saturating 8-bit arithmetic, ten times as quick as in floats
+    colour = 255 - cv2.divide(ink, cv2.merge([opacity] * 3), scale=255)
+    return np.dstack([colour, opacity])
+
+
+def _quick_png(picture: np.ndarray) -> bytes:
+    """The bytes of a PNG of a picture uint8 (H, W, 3); a little larger than need be, in a third of the time."""
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+def _write(source: Source, path: Path, options: ExportOptions, codec: str) -> None:
+    def frames() -> Iterator[np.ndarray]:
+        for frame, stands in source.played(video_size(source, options), options.pacing):
+            for _ in range(stands):
+                yield frame
+
+    write_video(frames(), path, options.fps(source), source.described("timelapse"), codec=codec)

@@ -1,0 +1,1 @@
+"""The course of a painting in figures and charts: what was done when, and where."""

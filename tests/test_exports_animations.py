@@ -1,0 +1,59 @@
+"""GIF, WebP and APNG: frames, times, records, and the size of a GIF."""
+
+import numpy as np
+import pytest
+from export_runs import make_source
+from PIL import Image
+
+from paints_undo.exports import animations
+from paints_undo.exports.options import ExportOptions
+from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.metadata import read_record
+
+OPTIONS = ExportOptions(Pacing(fps=30, seconds=4, curve="strokes"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return make_source(tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "loss"),
+    [
+        (animations.write_gif, "a.gif", 6),
+        (animations.write_webp, "a.webp", 6),
+        (animations.write_apng, "a.png", 0),
+    ],
+)
+def test_an_animation_has_all_frames_times_and_the_record(source, tmp_path, write, name, loss):
+    write(source, tmp_path / name, OPTIONS)
+    with Image.open(tmp_path / name) as film:
+        shown = schedule(source.change, OPTIONS.pacing, source.fps)
+        assert film.n_frames <= len(shown)  # equal neighbours are one frame
+        assert film.n_frames > 0.8 * len(shown)
+        total = 0
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            total += film.info["duration"]
+        last = np.asarray(film.convert("RGB")).astype(int)
+        assert total == pytest.approx(4000, abs=30) and film.info.get("loop") == 0
+    assert np.abs(last - source.artwork).mean() <= loss
+    assert read_record(tmp_path / name) == source.described("timelapse")
+
+
+def test_a_gif_shrinks_until_it_is_small_enough(source, tmp_path, monkeypatch):
+    animations.write_gif(source, tmp_path / "large.gif", OPTIONS)
+    largest = (tmp_path / "large.gif").stat().st_size * 2 // 3
+    monkeypatch.setattr(animations, "LARGEST_GIF", largest)
+    animations.write_gif(source, tmp_path / "a.gif", OPTIONS)
+    assert (tmp_path / "a.gif").stat().st_size < largest + 10_000  # the record comes on top
+    with Image.open(tmp_path / "a.gif") as film:
+        assert max(film.size) < 150
+
+
+def test_a_chosen_size_is_kept(source, tmp_path):
+    animations.write_gif(source, tmp_path / "a.gif", ExportOptions(OPTIONS.pacing, longest_side=75))
+    with Image.open(tmp_path / "a.gif") as film:
+        assert film.size == (60, 75)

@@ -1,0 +1,60 @@
+"""Formats by name, whole files or none."""
+
+import errno
+
+import pytest
+from export_runs import make_source
+
+from paints_undo.atomic import explained
+from paints_undo.errors import InputError
+from paints_undo.exports import formats
+from paints_undo.exports.formats import FORMATS, chosen_formats, export
+
+
+def test_names_of_formats():
+    assert chosen_formats("psd, GIF,psd") == ["psd", "gif"] and chosen_formats(["mp4"]) == ["mp4"]
+    assert chosen_formats("all") == list(FORMATS)
+    with pytest.raises(InputError, match="format is 'avi'; use one or more of mp4, av1"):
+        chosen_formats("mp4,avi")
+    for nothing in ("", " , ", []):
+        with pytest.raises(InputError, match="no format is given"):
+            chosen_formats(nothing)
+
+
+def test_no_two_formats_share_a_file():
+    assert len({each.file for each in FORMATS.values()}) == len(FORMATS)
+
+
+def test_files_and_progress(tmp_path):
+    seen = []
+    source = make_source(tmp_path)
+    done = export(source, "contact,curves", tmp_path / "new" / "out", on_progress=seen.append)
+    assert {name: path.name for name, path in done.items()} == {"contact": "contact-sheet.png", "curves": "curves.svg"}
+    assert all(path.stat().st_size > 1000 for path in done.values())
+    assert [(p.stage, p.detail, p.done, p.total) for p in seen][-1] == ("export", "curves", 2, 2)
+
+
+@pytest.mark.parametrize("name", ["mp4", "gif", "psd"])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, name):
+    source = make_source(tmp_path)
+
+    def full(source, path, options):
+        path.write_bytes(b"half")
+        with explained("write", path):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setitem(formats.FORMATS, name, formats.Format(FORMATS[name].file, "", full))
+    with pytest.raises(OSError) as caught:
+        export(source, name, tmp_path / "out")
+    assert str(caught.value) == (
+        f"Cannot write {FORMATS[name].file} in the folder {tmp_path / 'out'}: no space left on device; "
+        "free some space there or choose another folder."
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    source = make_source(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Cannot make out in the folder .*file"):
+        export(source, "curves", tmp_path / "file" / "out")

@@ -1,0 +1,76 @@
+"""The page with the player, driven in a browser from a file, without a network."""
+
+import json
+import re
+import shutil
+
+import pytest
+from export_runs import make_source
+
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.player import write_player
+from paints_undo.finishing.pacing import Pacing, schedule
+
+TITLE = "<b>夏</b> & {record}"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    source = make_source(tmp_path_factory.mktemp("run"))
+    path = tmp_path_factory.mktemp("page") / "player.html"
+    options = ExportOptions(Pacing(fps=30, seconds=2, hold_start=0, hold_end=0.5), title=TITLE)
+    write_player(source, path, options)
+    return source, path, len(schedule(source.change, options.pacing, source.fps))
+
+
+def test_the_page_carries_its_record_and_asks_nobody(written):
+    source, path, count = written
+    page = path.read_text(encoding="utf-8")
+    record = json.loads(re.search(r'id="record">(.*?)</script>', page, re.S)[1])
+    assert record["program"] == "Paints-UNDO" and record["piece"] == "timelapse"
+    assert "compositeSynthetic" in re.search(r'id="xmp">(.*?)</script>', page, re.S)[1]
+    assert "&lt;b&gt;夏&lt;/b&gt; &amp; {record}" in page and "<b>夏" not in page
+    film = json.loads(re.search(r'id="frames">(.*?)</script>', page, re.S)[1])
+    assert len(film["frames"]) == len(film["milliseconds"]) == count
+    assert set(re.findall(r'(?:src|href)="?(https?://[^"]+)', page)) == set()
+
+
+@pytest.mark.browser
+def test_the_player_in_a_browser(written):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser_path is None:
+        pytest.skip("needs Chromium")
+    source, path, count = written
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        context = browser.new_context(offline=True)
+        page, troubles = context.new_page(), []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.goto(path.as_uri())
+
+        def shown(number):
+            page.wait_for_selector(f"#canvas[data-shown='{number}']", timeout=20_000)
+
+        def colour():
+            pixel = "(() => [...canvas.getContext('2d').getImageData(60, 10, 1, 1).data])()"
+            return page.evaluate(pixel)[:3]
+
+        shown(count - 1)  # it opens on the finished artwork
+        assert colour() == source.artwork[10, 60].tolist()
+        page.keyboard.press("Control+z")
+        shown(count - 2)
+        page.keyboard.press("Control+z")
+        page.keyboard.press("Control+Shift+z")
+        shown(count - 2)
+        page.locator("#scrubber").fill("0")
+        shown(0)
+        assert min(colour()) > 250
+        assert page.locator("#where").text_content() == f"1 / {count}"
+        page.locator("#play").click()
+        shown(count - 1)
+        assert page.locator("#play").get_attribute("aria-label") in ("Play", "Pause")
+        assert page.locator("h1").text_content() == TITLE
+        assert troubles == []
+        browser.close()

@@ -1,0 +1,92 @@
+"""What exports start from, and runs from which nothing can be exported."""
+
+import json
+
+import numpy as np
+import pytest
+from export_runs import STEPS, make_run, make_source, picture
+
+from paints_undo.errors import InputError
+from paints_undo.exports.source import Source
+from paints_undo.finishing.pacing import Pacing
+from paints_undo.images import read_picture
+from paints_undo.records import MIXED
+
+
+def test_a_run_is_read_from_the_first_stroke_on(tmp_path):
+    source = make_source(tmp_path)
+    assert source.steps == STEPS[::-1] and len(source.keyframes) == 3 and source.frames.shape == (60, 64, 64, 3)
+    assert source.frames[0].mean() > source.frames[-1].mean()  # ink and colour are darker than canvas
+    assert np.array_equal(source.artwork, picture()) and source.fit == "pad" and source.name == "girl"
+    assert source.described("sheet").contents == MIXED and source.described("sheet").piece == "sheet"
+    assert source.described("sheet").settings["models"]["name"] == "mini"
+
+
+def test_the_artwork_lies_where_it_is_said_to(tmp_path):
+    source = make_source(tmp_path)
+    rows, columns = source.inside
+    assert (columns.stop - columns.start, rows.stop - rows.start) == (51, 64)
+    outside = np.ones((64, 64), bool)
+    outside[rows, columns] = False
+    assert (source.finished_small[outside] == 255).all() and (source.finished_small[~outside] < 255).any()
+
+
+def test_sizes_keep_the_shape_and_never_grow(tmp_path):
+    source = make_source(tmp_path)
+    assert source.sized(None) == (120, 150) and source.sized(75) == (60, 75) and source.sized(4000) == (120, 150)
+
+
+def test_the_last_frame_played_is_the_artwork_bit_for_bit_with_its_hold(tmp_path):
+    source = make_source(tmp_path)
+    *_, (last, stands) = source.played(source.size, Pacing(fps=10, hold_end=1.5))
+    assert np.array_equal(last, source.artwork) and stands == 15
+
+
+def test_a_run_that_wants_a_mark_has_it_in_every_frame(tmp_path):
+    source = make_source(tmp_path, mark=True)
+    first, *_, last = [frame for frame, _ in source.played(source.size, Pacing())]
+    assert not np.array_equal(last, source.artwork) and np.array_equal(last[:60], source.artwork[:60])
+    assert first.min() < 250
+
+
+def test_a_run_without_segments(tmp_path):
+    folder = make_run(tmp_path / "girl")
+    next((folder / "segments").iterdir()).unlink()
+    with pytest.raises(InputError, match="has 3 of 4 segments; generate its video first"):
+        Source.of_run(folder)
+
+
+def test_a_run_without_a_keyframe(tmp_path):
+    folder = make_run(tmp_path / "girl")
+    next((folder / "keyframes").iterdir()).unlink()
+    with pytest.raises(InputError, match=r"keyframes/\d+.*png .*is gone; generate its keyframes again"):
+        Source.of_run(folder)
+
+
+def test_no_run_at_all(tmp_path):
+    with pytest.raises(InputError, match=r"no run in .* \(no run.json\)"):
+        Source.of_run(tmp_path)
+
+
+def test_five_hundred_keyframes_are_refused(tmp_path):
+    folder = make_run(tmp_path / "girl")
+    record = json.loads((folder / "run.json").read_text())
+    one = record["timeline"]["keyframes"][0]
+    record["timeline"]["keyframes"] = [{**one, "step": step} for step in range(500)]
+    (folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="there are 500 keyframes; use at most 32"):
+        Source.of_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("size", "sentence"), [((10_000, 200), "too narrow .*sides at most 8:1"), ((20, 20), "too small")]
+)
+def test_a_banner_and_an_icon_are_refused_when_they_are_read(size, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_picture(np.zeros((size[1], size[0], 3), np.uint8))
+
+
+def test_the_narrowest_picture_that_is_read_can_be_exported(tmp_path):
+    source = make_source(tmp_path, artwork=np.ascontiguousarray(picture(40, 320)))
+    *_, (last, _) = source.played(source.size, Pacing())
+    assert last.shape == (320, 40, 3)

@@ -1,0 +1,89 @@
+"""Every video decoded and counted; the transparent one, and the PNG files."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from export_runs import make_source
+from PIL import Image
+
+from paints_undo.errors import InputError
+from paints_undo.exports import videos
+from paints_undo.exports.options import ExportOptions
+from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.metadata import read_record
+from paints_undo.video import read_video
+
+OPTIONS = ExportOptions(Pacing(fps=12, seconds=3, hold_start=0.25, hold_end=1))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return make_source(tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [(videos.write_h264, "a.mp4"), (videos.write_av1, "a.mp4"), (videos.write_webm, "a.webm")],
+    ids=["h264", "av1", "webm"],
+)
+def test_a_video_has_all_frames_and_ends_on_the_artwork(source, tmp_path, write, name):
+    write(source, tmp_path / name, OPTIONS)
+    frames = read_video(tmp_path / name)
+    assert frames.shape == (36, 150, 120, 3)
+    assert frames[0].mean() > 250
+    assert np.abs(frames[-1].astype(int) - source.artwork).mean() < 4
+    if name.endswith("mp4"):
+        assert read_record(tmp_path / name) == source.described("timelapse")
+    else:
+        assert b"Paints-UNDO" in (tmp_path / name).read_bytes()
+
+
+def test_a_transparent_video_shows_ink_on_nothing_and_then_the_artwork(source, tmp_path):
+    videos.write_transparent_webm(source, tmp_path / "a.webm", OPTIONS)
+    assert len(read_video(tmp_path / "a.webm")) == 36
+    assert b"\x53\xc0\x81\x01" in (tmp_path / "a.webm").read_bytes()  # AlphaMode of Matroska is 1
+
+
+def test_transparency_gives_the_picture_back_on_white(source):
+    layer = videos.on_transparency(source.artwork).astype(float)
+    share = layer[..., 3:] / 255
+    back = layer[..., :3] * share + 255 * (1 - share)
+    assert np.abs(back - source.artwork).max() <= 2
+    assert (videos.on_transparency(np.full((2, 2, 3), 255, np.uint8))[..., 3] == 0).all()
+    covered = videos.on_transparency(source.artwork, np.ones(source.artwork.shape[:2], np.float32))
+    assert np.array_equal(covered[..., :3], source.artwork) and (covered[..., 3] == 255).all()
+
+
+def test_png_files_are_exact_and_timed(source, tmp_path):
+    videos.write_png_frames(source, tmp_path / "a.zip", OPTIONS)
+    shown = schedule(source.change, OPTIONS.pacing, source.fps)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        timing = json.loads(archive.read("frames.json"))
+        assert timing["fps"] == 12 and [f["video_frames"] for f in timing["frames"]] == [n for _, n in shown]
+        last = archive.read(timing["frames"][-1]["file"])
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(last))), source.artwork)
+        assert json.loads(archive.read("record.json"))["piece"] == "frame"
+        (tmp_path / "one.png").write_bytes(last)
+    assert read_record(tmp_path / "one.png") == source.described("frame")
+
+
+def test_huge_artworks_become_videos_that_players_show(source):
+    class Huge:
+        size = (9000, 7000)
+
+        def sized(self, longest):
+            return longest
+
+    assert videos.video_size(Huge(), ExportOptions()) <= 4096
+    side = videos.video_size(Huge(), ExportOptions())
+    assert side * side * 7 / 9 <= videos.MOST_PIXELS
+
+
+def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("paints_undo.video._encoders", lambda: " libx264 ")
+    with pytest.raises(InputError, match="cannot encode av1 .*choose another format"):
+        videos.write_av1(source, tmp_path / "a.mp4", OPTIONS)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,60 @@
+"""Frames at the artwork's size: exact at the end, clean at the start, without flicker between."""
+
+import numpy as np
+import pytest
+from export_runs import make_source, picture
+
+from paints_undo.finishing.artwork_size import ArtworkSizedFrames
+from paints_undo.finishing.measures import flicker, peak_signal_to_noise
+
+
+@pytest.fixture(scope="module", params=["pad", "crop"])
+def source(request, tmp_path_factory):
+    return make_source(tmp_path_factory.mktemp("run"), artwork=picture(300, 420), fit=request.param)
+
+
+@pytest.fixture(scope="module")
+def frames(source):
+    return list(source.finished_frames(source.size))
+
+
+def test_every_frame_has_the_artworks_size(source, frames):
+    assert len(frames) == len(source.frames) == 60
+    assert {frame.shape for frame in frames} == {(420, 300, 3)} and frames[0].dtype == np.uint8
+
+
+def test_it_begins_blank_and_ends_on_the_artwork(source, frames):
+    assert (frames[0] > 250).all()
+    whole = source.finished_frames(source.size)
+    *_, last = whole.chosen([3, 10, len(whole)])
+    assert last is whole.artwork and np.array_equal(last, source.artwork)
+    plain = np.clip(source.frames[-1].astype(int), 0, 255).astype(np.uint8)
+    assert peak_signal_to_noise(frames[-1], source.artwork) > 35
+    assert plain.shape != source.artwork.shape
+
+
+def test_nothing_goes_back_and_forth(frames):
+    assert flicker(frames) < 0.05
+
+
+def test_tiles_that_do_not_change_stay_the_same_to_the_last_bit(source, frames):
+    alone = list(source.finished_frames(source.size).chosen([40]))
+    assert np.abs(alone[0].astype(int) - frames[40]).max() <= 2  # and do not depend on the frames before
+
+
+def test_a_number_that_comes_twice_gives_the_same_array(source):
+    first, second = source.finished_frames(source.size).chosen([5, 5])
+    assert first is second
+
+
+def test_how_far_pixels_have_gone_over_only_grows(source):
+    whole = source.finished_frames(source.sized(100))
+    reached = [whole.reached(number) for number in (0, 20, 40, 59, 60)]
+    assert all((b >= a).all() for a, b in zip(reached, reached[1:], strict=False))
+    assert reached[0].mean() < 0.05 and (reached[-1] == 1).all()
+
+
+def test_a_single_frame_and_a_shrunk_one(source):
+    one = ArtworkSizedFrames(source.frames[-1:], source.finished_small, source.artwork, source.placement)
+    assert [frame.shape for frame in one] == [(420, 300, 3)]
+    assert [f.shape for f in source.finished_frames((30, 42)).chosen([0, 59])] == [(42, 30, 3)] * 2

@@ -1,0 +1,84 @@
+"""The export panel: files of a visitor's own run, and a sentence for everything that goes wrong."""
+
+import re
+
+import pytest
+from export_runs import make_run
+
+from paints_undo.errors import InputError
+from paints_undo.web.exporting import write_exports
+
+
+class Studio:
+    """One run of one visitor."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def view(self, visitor, run_id):
+        if (visitor, run_id) != ("mine", "run"):
+            raise InputError(
+                "this run is not there (any more); choose one from the history or start with a new picture"
+            )
+        return {"artwork": str(self.folder / "artwork.png"), "title": "夏"}
+
+
+@pytest.fixture
+def studio(tmp_path):
+    return Studio(make_run(tmp_path / "secret" / "run"))
+
+
+GIVEN = {
+    "visitor": "mine",
+    "run_id": "run",
+    "language": "en",
+    "formats": ["curves-png", "curves"],
+    "fps": "",
+    "seconds": "",
+    "hold": "2",
+    "side": " ",
+    "pace": "steps",
+    "title": "",
+}
+
+
+def test_files_appear_one_after_the_other(studio):
+    states = list(write_exports(studio, **GIVEN))
+    assert [len(files) for _, files, _ in states] == [0, 1, 2]
+    words, files, pictures = states[-1]
+    assert "✓" in words and pictures == [files[0]] and files[0].endswith("exports/curves-png".replace("-png", ".png"))
+    assert "夏" in (studio.folder / "exports" / "curves.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"run_id": ""}, "there is no run yet"),
+        ({"visitor": "other"}, "this run is not there"),
+        ({"formats": []}, "no format is given"),
+        ({"seconds": "0"}, "seconds is 0"),
+        ({"fps": "99"}, "fps is 99"),
+        ({"fps": "many"}, "fps is &#x27;many&#x27;; use a number"),
+        ({"hold": "nan"}, "hold at the end is nan"),
+        ({"side": "5"}, "longest side is 5"),
+        ({"pace": "fast"}, "curve is"),
+        ({"title": "x" * 500}, "title has 500"),
+        ({"formats": ["<b>"]}, "format is"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(studio, changes, sentence):
+    (*_, (words, files, _)) = write_exports(studio, **{**GIVEN, **changes})
+    assert sentence in words and "role='alert'" in words and "<b>" not in words and files == []
+
+
+def test_no_message_names_a_folder_of_the_server(studio):
+    for segment in (studio.folder / "segments").iterdir():
+        segment.unlink()
+    (*_, (words, _, _)) = write_exports(studio, **GIVEN)
+    assert "0 of 4 segments" in words and "secret" not in words
+
+
+def test_faults_of_the_program_are_no_tracebacks(studio, monkeypatch):
+    monkeypatch.setattr("paints_undo.web.exporting.Source.of_run", lambda *a: 1 / 0)
+    (*_, (words, _, _)) = write_exports(studio, **GIVEN)
+    assert "ZeroDivision" not in words and re.search("role='alert'>.+<", words)
