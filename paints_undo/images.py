@@ -116,6 +116,22 @@ def tensor_to_pixels(tensor: torch.Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
+def pixels_to_unit(pictures: np.ndarray) -> torch.Tensor:
+    """Return float32 (n, H, W, 3) in 0..1 from uint8 (n, H, W, 3): pictures as other programs hand them around."""
+    return torch.from_numpy(pictures.astype(np.float32) / np.float32(255))
+
+
+def unit_to_pixels(pictures: torch.Tensor | np.ndarray) -> np.ndarray:
+    """Return uint8 from floats in 0..1 of any shape: clipped and rounded, so that it undoes pixels_to_unit.
+
+    Raises InputError for values that are not finite.
+    """
+    values = torch.as_tensor(pictures).detach().float().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise InputError("a picture holds values that are not finite: give floats from 0 to 1")
+    return (values.clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
 def encode_png(picture: np.ndarray) -> bytes:
     """Return the bytes of a PNG file with exactly the pixels of a uint8 picture (H, W, 3)."""
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Parts
-from paints_undo.previews import LatentColours
+from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
@@ -106,19 +106,39 @@ def draw_keyframes(
     depends on its own step and seed and on the size alone.  begun: what an earlier call of the same artwork, settings
     and plan sampled; it is filled on the way, so that a call that is stopped loses no sampling step.
     """
-    parts.family.check_keyframe_size(options.width, options.height)
     seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
-    begun = begun or Begun()
+    latents = denoise(parts, artwork, options, noise_device, on_progress, seeds, begun or Begun())
+    yield from decode(parts, latents, on_progress)
+
+
+def denoise(
+    parts: Parts,
+    artwork: np.ndarray,
+    options: KeyframeOptions,
+    noise_device: torch.device,
+    on_progress: OnProgress,
+    seeds: Sequence[int],
+    begun: Begun,
+    look: Look | None = None,
+) -> Tensor:
+    """Scaled latents (n, 4, h, w) on the host, one for each of options.operation_steps.
+
+    look: what a report's preview gives of the latents as they are seen so far; the first as a rough picture by default.
+    """
+    parts.family.check_keyframe_size(options.width, options.height)
     pieces = feed_forward_pieces(parts.plan.feed_forward_pieces)
     with torch.inference_mode(), context_memory(), pieces:
         parts.prefetch("single_frame/unet")
         positive, negative = encode(parts, [options.prompt, options.negative_prompt], options.long_prompt)
         crop = crop_to(artwork, options.width, options.height)
         artwork_latent = encode_artwork(parts, crop)
-        colours = LatentColours.fit(artwork_latent[0], crop)
+        look = look or first_in_colours(LatentColours.fit(artwork_latent[0], crop))
         conditions = artwork_latent, positive, negative
-        latents = sample(parts, *conditions, options, seeds, noise_device, on_progress, colours, begun)
-    yield from decode(parts, latents, on_progress)
+        return sample(parts, *conditions, options, seeds, noise_device, on_progress, look, begun)
+
+
+def first_in_colours(colours: LatentColours) -> Look:
+    return lambda latents: colours(latents[0])
 
 
 def encode(parts: Parts, prompts: Sequence[str], long_prompts: bool) -> list[Tensor]:
@@ -143,7 +163,7 @@ def sample(
     seeds: Sequence[int],
     noise_device: torch.device,
     on_progress: OnProgress,
-    colours: LatentColours,
+    look: Look,
     begun: Begun,
 ) -> Tensor:
     """Scaled latents (n, 4, h, w) on the host, one for each operation step; as many at a time as the plan says."""
@@ -161,7 +181,7 @@ def sample(
             noise = [draw_normal(artwork_latent.shape, each, parts.dtype, parts.device) for each in generators]
 
             def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(batch)) -> None:
-                report(begin * total + done * size, count * total, lambda: colours(seen[0]))
+                report(begin * total + done * size, count * total, lambda: look(seen))
 
             predict = prediction(parts, unet, artwork_latent, positive, negative, steps, options.guidance_scale)
             denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)

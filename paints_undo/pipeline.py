@@ -3,10 +3,10 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from threading import Lock, RLock
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,14 +16,14 @@ from transformers import CLIPTokenizer
 
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
-from paints_undo.checkpoints import FAMILY_FILE, ModelFamily, load_tokenizer
+from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, with_margins
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.families import find_family
 from paints_undo.images import crop_to, read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
-from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.options import UndoOptions, defaults_of, with_prompt
 from paints_undo.parts import Parts
 from paints_undo.planning import Planner
 from paints_undo.plans import parse_budget
@@ -41,10 +41,25 @@ log = logging.getLogger(__name__)
 
 Picture = np.ndarray | Image.Image | Path | str
 NOISE = ("device", "cpu")
+T = TypeVar("T")
+
+
+def one_at_a_time(method: Callable[..., T]) -> Callable[..., T]:
+    """The method, for which the threads that share an engine take turns: it has one set of networks."""
+
+    @wraps(method)
+    def in_turn(self: "PaintsUndo", *arguments: Any, **named: Any) -> T:
+        with self.at_work:
+            return method(self, *arguments, **named)
+
+    return in_turn
 
 
 class PaintsUndo:
-    """One model family on one device, ready to work; networks are loaded when first used."""
+    """One model family on one device, ready to work; networks are loaded when first used.
+
+    Safe to use from several threads: each drawing waits for its turn, a stage at a time.
+    """
 
     def __init__(
         self,
@@ -77,6 +92,7 @@ class PaintsUndo:
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
         self._counting = Lock()
+        self.at_work = RLock()  # held by the thread that computes
 
     @classmethod
     def load(
@@ -122,16 +138,9 @@ class PaintsUndo:
     @property
     def default_options(self) -> UndoOptions:
         """The family's defaults; for the published family, those of the original app."""
-        width, height = self.family.keyframe_size
-        drawing = {"width": width, "height": height, **self.family.keyframe_defaults}
-        filling = {"prompt": self.family.video_prompt, **self.family.segment_defaults}
-        try:
-            return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
-        except (TypeError, InputError) as error:
-            raise CheckpointError(
-                f"the defaults in {FAMILY_FILE} of the model family {self.family.name} cannot be used: {error}"
-            ) from None
+        return defaults_of(self.family)
 
+    @one_at_a_time
     def tag(self, artwork: Picture) -> str:
         """The artwork's tags as one comma-separated prompt."""
         if self.family.tagger_model is None or self.family.tagger_tags is None:
@@ -144,6 +153,7 @@ class PaintsUndo:
         except ValueError as error:  # it says which of its files is damaged
             raise CheckpointError(str(error)) from None
 
+    @one_at_a_time
     def draw_keyframes(
         self,
         artwork: Picture,
@@ -199,6 +209,7 @@ class PaintsUndo:
         self.fill_pairs(arrays, options, on_progress, pairs, [options.seed + i for i in pairs], filled.__setitem__)
         return np.stack([filled[pair] for pair in sorted(filled)])
 
+    @one_at_a_time
     def fill_pairs(
         self,
         pictures: Sequence[np.ndarray],

@@ -6,11 +6,15 @@ The map is found by least squares from a picture and the latent it was encoded t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from torch import Tensor
+
+Look = Callable[[Tensor], Any]  # clean latents as they are seen so far -> what a preview gives of them
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from paints_undo.models.context_memory import context_memory
 from paints_undo.models.feature_reuse import feature_reuse
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Parts
-from paints_undo.previews import LatentColours
+from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
@@ -96,6 +96,26 @@ def fill_segments(
         return
     denoised = {} if denoised is None else denoised
     seeds = [options.seed + i for i in range(len(pictures) - 1)] if seeds is None else list(seeds)
+    pixels, states = denoise_pairs(parts, pictures, options, noise_device, on_progress, wanted, seeds, denoised)
+    yield from decode(parts, {i: denoised[i] for i in wanted}, pixels, states, on_progress)
+
+
+def denoise_pairs(
+    parts: Parts,
+    pictures: Sequence[np.ndarray],
+    options: SegmentOptions,
+    noise_device: torch.device,
+    on_progress: OnProgress,
+    wanted: Sequence[int],
+    seeds: Sequence[int],
+    denoised: dict[int, Tensor],
+    look: Look | None = None,
+) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
+    """Fill `denoised` with the latents (1, 4, 16, h, w) of the wanted pairs; returns what else the decoder needs.
+
+    look: what a report's preview gives of the latents as they are seen so far; the middle frame of the first pair as a
+    rough picture by default.
+    """
     with torch.inference_mode(), feed_forward_pieces(parts.plan.feed_forward_pieces):
         height, width = nearest_bucket(*pictures[0].shape[:2], parts.family.video_sizes)
         used = sorted({picture for pair in wanted for picture in (pair, pair + 1)})
@@ -107,9 +127,13 @@ def fill_segments(
             ends = {i: (latents[i], latents[i + 1]) for i in missing}
             colours = LatentColours.fit(latents[used[0]], crop_to(pictures[used[0]], width, height))
             conditions = positives, negative, options, seeds, noise_device
-            for i, latent in denoise(parts, ends, *conditions, on_progress, colours):
+            for i, latent in denoise(parts, ends, *conditions, on_progress, look or middle_in_colours(colours)):
                 denoised[i] = latent
-    yield from decode(parts, {i: denoised[i] for i in wanted}, pixels, states, on_progress)
+    return pixels, states
+
+
+def middle_in_colours(colours: LatentColours) -> Look:
+    return lambda latents: colours(latents[0, :, latents.shape[2] // 2])
 
 
 def encode_keyframes(parts: Parts, pixels: dict[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
@@ -157,7 +181,7 @@ def denoise(
     seeds: Sequence[int],
     noise_device: torch.device,
     on_progress: OnProgress,
-    colours: LatentColours,
+    look: Look,
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (pair number, scaled latents (1, 4, 16, h, w) on the host), as many pairs at a time as the plan says."""
     numbers, at_once = list(ends), parts.plan.pairs_at_once
@@ -177,8 +201,7 @@ def denoise(
                 return torch.cat([draw_normal(like.shape, each, parts.dtype, parts.device) for each in generators])
 
             def on_step(done: int, total: int, seen: Tensor, begin: int = begin, count: int = len(group)) -> None:
-                middle = seen[0, :, seen.shape[2] // 2]
-                report(begin * total + done * count, len(numbers) * total, lambda: colours(middle))
+                report(begin * total + done * count, len(numbers) * total, lambda: look(seen))
 
             with context_memory(), feature_reuse(options.reuse_interval):
                 predict = prediction(parts, unet, [positives[i] for i in group], negative, hint, options)

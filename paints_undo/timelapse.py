@@ -14,7 +14,12 @@ class Timelapse:
     artwork: np.ndarray  # (height, width, 3), cropped to the keyframes' size
     keyframes: np.ndarray  # (n, height, width, 3), from the finished picture back to the first stroke
     frames: np.ndarray  # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture
-    folder: Path | None = None  # the run folder
+    folder: Path | None = None  # the run folder, with all of it as files
+
+    @property
+    def video(self) -> Path | None:
+        """The MP4 file in the run folder; None without one."""
+        return None if self.folder is None else self.folder / "timelapse.mp4"
 
 
 def with_white_canvas(artwork: np.ndarray, drawn: np.ndarray) -> np.ndarray:

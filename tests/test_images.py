@@ -19,9 +19,11 @@ from paints_undo.images import (
     encode_png,
     nearest_bucket,
     pixels_to_tensor,
+    pixels_to_unit,
     read_picture,
     size_like,
     tensor_to_pixels,
+    unit_to_pixels,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -210,3 +212,13 @@ def test_size_like(shape, size):
 
 def test_size_like_is_never_nothing():
     assert size_like(10, 80, area=64 * 64, multiple=64) == (192, 64)
+
+
+def test_pictures_of_other_programs_come_back():
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    unit = pixels_to_unit(pixels)
+    assert unit.dtype == torch.float32 and (float(unit.min()), float(unit.max())) == (0, 1)
+    np.testing.assert_array_equal(unit_to_pixels(unit), pixels)
+    np.testing.assert_array_equal(unit_to_pixels(np.array([-1.0, 0.5, 2.0])), [0, 128, 255])
+    with pytest.raises(InputError, match="not finite"):
+        unit_to_pixels(torch.tensor([torch.nan]))

@@ -26,6 +26,7 @@ OURS = {"paints_undo", "wd14_tagger", "gradio_app", "memory_management"}
 MODULES = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
+    "pyyaml": "yaml",
     "imageio-ffmpeg": "imageio_ffmpeg",
     "scikit-image": "skimage",
     "skia-python": "skia",

@@ -1,7 +1,11 @@
 """The whole flow with the tiny reference family, against the original's recorded run."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
+from threading import get_ident
 
 import numpy as np
 import pytest
@@ -284,6 +288,47 @@ def test_cancelling_stops_within_one_sampling_step(engine, options, recorded, tm
     assert not (tmp_path / "run" / "timelapse.mp4").exists()
     kept = list((tmp_path / "run").glob("keyframes/*.png"))
     assert len(kept) == (3 if stage == "segments" else 0)
+
+
+def test_threads_that_share_an_engine_take_turns(engine, run, options, recorded):
+    """Both stages from four threads at once give what one thread alone gave, and never compute at the same time."""
+    engine.results.clear()
+    engine.unfinished.clear()
+    pictures, inside = with_white_canvas(run.artwork, run.keyframes), []
+
+    def watch(progress):
+        inside.append(get_ident())
+        time.sleep(0.001)  # invites another thread
+
+    def drawn(seed):
+        settings = replace(options.keyframes, seed=seed, operation_steps=[400, 999], sampling_steps=2)
+        return engine.draw_keyframes(recorded["image"].numpy(), settings, watch)
+
+    def filled():
+        return engine.fill_segments(pictures[-2:], replace(options.segments, sampling_steps=2), watch)
+
+    alone = [drawn(1), drawn(2), filled(), filled()]
+    engine.results.clear()
+    inside.clear()
+    with ThreadPoolExecutor(4) as threads:
+        jobs = [threads.submit(*work) for work in ((drawn, 1), (drawn, 2), (filled,), (filled,))]
+        together = [job.result(timeout=120) for job in jobs]
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+    turns = sum(one != other for one, other in pairwise(inside))
+    assert turns == len(set(inside)) - 1  # each thread reports in one go
+    assert len(set(inside)) == 3  # the second of the same segments was there when its turn came
+
+
+def test_a_thread_that_fails_lets_the_next_one_work(engine, options, recorded):
+    engine.results.clear()
+
+    def stop(progress):
+        raise Cancelled
+
+    with ThreadPoolExecutor(1) as threads, pytest.raises(Cancelled):
+        settings = replace(options.keyframes, operation_steps=[999], sampling_steps=1)
+        threads.submit(engine.draw_keyframes, recorded["image"].numpy(), settings, stop).result(timeout=60)
+    assert engine.draw_keyframes(recorded["image"].numpy(), settings).shape[0] == 1
 
 
 def test_tagger_writes_the_prompt(engine, recorded):

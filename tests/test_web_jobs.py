@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import count
 
 import pytest
@@ -148,3 +149,11 @@ def test_a_device_has_one_queue() -> None:
 def test_a_job_without_a_queue_cannot_be_asked() -> None:
     with pytest.raises(RuntimeError, match="was not handed to a queue"):
         Job(counting(1, 0, [])).cancel()
+
+
+def test_work_is_done_in_the_context_of_who_asked(queue) -> None:
+    asked_by, seen = ContextVar("asked_by", default="nobody"), []
+    first = started(queue, lambda on_progress: seen.append(asked_by.get()))
+    asked_by.set("a visitor")
+    second = started(queue, lambda on_progress: seen.append(asked_by.get()))
+    assert first.wait(5) and second.wait(5) and seen == ["nobody", "a visitor"]

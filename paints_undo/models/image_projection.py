@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from paints_undo.models.attention import attention
+from paints_undo.models.placed import Placed
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def feed_forward(config: ImageProjectionConfig) -> nn.Sequential:
     )
 
 
-class ImageProjection(nn.Module):
+class ImageProjection(Placed):
     """Image tokens for every frame between two keyframes."""
 
     def __init__(self, config: ImageProjectionConfig):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from paints_undo.models.feature_reuse import deep_features, outer_stages
 from paints_undo.models.normalization import GroupNormSiLU
+from paints_undo.models.placed import Placed
 from paints_undo.models.video_unet_blocks import (
     Conditions,
     Downsample,
@@ -38,7 +39,7 @@ class Stage(nn.Sequential):
         return x
 
 
-class VideoUNet(nn.Module):
+class VideoUNet(Placed):
     """Predicts v for 16 latents between two keyframes."""
 
     def __init__(self, config: VideoUNetConfig):

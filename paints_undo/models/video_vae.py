@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
 from paints_undo.models.normalization import GroupNorm
+from paints_undo.models.placed import Placed
 from paints_undo.models.streamed_decoder import decode_streamed
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
 
@@ -319,7 +320,7 @@ class Decoder(nn.Module):
         return self.conv_out(self.attn_refinement[-1](x, references[-1], frames), frames)
 
 
-class VideoVAE(nn.Module):
+class VideoVAE(Placed):
     """Pictures to latents, and 16 latents back to a video of the size of its two reference pictures."""
 
     def __init__(self, config: VideoVAEConfig):

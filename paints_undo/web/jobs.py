@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +49,7 @@ class Job:
         self.sentence = ""  # what went wrong, for people; empty for a fault of the program
         self.progress: Progress | None = None
         self._work = work
+        self._context = copy_context()  # of whoever asked: hosts that lend GPUs look there for the visitor
         self._told = told
         self._queue: Queue | None = None
         self._cancelled = False
@@ -101,7 +103,7 @@ class Job:
         """Do the work; called by the queue's thread."""
         try:
             self._go_on()
-            self._work(self._on_progress)
+            self._context.run(self._work, self._on_progress)
             self._end("finished")
         except Cancelled:
             self._end("cancelled" if self._cancelled else "paused")

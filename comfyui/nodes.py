@@ -1,0 +1,249 @@
+"""The nodes: load a family, tag, draw keyframes, fill segments, join them to a timelapse.
+
+An IMAGE is a batch of float pictures 0..1, (b, h, w, 3).  Numbers left at 0 mean the family's default.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from .host import find_paints_undo, make_room, place_for_video, progress_callback
+
+find_paints_undo()
+
+from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
+from paints_undo.families import find_family  # noqa: E402
+from paints_undo.images import crop_to, pixels_to_unit, read_picture, unit_to_pixels  # noqa: E402
+from paints_undo.records import Record  # noqa: E402
+from paints_undo.timelapse import join_timelapse  # noqa: E402
+from paints_undo.video import write_video  # noqa: E402
+
+CATEGORY = "Paints-UNDO"
+FAMILY = "PAINTS_UNDO_FAMILY"
+SEED = ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generate": True})
+FAMILY_DEFAULT = "0: the model family's default"
+
+
+def _number(kind: str, high: float, step: float = 1) -> tuple[str, dict[str, Any]]:
+    return kind, {"default": 0, "min": 0, "max": high, "step": step, "tooltip": FAMILY_DEFAULT}
+
+
+def _text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
+    return "STRING", {"default": default, "multiline": True, "tooltip": tooltip}
+
+
+class LoadFamily:
+    """A model family on a device; its weights are read when a node first needs them."""
+
+    CATEGORY: ClassVar[str] = CATEGORY
+    FUNCTION = "load"
+    RETURN_TYPES = (FAMILY,)
+    RETURN_NAMES = ("family",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "models": (
+                    "STRING",
+                    {"default": "auto", "tooltip": "auto, mini, released, or a model family's folder"},
+                ),
+                "device": (["auto", "cuda", "mps", "cpu"],),
+                "dtype": (["auto", "fp16", "bf16", "fp32"],),
+                "noise": (["cpu", "device"], {"tooltip": "cpu: the same pictures on every device"}),
+                "vram": (
+                    "FLOAT",
+                    {"default": 0, "min": 0, "max": 1024, "step": 0.5, "tooltip": "GiB; 0: what is free"},
+                ),
+            }
+        }
+
+    @classmethod
+    def IS_CHANGED(cls, models: str, **others: Any) -> str | float:
+        """Another value when the name stands for other weights: a download has finished, a folder was replaced."""
+        try:
+            family = find_family(models)
+        except (CheckpointError, InputError):
+            return float("nan")  # never equal to itself: asked again at the next run
+        return f"{family.name} {family.revision} {sorted(map(str, family.folders.values()))}"
+
+    def load(self, models: str, device: str, dtype: str, noise: str, vram: float) -> tuple[PaintsUndo]:
+        choice = {name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"}
+        return (PaintsUndo.load(models, noise=noise, vram=str(vram) if vram else "auto", **choice),)
+
+
+class TagArtwork:
+    """The tags of an artwork, the prompt of its keyframes."""
+
+    CATEGORY: ClassVar[str] = CATEGORY
+    FUNCTION = "tag"
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("prompt",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"family": (FAMILY,), "artwork": ("IMAGE",)}}
+
+    def tag(self, family: PaintsUndo, artwork: Tensor) -> tuple[str]:
+        return (family.tag(_one_picture(artwork)),)
+
+
+class DrawKeyframes:
+    """Earlier states of an artwork, first to last stroke taken back: as one batch, and as a list of single pictures."""
+
+    CATEGORY: ClassVar[str] = CATEGORY
+    FUNCTION = "draw"
+    RETURN_TYPES = ("IMAGE", "IMAGE", "IMAGE")
+    RETURN_NAMES = ("artwork", "keyframes", "keyframe list")
+    OUTPUT_IS_LIST = (False, False, True)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "family": (FAMILY,),
+                "artwork": ("IMAGE",),
+                "prompt": _text("", "best as Tag Artwork writes it"),
+                "operation_steps": ("STRING", {"default": "400, 600, 800, 900, 950, 999",
+                                               "tooltip": "0 is finished, 999 the first stroke"}),
+                "seed": SEED,
+            },
+            "optional": {
+                "negative_prompt": _text("", "empty: the model family's default"),
+                "width": _number("INT", 4096),
+                "height": _number("INT", 4096),
+                "sampling_steps": _number("INT", 100),
+                "guidance_scale": _number("FLOAT", 32, 0.1),
+            },
+        }  # fmt: skip
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, operation_steps: str) -> bool | str:
+        try:
+            return bool(_operation_steps(operation_steps))
+        except InputError as error:
+            return str(error)
+
+    def draw(
+        self, family: PaintsUndo, artwork: Tensor, prompt: str, operation_steps: str, seed: int, **others: Any
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        picture, steps = _one_picture(artwork), _operation_steps(operation_steps)
+        given = {name: value for name, value in others.items() if value}
+        defaults = family.default_options.keyframes
+        options = replace(defaults, prompt=prompt, operation_steps=steps, seed=seed, **given)
+        make_room()
+        keyframes = pixels_to_unit(family.draw_keyframes(picture, options, progress_callback()))
+        crop = crop_to(picture, options.width, options.height)  # what the keyframes are earlier states of
+        return pixels_to_unit(crop[None]), keyframes, list(keyframes.split(1))
+
+
+class FillSegments:
+    """The 16 frames from each picture to the next: the artwork, the keyframes however they come, a white canvas."""
+
+    CATEGORY: ClassVar[str] = CATEGORY
+    FUNCTION = "fill"
+    INPUT_IS_LIST = True
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("segment list",)
+    OUTPUT_IS_LIST = (True,)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "family": (FAMILY,),
+                "artwork": ("IMAGE",),
+                "keyframes": ("IMAGE", {"tooltip": "a batch or a list, the finished picture's neighbour first"}),
+                "seed": SEED,
+            },
+            "optional": {
+                "prompt": _text("", "a few words, not the tags; empty: the model family's default"),
+                "sampling_steps": _number("INT", 100),
+                "guidance_scale": _number("FLOAT", 32, 0.1),
+                "frame_stride": _number("INT", 60),
+                "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
+            },
+        }
+
+    def fill(
+        self, family: list[PaintsUndo], artwork: list[Tensor], keyframes: list[Tensor], seed: list[int], **others: Any
+    ) -> tuple[list[Tensor]]:
+        engine, chosen = family[0], {name: values[0] for name, values in others.items()}
+        with_canvas = chosen.pop("white_canvas", True)
+        given = {name: value for name, value in chosen.items() if value}
+        options = replace(engine.default_options.segments, seed=seed[0], **given)
+        if len(artwork) > 1:
+            raise InputError(f"{len(artwork)} artworks are given; fill the segments of one at a time")
+        pictures = [_one_picture(artwork[0])]
+        pictures += [read_picture(picture) for batch in keyframes for picture in unit_to_pixels(batch)]
+        if with_canvas:
+            pictures.append(np.full_like(pictures[-1], 255))
+        make_room()
+        filled = engine.fill_segments(pictures, options, progress_callback())
+        return ([pixels_to_unit(frames) for frames in filled],)
+
+
+class JoinTimelapse:
+    """The timelapse of a list of segments, first stroke first: its frames, and an MP4 file in the output folder."""
+
+    CATEGORY: ClassVar[str] = CATEGORY
+    FUNCTION = "join"
+    INPUT_IS_LIST = True
+    OUTPUT_NODE = True
+    RETURN_TYPES = ("IMAGE", "STRING")
+    RETURN_NAMES = ("frames", "file")
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "segments": ("IMAGE", {"tooltip": "the list of Fill Segments, the one next to the artwork first"}),
+                "fps": ("INT", {"default": 4, "min": 1, "max": 60}),
+                "filename_prefix": ("STRING", {"default": "paints-undo"}),
+            }
+        }
+
+    def join(self, segments: list[Tensor], fps: list[int], filename_prefix: list[str]) -> dict[str, Any]:
+        pixels = [unit_to_pixels(segment) for segment in segments]
+        if len({segment.shape for segment in pixels}) != 1:
+            shapes = ", ".join(str(segment.shape) for segment in pixels)
+            raise InputError(f"the segments have the shapes {shapes}; give the list of one Fill Segments")
+        frames = join_timelapse(np.stack(pixels))
+        height, width = frames.shape[1:3]
+        file, subfolder = place_for_video(filename_prefix[0], width, height)
+        write_video(frames, file, fps[0], Record("timelapse", version=__version__))  # says that AI made it
+        shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}
+        return {"ui": {"images": [shown], "animated": (True,)}, "result": (pixels_to_unit(frames), str(file))}
+
+
+NODE_CLASS_MAPPINGS = {
+    "PaintsUndoLoadFamily": LoadFamily,
+    "PaintsUndoTagArtwork": TagArtwork,
+    "PaintsUndoDrawKeyframes": DrawKeyframes,
+    "PaintsUndoFillSegments": FillSegments,
+    "PaintsUndoJoinTimelapse": JoinTimelapse,
+}
+NODE_DISPLAY_NAME_MAPPINGS = {
+    "PaintsUndoLoadFamily": "Load Model Family (Paints-UNDO)",
+    "PaintsUndoTagArtwork": "Tag Artwork (Paints-UNDO)",
+    "PaintsUndoDrawKeyframes": "Draw Keyframes (Paints-UNDO)",
+    "PaintsUndoFillSegments": "Fill Segments (Paints-UNDO)",
+    "PaintsUndoJoinTimelapse": "Timelapse (Paints-UNDO)",
+}
+
+
+def _one_picture(batch: Tensor) -> np.ndarray:
+    """uint8 (H, W, 3) of an IMAGE that holds one picture."""
+    if batch.ndim != 4 or len(batch) != 1:
+        raise InputError(f"the artwork is an IMAGE of the shape {tuple(batch.shape)}; give one picture, (1, h, w, 3)")
+    return read_picture(unit_to_pixels(batch)[0])
+
+
+def _operation_steps(text: str) -> tuple[int, ...]:
+    words = [word for word in re.split(r"[,;\s]+", text) if word]
+    return validation.operation_steps([int(word) if word.isdecimal() else word for word in words])
