@@ -154,7 +154,7 @@ CALLS: dict[str, Callable[[], object]] = {
     "guidance interval is [3]; give two whole numbers": filling(guidance_interval=[3]),
     "fps is 61; use a whole number from 1 to 60": lambda: UndoOptions(fps=61),
     "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),
-    "these settings are not of this version": lambda: UndoOptions.from_settings([""]),
+    "these settings are no options but": lambda: UndoOptions.from_settings([""]),
     "vram is 'much'; use auto, or the GiB": lambda: parse_budget("much"),
 }
 
