@@ -200,6 +200,8 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
 
 
 class Broken:
+    renew = None  # no file of it can be fetched again
+
     def part_folder(self, part):
         return DATA
 
