@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paints_undo import __version__
+from paints_undo.batch.command import RunFlags
+from paints_undo.batch.command import add_commands as add_batch_command
 from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import Progress, TimeLeft, in_words
@@ -50,27 +52,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--replay", metavar="RUN_FOLDER", help="repeat an earlier run from its run.json, artwork and all")
     run.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where run folders go (outputs)")
     add_engine_flags(run)
-    drawing = run.add_argument_group("keyframes")
-    add_option_flags(drawing, KEYFRAME_FLAGS)
-    drawing.add_argument(
-        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
-    )
-    filling = run.add_argument_group("segments")
-    add_option_flags(filling, SEGMENT_FLAGS)
-    filling.add_argument(
-        "--video-guidance-interval",
-        nargs=2,
-        type=int,
-        metavar=("LOW", "HIGH"),
-        help="approximation: guidance at these timesteps alone, 0 to 999",
-    )
-    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
-    run.add_argument(
-        "--profile",
-        choices=["exact", "fast"],
-        default="exact",
-        help="fast: fewer steps, less guidance, reused features",
-    )
+    add_drawing_flags(run)
     run.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
     run.add_argument("--quiet", action="store_true", help="show no progress")
     run.set_defaults(work=run_command)
@@ -82,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     add_engine_flags(doctor)
     doctor.set_defaults(work=doctor_command)
 
+    add_batch_command(commands, RunFlags(add_engine_flags, add_drawing_flags, load_engine, chosen_options, Meter))
     add_bench_command(commands)
     add_training_commands(commands)
     return top
@@ -113,6 +96,31 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--workers", type=int, default=1, help="processes that share the segments, one for each GPU or some CPU cores"
+    )
+
+
+def add_drawing_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what is drawn: the settings of a run."""
+    drawing = command.add_argument_group("keyframes")
+    add_option_flags(drawing, KEYFRAME_FLAGS)
+    drawing.add_argument(
+        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
+    )
+    filling = command.add_argument_group("segments")
+    add_option_flags(filling, SEGMENT_FLAGS)
+    filling.add_argument(
+        "--video-guidance-interval",
+        nargs=2,
+        type=int,
+        metavar=("LOW", "HIGH"),
+        help="approximation: guidance at these timesteps alone, 0 to 999",
+    )
+    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
+    command.add_argument(
+        "--profile",
+        choices=["exact", "fast"],
+        default="exact",
+        help="fast: fewer steps, less guidance, reused features",
     )
 
 

@@ -75,7 +75,13 @@ def test_imports_point_one_way(file):
         assert not any(i.startswith(tuple(above)) for i in imported), f"{name} imports the app or the command line"
 
 
-PRINTS = ("paints_undo.cli", "paints_undo.bench.command", "paints_undo.training.command", "gradio_app")
+PRINTS = (
+    "paints_undo.cli",
+    "paints_undo.batch.command",
+    "paints_undo.bench.command",
+    "paints_undo.training.command",
+    "gradio_app",
+)
 
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
