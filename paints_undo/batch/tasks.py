@@ -18,6 +18,7 @@ from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
 from paints_undo.completion import complete
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import crop_to, read_picture
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import OnProgress, ignore
@@ -65,7 +66,10 @@ class Worker:
     def engine(self) -> "PaintsUndo":
         """The one engine of this worker."""
         if self._engine is None:
-            self._engine = self._load()
+            try:
+                self._engine = self._load()
+            except InputError as error:  # of the engine's settings: no picture is at fault
+                raise CheckpointError(str(error)) from None
         return self._engine
 
     def do(self, task: Task, on_progress: OnProgress = ignore) -> dict[str, Any]:
