@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from fake_engine import FakeEngine
+from fake_engine import FakeEngine, FakeFamily
 from PIL import Image
 
 from paints_undo.batch.items import WorkItem, item_of
@@ -37,6 +37,12 @@ def quick_family(family: Path, folder: Path) -> Path:
     return folder
 
 
+@dataclasses.dataclass(frozen=True)
+class QuickFamily(FakeFamily):
+    size_multiple: int = 16
+    revision: str = "1"
+
+
 class QuickEngine(FakeEngine):
     """The engine without networks, with the whole story."""
 
@@ -44,7 +50,7 @@ class QuickEngine(FakeEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.family = dataclasses.replace(self.family, size_multiple=16)
+        self.family = QuickFamily()
 
 
 def options(**values) -> UndoOptions:

@@ -45,7 +45,7 @@ def samples_of(store: Store, items: Sequence[WorkItem]) -> Iterator[tuple[WorkIt
     for item in items:
         content = store.read(f"{SAMPLES}/{item.key}.npz")
         if content is None:
-            raise InputError(f"the sample of {item.name} is gone from {SAMPLES}; delete {SAMPLES[:5]} and start again")
+            raise InputError(f"the sample of {item.name} is gone from {SAMPLES}; give another folder for the results")
         yield item, Sample.from_arrays(unpacked(content))
 
 
