@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0  # for a cluster's address to answer
 START_SECONDS = 300.0  # for the first actor
+LOOPBACK = "127.0.0.1"
 OBJECT_STORE = 256 * 2**20  # bytes: tasks carry one picture file, results go to the store
 CPUS_OF_AN_ACTOR = 4
 
@@ -73,6 +74,10 @@ def connected(address: str) -> Iterator[ray]:
     Raises InputError where Ray is not installed or nobody answers.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray starts
+    if address == "local":
+        # Read when Ray is imported: without clusters it binds to 127.0.0.1, on Linux, too.  _node_ip_address alone does
+        # not do that, since Ray replaces a loopback address by the machine's own.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
     except ImportError:
@@ -84,7 +89,6 @@ def connected(address: str) -> Iterator[ray]:
             place = stack.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
             ray.init(
                 "local",
-                _node_ip_address="127.0.0.1",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE,
                 _temp_dir=place,
@@ -98,6 +102,8 @@ def connected(address: str) -> Iterator[ray]:
                 reason = next(iter(str(error).splitlines()), "")
                 raise InputError(f"no Ray cluster can be joined at {address} ({reason}); check the address") from None
         stack.callback(ray.shutdown)
+        if address == "local" and ray.util.get_node_ip_address() != LOOPBACK:
+            raise RuntimeError("Ray would be reachable from other machines; start it before anything else imports ray")
         yield ray
 
 
