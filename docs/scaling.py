@@ -89,7 +89,9 @@ KINDS = [
 
 
 def main() -> None:
-    print("| one picture | workers | pictures | storage MB/s | days | efficiency | driver busy | storage busy | limit |")
+    print(
+        "| one picture | workers | pictures | storage MB/s | days | efficiency | driver busy | storage busy | limit |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     cases = [(kind, workers, PICTURES, 1000) for kind in KINDS for workers in (8, 1000)]
     cases += [(KINDS[1], 1000, PICTURES, 100), (KINDS[1], 1000, 2500, 1000)]

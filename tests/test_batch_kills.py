@@ -19,9 +19,9 @@ from paints_undo.video import read_video
 ROOT = Path(__file__).parent.parent
 
 
-def start(pictures, out, family):
+def start(pictures, out, family, flags):
     command = [sys.executable, "-m", "paints_undo", "batch", str(pictures), "--out", str(out)]
-    engine = ["--models", str(family), "--device", "cpu", "--quiet"]
+    engine = ["--models", str(family), "--device", "cpu", "--quiet", *flags]
     return subprocess.Popen([*command, *engine, *QUICK], cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
@@ -50,12 +50,13 @@ def check_no_file_is_torn(out):
             assert len(read_video(file)) == 30
 
 
-def killed_again_and_again(folder, family, count, kills, seed):
+def killed_again_and_again(folder, family, count, kills, seed, flags=(), workers=1):
+    """The ledger's states; after as many kills of a driver with as many workers."""
     generator, pictures, out = random.Random(seed), folder / "pictures", folder / "out"
     write_pictures(pictures, count)
     family = quick_family(family, folder / "family")
     for kill in range(1, kills + 1):
-        driver = start(pictures, out, family)
+        driver = start(pictures, out, family, flags)
         enough = min(count * kill // (kills + 1) + generator.randrange(2), count - 1)
         while sum(line["state"] == "done" for line in lines(out)) < enough:
             assert driver.poll() is None, driver.stderr.read()
@@ -63,14 +64,16 @@ def killed_again_and_again(folder, family, count, kills, seed):
         time.sleep(generator.uniform(0, 1.5))
         driver.send_signal(signal.SIGKILL)
         driver.wait()
+        driver.stderr.close()
+        time.sleep(2 if workers > 1 else 0)  # actors end a moment after their driver
         check_no_file_is_torn(out)
-    last = start(pictures, out, family)
+    last = start(pictures, out, family, flags)
     assert last.wait() == 0, last.stderr.read()
 
     check_no_file_is_torn(out)
     states = Counter(line["state"] for line in lines(out))
     assert states["done"] == count  # nothing lost, nothing done twice
-    assert states.keys() == {"begun", "done"} and states["begun"] <= count + kills  # but what was in flight
+    assert states.keys() == {"begun", "done"} and states["begun"] <= count + kills * workers  # but what was in flight
     rows = [json.loads(line) for line in (out / "runs.jsonl").read_text().splitlines()]
     assert len(rows) == count and {row["state"] for row in rows} == {"done"}
     assert len(list(out.glob("*/timelapse.mp4"))) == count and not list(out.rglob("*.tmp"))
@@ -87,3 +90,12 @@ def test_a_killed_driver_goes_on(tiny_family, tmp_path):
 def test_a_hundred_pictures_and_ten_kills(tiny_family, tmp_path):
     states = killed_again_and_again(tmp_path, tiny_family, count=100, kills=10, seed=1)
     print(f"\n100 pictures, 10 kills: {states['begun']} begun, {states['done']} done")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_killed_driver_of_ray_actors_goes_on(tiny_family, tmp_path):
+    pytest.importorskip("ray", reason="needs Ray: pip install '.[cluster]'")
+    flags = ["--ray", "local", "--actors", "2", "--actor-cpus", "0.5", "--pieces", "segments"]
+    states = killed_again_and_again(tmp_path, tiny_family, count=10, kills=2, seed=2, flags=flags, workers=2)
+    print(f"\n10 pictures on Ray, 2 kills: {states['begun']} begun, {states['done']} done")

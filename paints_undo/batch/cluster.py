@@ -78,6 +78,7 @@ def connected(address: str) -> Iterator[ray]:
         # Read when Ray is imported: without clusters it binds to 127.0.0.1, on Linux, too.  _node_ip_address alone does
         # not do that, since Ray replaces a loopback address by the machine's own.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let everything else go first
     try:
         import ray
     except ImportError:
