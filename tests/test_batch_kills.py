@@ -43,7 +43,7 @@ def check_no_file_is_torn(out):
             Image.open(file).load()
         elif file.suffix == ".npz":
             with np.load(file) as arrays:
-                assert arrays["frames"].shape[0] == 16
+                assert all(arrays[name].size for name in arrays.files)
         elif file.suffix == ".json":
             json.loads(file.read_bytes())
         elif file.suffix == ".mp4":

@@ -79,6 +79,13 @@ def connected(address: str) -> Iterator[ray]:
         # not do that, since Ray replaces a loopback address by the machine's own.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let everything else go first
+    # likewise: what answers at the address and is no Ray would be asked for many minutes, with a log of it
+    for name, value in (
+        ("NUM_REDIS_GET_RETRIES", "1"),
+        ("py_gcs_connect_timeout_s", "15"),
+        ("BACKEND_LOG_LEVEL", "error"),
+    ):
+        os.environ.setdefault(f"RAY_{name}", value)
     try:
         import ray
     except ImportError:

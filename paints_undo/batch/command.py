@@ -81,7 +81,7 @@ def add_commands(subparsers: argparse._SubParsersAction, flags: RunFlags) -> Non
     )
     samples = batch.add_argument_group("dataset")
     samples.add_argument("--dataset", choices=["webdataset", "huggingface"], help="stage 1 alone, as training data")
-    samples.add_argument("--line-art-step", type=int, help="operation step of the line art (800)")
+    samples.add_argument("--line-art-step", type=int, help="operation step of the line art (600)")
     samples.add_argument("--sketch-step", type=int, help="operation step of the coarse sketch (950)")
     samples.add_argument("--tag-probability", type=float, help="the least of tags that are listed, 0 to 1 (0.1)")
     samples.add_argument("--samples-per-shard", type=int, default=256, help="of each file, 1 to 10000 (256)")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class SampleOptions:
     """What a sample holds beside the keyframes at the run's operation steps."""
 
-    line_art_step: int = 800  # the operation step whose keyframe serves as line art
+    line_art_step: int = 600  # the operation step whose keyframe serves as line art
     sketch_step: int = 950  # and as coarse sketch
     least_probability: float = 0.1  # of the tags that are listed
 
