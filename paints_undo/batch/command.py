@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import signal
 import sys
 import threading
@@ -160,11 +161,19 @@ def find(
     }
     defaults = engine.default_options
 
-    def make_item(path: Path, digest: str, settings: dict[str, Any]) -> WorkItem:
+    chosen_before: dict[str, UndoOptions] = {}  # a million pictures have few different settings
+
+    def options_of(settings: dict[str, Any]) -> UndoOptions:
         line = argparse.Namespace(**{**vars(chosen), **settings})
         options = flags.chosen_options(with_profile(defaults, line.profile), line)
         engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-        return item_of(path, digest, options, made_with)
+        return options
+
+    def make_item(path: Path, digest: str, settings: dict[str, Any]) -> WorkItem:
+        text = json.dumps(settings, sort_keys=True)
+        if text not in chosen_before:
+            chosen_before[text] = options_of(settings)
+        return item_of(path, digest, chosen_before[text], made_with)
 
     make_item(Path("any"), "", {})  # the command line's own settings: wrong ones are not every picture's fault
     return find_items(chosen.inputs, make_item, flags.names(), store.folder)
