@@ -79,13 +79,9 @@ def connected(address: str) -> Iterator[ray]:
         # not do that, since Ray replaces a loopback address by the machine's own.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let everything else go first
-    # likewise: what answers at the address and is no Ray would be asked for many minutes, with a log of it
-    for name, value in (
-        ("NUM_REDIS_GET_RETRIES", "1"),
-        ("py_gcs_connect_timeout_s", "15"),
-        ("BACKEND_LOG_LEVEL", "error"),
-    ):
-        os.environ.setdefault(f"RAY_{name}", value)
+    else:  # likewise: a server that is no Ray would be asked for many minutes
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")
+        os.environ.setdefault("RAY_py_gcs_connect_timeout_s", "15")
     try:
         import ray
     except ImportError:
@@ -173,7 +169,10 @@ class OnCluster:
         waiting = [actor.ready.remote() for actor in self._idle]
         ready, _ = self._ray.wait(waiting, timeout=START_SECONDS)
         if not ready:
-            raise RuntimeError(f"no worker has started on the cluster within {START_SECONDS:.0f} s; is it busy?")
+            raise InputError(
+                f"no worker has started on the cluster within {START_SECONDS:.0f} s; free some of it, or ask for less with "
+                "--actor-cpus and --actor-gpus"
+            )
         try:
             self._ray.get(ready[0])
         except self._ray.exceptions.RayError as error:
