@@ -170,8 +170,8 @@ class OnCluster:
         ready, _ = self._ray.wait(waiting, timeout=START_SECONDS)
         if not ready:
             raise InputError(
-                f"no worker has started on the cluster within {START_SECONDS:.0f} s; free some of it, or ask for less with "
-                "--actor-cpus and --actor-gpus"
+                f"no worker has started on the cluster within {START_SECONDS:.0f} s; free some of it, or ask for less "
+                "with --actor-cpus and --actor-gpus"
             )
         try:
             self._ray.get(ready[0])
