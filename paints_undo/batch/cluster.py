@@ -105,8 +105,8 @@ def connected(address: str) -> Iterator[ray]:
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
                 reason = next(iter(str(error).splitlines()), "")
                 raise InputError(
-                    f"no Ray cluster can be joined at {address} ({reason}); check the address, and set RAY_AUTH_MODE=token "
-                    "where the cluster asks for tokens"
+                    f"no Ray cluster can be joined at {address} ({reason}); check the address, and set "
+                    "RAY_AUTH_MODE=token where the cluster asks for tokens"
                 ) from None
         stack.callback(ray.shutdown)
         if address == "local" and ray.util.get_node_ip_address() != LOOPBACK:
