@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paints_undo import __version__
+from paints_undo.batch.command import RunFlags
+from paints_undo.batch.command import add_commands as add_batch_command
 from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.command import add_commands as add_export_command
@@ -59,34 +61,8 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", type=Path, default=Path("outputs"), metavar="DIR", help="where run folders go (outputs)")
     add_engine_flags(run)
-    drawing = run.add_argument_group("keyframes")
-    add_option_flags(drawing, KEYFRAME_FLAGS)
-    drawing.add_argument(
-        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
-    )
-    filling = run.add_argument_group("segments")
-    add_option_flags(filling, SEGMENT_FLAGS)
-    filling.add_argument(
-        "--video-guidance-interval",
-        nargs=2,
-        type=int,
-        metavar=("LOW", "HIGH"),
-        help="approximation: guidance at these timesteps alone, 0 to 999",
-    )
-    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
-    run.add_argument(
-        "--fit",
-        choices=["pad", "crop"],
-        help="how the artwork fills the networks' sizes: pad, which loses nothing (default), or crop, as the original",
-    )
-    run.add_argument(
-        "--profile",
-        choices=["exact", "fast"],
-        default="exact",
-        help="fast: fewer steps, less guidance, reused features",
-    )
+    add_drawing_flags(run)
     run.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
-    run.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video that AI made it")
     run.add_argument("--c2pa-key", type=Path, metavar="PEM", help="sign keyframes and video with this private key")
     run.add_argument("--c2pa-certificate", type=Path, metavar="PEM", help="the certificate of that key, with its chain")
     run.add_argument("--quiet", action="store_true", help="show no progress")
@@ -94,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_setup_commands(commands, add_engine_flags)
     add_verify_command(commands)
+    add_batch_command(commands, RunFlags(add_engine_flags, add_drawing_flags, load_engine, chosen_options, Meter))
     add_bench_command(commands)
     add_training_commands(commands)
     add_export_command(commands)
@@ -127,6 +104,38 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workers", type=int, default=1, help="processes that share the segments, one for each GPU or some CPU cores"
     )
+
+
+def add_drawing_flags(command: argparse.ArgumentParser) -> None:
+    """Flags that say what is drawn: the settings of a run."""
+    drawing = command.add_argument_group("keyframes")
+    add_option_flags(drawing, KEYFRAME_FLAGS)
+    drawing.add_argument(
+        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
+    )
+    filling = command.add_argument_group("segments")
+    add_option_flags(filling, SEGMENT_FLAGS)
+    filling.add_argument(
+        "--video-guidance-interval",
+        nargs=2,
+        type=int,
+        metavar=("LOW", "HIGH"),
+        help="approximation: guidance at these timesteps alone, 0 to 999",
+    )
+    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
+    command.add_argument(
+        "--profile",
+        choices=["exact", "fast"],
+        default="exact",
+        help="fast: fewer steps, less guidance, reused features",
+    )
+    command.add_argument(
+        "--fit",
+        choices=["pad", "crop"],
+        default="pad",  # the one default that is not the original's: its crop loses parts of most pictures
+        help="how the artwork fills the networks' sizes: pad, which loses nothing (default), or crop, as the original",
+    )
+    command.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video: made by AI")
 
 
 def add_option_flags(group: argparse._ArgumentGroup, flags: dict[str, tuple[type, str]]) -> None:
@@ -188,9 +197,7 @@ def run_command(chosen: argparse.Namespace) -> int:
         warn_of_differences(earlier.settings, engine)
         jobs, options = [(earlier.name, partial(replay, engine, earlier))], earlier.options
     else:
-        # the one default that is not the original's: its crop loses parts of most pictures
-        defaults = replace(engine.default_options, fit="pad")
-        options = chosen_options(with_profile(defaults, chosen.profile), chosen)
+        options = chosen_options(with_profile(engine.default_options, chosen.profile), chosen)
         jobs = [(Path(name).name, partial(engine.undo, Path(name), options)) for name in chosen.artworks]
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)

@@ -86,11 +86,14 @@ def test_every_import_is_required():
         allowed = required | {module_of(r) for r in extra("xformers") + extra("c2pa")}
         if "training" in path.relative_to(ROOT).parts:
             allowed = allowed | {module_of(r) for r in extra("train")}
+        if "batch" in path.relative_to(ROOT).parts:
+            allowed = allowed | {module_of(r) for r in extra("cluster") + extra("datasets")}
         assert third_party_imports(path) <= allowed, path.relative_to(ROOT)
 
 
 def test_tests_import_only_what_the_dev_extra_installs():
-    allowed = {module_of(r) for r in requirements() + extra("dev") + extra("train") + extra("xformers") + extra("c2pa")}
+    extras = [r for name in ("dev", "train", "xformers", "c2pa", "cluster", "datasets") for r in extra(name)]
+    allowed = {module_of(r) for r in requirements() + extras}
     # packaging comes with pytest, tomli with pytest on Python 3.10, gradio_client and httpx with gradio.
     allowed |= {"packaging", "tomli", "gradio_client", "httpx"}
     local = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"tests"}

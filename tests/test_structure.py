@@ -95,6 +95,7 @@ PRINTS = (
     "paints_undo.training.command",
     "gradio_app",
     "paints_undo.exports.command",
+    "paints_undo.batch.command",
 )
 
 

@@ -1,0 +1,136 @@
+"""What happened to each work item, told by every process in files of its own, so that none waits for another.
+
+A line is written before an item is begun and after it has ended.  An item that was begun and never ended, though
+nobody works on it any more, took its process with it.
+"""
+
+import json
+import logging
+import os
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from paints_undo import __version__
+from paints_undo.batch.items import WorkItem
+from paints_undo.batch.store import Store
+from paints_undo.errors import InputError
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+ABOUT = "batch/format.json"
+FOLDER = "batch/ledger"
+LINES = 500  # in each file; an object store writes a file again for every line
+
+BEGUN, STOPPED, DONE, FAILED, DIED = "begun", "stopped", "done", "failed", "died"
+
+
+@dataclass
+class History:
+    """What the ledger says of one item."""
+
+    begun: int = 0
+    ended: int = 0
+    failures: int = 0  # failed, or took a worker with it
+    final: bool = False  # its failure would come again
+    row: dict[str, Any] | None = None  # the last line about it
+
+    @property
+    def done(self) -> bool:
+        return self.row is not None and self.row["state"] == DONE
+
+    @property
+    def attempts(self) -> int:
+        """How often it failed; counts an attempt that never ended, and so is right only while nobody is at it."""
+        return self.failures + max(0, self.begun - self.ended)
+
+
+class Ledger:
+    """The lines of all processes about all items under one place, and the writing of our own."""
+
+    def __init__(self, store: Store):
+        self.store = store
+        self.session = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}"
+        self.histories: dict[str, History] = {}
+        self._written = 0
+        self._read: dict[str, int] = {}  # bytes of each file that are in the histories
+        self._check_format()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what other processes have written since the last time."""
+        for name, size in sorted(self.store.sizes(FOLDER).items()):
+            before = self._read.get(name, 0)
+            if name.startswith(self.session) or size <= before:
+                continue
+            content = (self.store.read(f"{FOLDER}/{name}") or b"")[before:]
+            whole = content[: content.rfind(b"\n") + 1]  # the last line of a killed process may be torn
+            for line in whole.splitlines():
+                self._take_in(line, name)
+            self._read[name] = before + len(whole)
+
+    def history(self, key: str) -> History:
+        """What happened to an item so far."""
+        return self.histories.setdefault(key, History())
+
+    def note(self, item: WorkItem, state: str, **facts: Any) -> dict[str, Any]:
+        """Write that an item is in this state now; returns the line, which is on the disk then."""
+        row = {
+            "key": item.key,
+            "artwork": item.artwork,
+            "folder": item.folder,
+            "state": state,
+            "time": round(time.time(), 3),
+            "where": f"{socket.gethostname()}:{os.getpid()}",
+            **facts,
+        }
+        line = json.dumps(row).encode() + b"\n"
+        self.store.append(f"{FOLDER}/{self.session}-{self._written // LINES:06d}.jsonl", line)
+        self._written += 1
+        self._count(row)
+        return row
+
+    def forget_failures(self) -> None:
+        """Count no failure of earlier calls any more."""
+        for key, history in self.histories.items():
+            if not history.done:
+                self.histories[key] = History(row=history.row)
+
+    def _take_in(self, line: bytes, name: str) -> None:
+        try:
+            row = json.loads(line)
+            row["key"], row["state"]
+        except (ValueError, TypeError, KeyError):
+            log.warning("a line of %s/%s is damaged and left out", FOLDER, name)
+        else:
+            self._count(row)
+
+    def _count(self, row: dict[str, Any]) -> None:
+        history, state = self.history(row["key"]), row["state"]
+        history.begun += state == BEGUN
+        history.ended += state != BEGUN
+        history.failures += state in (FAILED, DIED)
+        history.final = bool(row.get("final"))
+        if not history.done:
+            history.row = row
+
+    def _check_format(self) -> None:
+        """Refuse a place with results of another kind; an empty one becomes ours."""
+        about = self.store.read(ABOUT)
+        if about is None:
+            if self.store.read("run.json") is not None:
+                raise InputError("this is the folder of one run; give the folder above it, or a new one")
+            self.store.write(ABOUT, json.dumps({"format": FORMAT, "paints_undo": __version__}).encode() + b"\n")
+            return
+        try:
+            found = json.loads(about)["format"]
+        except (ValueError, TypeError, KeyError):
+            raise InputError(f"{ABOUT} in the results folder is damaged; give another folder for the results") from None
+        if found != FORMAT:
+            raise InputError(
+                f"the results folder has format {found!r} and this version works with format {FORMAT}; go on with the "
+                "version that began it, or give another folder"
+            )

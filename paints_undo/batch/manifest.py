@@ -1,0 +1,159 @@
+"""What a person names, folders, globs, picture files and JSONL manifests, as work items; what cannot be one is told.
+
+A manifest has a JSON object in each line: "artwork", a path that is relative to the manifest's folder, and any of the
+command line's settings under their names ("seed": 7, "operation_steps": [500, 999], "video_seed": 8).  Where "sha256",
+of the picture's file, is given, the file is not read before its turn comes.
+"""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paints_undo.batch.items import WorkItem, printable
+from paints_undo.errors import InputError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+
+# (path, sha256 of the file, settings by their command-line names) -> the work item; InputError for bad settings
+MakeItem = Callable[[Path, str, dict[str, Any]], WorkItem]
+
+
+@dataclass
+class Found:
+    """Everything that some inputs came to."""
+
+    items: list[WorkItem] = field(default_factory=list)  # each key once, in the order of the inputs
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # those of a manifest, by key
+    duplicates: list[tuple[str, WorkItem]] = field(default_factory=list)  # (path, the item that is drawn for it)
+    rejected: list[tuple[str, str]] = field(default_factory=list)  # (what, why not), each one sentence
+
+
+@dataclass(frozen=True)
+class Named:
+    """One picture that an input names, not yet read."""
+
+    path: Path
+    digest: str | None
+    settings: dict[str, Any]
+    place: str  # for messages
+
+
+class Rejected(Exception):
+    """One input, or one line of it, is nothing to work with."""
+
+
+def find_items(inputs: Sequence[str], make_item: MakeItem, known_settings: set[str], own_folder: Path | None) -> Found:
+    """The work items of all inputs; own_folder: where results go, whose pictures are no artworks."""
+    found, by_key = Found(), {}
+    for entry in inputs:
+        for named in named_by(entry, known_settings, own_folder):
+            if isinstance(named, tuple):
+                found.rejected.append(named)
+                continue
+            try:
+                item = make_item(named.path, named.digest or digest_of(named.path), named.settings)
+            except InputError as error:
+                found.rejected.append((named.place, str(error)))
+                continue
+            first = by_key.setdefault(item.key, item)
+            if first is item:
+                found.items.append(item)
+                found.settings[item.key] = named.settings
+            else:
+                found.duplicates.append((printable(str(named.path)), first))
+    return found
+
+
+def named_by(entry: str, known_settings: set[str], own_folder: Path | None) -> Iterator[Named | tuple[str, str]]:
+    """What one input names: pictures, and (what, why not) for everything that is none."""
+    path = Path(entry)
+    if path.is_dir():
+        yield from pictures_in(path, own_folder)
+    elif path.suffix.lower() == ".jsonl" and path.is_file():
+        yield from lines_of(path, known_settings)
+    elif path.exists() or not glob.has_magic(entry):
+        yield Named(path, None, {}, printable(entry))
+    else:
+        matches = [Path(match) for match in sorted(glob.glob(entry, recursive=True))]
+        pictures = [match for match in matches if is_picture(match, own_folder)]
+        yield from (Named(match, None, {}, printable(str(match))) for match in pictures)
+        if not pictures:
+            yield printable(entry), "matches no picture file; check the pattern"
+
+
+def pictures_in(folder: Path, own_folder: Path | None) -> Iterator[Named | tuple[str, str]]:
+    """The pictures in a folder and in all below it, in the order of their names."""
+    files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+    pictures = sorted(file for file in files if is_picture(file, own_folder))
+    yield from (Named(file, None, {}, printable(str(file))) for file in pictures)
+    if not pictures:
+        contents = f"holds no pictures, but {len(files)} other files" if files else "is empty"
+        yield printable(str(folder)), f"{contents}; give a folder with PNG, JPEG, WebP, GIF, BMP or TIFF files"
+
+
+def is_picture(file: Path, own_folder: Path | None) -> bool:
+    """Whether a file's name is that of a picture that somebody else put there."""
+    if file.suffix.lower() not in SUFFIXES or file.name.startswith("."):
+        return False
+    return own_folder is None or own_folder.resolve() not in file.resolve().parents
+
+
+def lines_of(manifest: Path, known_settings: set[str]) -> Iterator[Named | tuple[str, str]]:
+    """What the lines of a manifest name; one that is broken does not hide the others."""
+    empty = True
+    with manifest.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            place = f"{printable(str(manifest))}, line {number}"
+            if not line.strip():
+                continue
+            empty = False
+            try:
+                yield parsed(line, manifest.parent, place, known_settings)
+            except Rejected as error:
+                yield place, str(error)
+    if empty:
+        yield printable(str(manifest)), 'is empty; write {"artwork": "picture.png"} or more in each line'
+
+
+def parsed(line: bytes, folder: Path, place: str, known_settings: set[str]) -> Named:
+    """One line of a manifest; Rejected says what is wrong with it."""
+    try:
+        values = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # a UnicodeDecodeError is a ValueError, too
+        raise Rejected(f"is no JSON ({error}); mend or remove it") from None
+    if not isinstance(values, dict) or not isinstance(values.get("artwork"), str) or not values["artwork"]:
+        raise Rejected('names no picture; write {"artwork": "picture.png"}')
+    digest = values.pop("sha256", None)
+    if digest is not None and not (isinstance(digest, str) and len(digest) == 64 and digest.isalnum()):
+        raise Rejected(f"has the sha256 {digest!r}; give 64 hexadecimal digits or leave it out")
+    artwork = folder / values.pop("artwork")
+    unknown = sorted(values.keys() - known_settings)
+    if unknown:
+        raise Rejected(f"has the unknown setting {unknown[0]!r}; use {', '.join(sorted(known_settings))}")
+    return Named(artwork, digest, {name: value for name, value in values.items() if value is not None}, place)
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file; InputError where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"cannot be read ({(error.strerror or str(error)).lower()}); check the path") from None
+    return digest.hexdigest()
+
+
+def manifest_lines(found: Found) -> bytes:
+    """A manifest of all items, digests and settings included: reading it needs none of the pictures."""
+    lines = [
+        json.dumps({"artwork": os.path.abspath(item.artwork), "sha256": item.digest, **found.settings[item.key]})
+        for item in found.items
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,271 @@
+"""Every item brought to its end by one or many workers: what is done is passed over, what fails is tried again.
+
+One faulty item never stops the others.  What ends a call is what would fail every item alike: a model that cannot be
+loaded, a full disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from paints_undo.batch.items import WorkItem
+from paints_undo.batch.leases import Leases
+from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
+from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, Worker, tasks_after
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.progress import OnProgress, ignore
+
+log = logging.getLogger(__name__)
+
+_HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}  # for every other item, too
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: facts, or an error, or the worker's end."""
+
+    task: Task
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: Exception | None = None
+    died: bool = False
+
+
+class Pool(Protocol):
+    """Workers: each does one task at a time, so that one that dies takes nobody else's with it."""
+
+    def free(self) -> int:
+        """How many workers have nothing to do."""
+
+    def busy(self) -> int:
+        """How many tasks are under way."""
+
+    def submit(self, task: Task) -> None:
+        """Give a task to a free worker."""
+
+    def wait(self) -> Outcome:
+        """The outcome of a task that has ended."""
+
+
+class Here:
+    """The pool of one worker in this process; a task is done while it is waited for."""
+
+    def __init__(self, worker: Worker, on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore):
+        self._worker = worker
+        self._on_progress = on_progress
+        self._task: Task | None = None
+
+    def free(self) -> int:
+        return int(self._task is None)
+
+    def busy(self) -> int:
+        return int(self._task is not None)
+
+    def submit(self, task: Task) -> None:
+        self._task = task
+
+    def wait(self) -> Outcome:
+        task, self._task = self._task, None
+        try:
+            return Outcome(task, self._worker.do(task, self._on_progress(task.item)))
+        except Exception as error:
+            return Outcome(task, error=error)
+
+
+@dataclass
+class Tally:
+    """How far a call is; of the items that are its own."""
+
+    total: int
+    before: int = 0  # done by earlier calls
+    done: int = 0
+    failed: int = 0
+    elsewhere: int = 0  # in the hands of another process
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def settled(self) -> int:
+        return self.before + self.done + self.failed + self.elsewhere
+
+    @property
+    def rate(self) -> float:
+        """Items drawn in a second."""
+        return self.done / max(time.monotonic() - self.since, 1e-9)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until all is done at this rate; None until there is one."""
+        return (self.total - self.settled) / self.rate if self.done else None
+
+
+@dataclass
+class Begun:
+    """An item that workers are at."""
+
+    item: WorkItem
+    since: float
+    segments_left: int = 0
+
+
+EARLIER = " (in an earlier call; --retry-failed tries again)"
+Tell = Callable[[Tally, WorkItem, str, str], None]  # (tally, item, state, what there is to say)
+
+
+class Schedule:
+    """The work of one call on some items.
+
+    first: what an item begins with: PICTURE, SAMPLE, or KEYFRAMES, where its segments are then shared out.
+    attempts: how often an item may fail, or take its worker with it, before it is left alone.
+    """
+
+    def __init__(self, ledger: Ledger, leases: Leases, pool: Pool, first: str, attempts: int, tell: Tell):
+        if first not in (PICTURE, KEYFRAMES, SAMPLE):
+            raise ValueError(f"an item cannot begin with {first!r}")
+        self.ledger = ledger
+        self.leases = leases
+        self.pool = pool
+        self.first = first
+        self.attempts = attempts
+        self.tell = tell
+        self.tally = Tally(0)
+        self._begun: dict[str, Begun] = {}
+        self._ready: deque[Task] = deque()  # of items that are begun
+
+    def work_through(self, items: Iterable[WorkItem]) -> Tally:
+        """Bring all items to their end, as far as that is possible; what came of it.
+
+        Raises CheckpointError and hopeless OSErrors; then, and at a KeyboardInterrupt, items under way are given back.
+        """
+        # what took its process with it before comes last: the others need not wait for it to do so again
+        waiting = deque(sorted(items, key=lambda item: self.ledger.history(item.key).attempts))
+        self.tally = Tally(len(waiting))
+        try:
+            while True:
+                while self.pool.free() and (task := self._next(waiting)):
+                    self.pool.submit(task)
+                if not self.pool.busy():
+                    return self.tally
+                self._take(self.pool.wait(), waiting)
+        finally:
+            for key in list(self._begun):
+                self.ledger.note(self._begun[key].item, STOPPED)
+                self._end(key)
+
+    def _next(self, waiting: deque[WorkItem]) -> Task | None:
+        """What a free worker shall do: first what belongs to items that are begun."""
+        if self._ready:
+            return self._ready.popleft()
+        while waiting:
+            item = waiting.popleft()
+            if self._begin(item):
+                try:
+                    return Task(item, self.first, content_of(item))
+                except InputError as error:
+                    self._failed(item, error, waiting)
+        return None
+
+    def _begin(self, item: WorkItem) -> bool:
+        """Take an item, unless it is done, given up, or another process is at it."""
+        if self.ledger.history(item.key).done:  # for a million of these a lock each would take minutes
+            self.tally.before += 1
+            return False
+        if not self.leases.take(item.key):
+            self.tally.elsewhere += 1
+            self.tell(self.tally, item, "elsewhere", "another process is drawing it")
+            return False
+        self.ledger.refresh()  # it may have been done a moment ago
+        history = self.ledger.history(item.key)
+        if history.done:
+            self.tally.before += 1
+        elif history.final or history.attempts >= self.attempts:
+            if history.row["state"] == BEGUN:
+                self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
+            self.tally.failed += 1
+            self.tell(
+                self.tally,
+                item,
+                FAILED,
+                f"{history.row.get('reason', '')} (in an earlier call; --retry-failed tries again)",
+            )
+        else:
+            self.ledger.note(item, BEGUN)
+            self._begun[item.key] = Begun(item, time.monotonic())
+            return True
+        self.leases.give_back(item.key, history.done)
+        return False
+
+    def _take(self, outcome: Outcome, waiting: deque[WorkItem]) -> None:
+        """What follows from the end of a task."""
+        task, item = outcome.task, outcome.task.item
+        begun = self._begun.get(item.key)
+        if begun is None:  # a sister piece has failed meanwhile
+            return
+        if outcome.error or outcome.died:
+            self._failed(item, outcome.error, waiting)
+            return
+        if task.what == KEYFRAMES:
+            segments = tasks_after(task)
+            begun.segments_left = len(segments)
+            self._ready.extendleft(reversed(segments))
+        elif task.what == SEGMENT:
+            begun.segments_left -= 1
+            if not begun.segments_left:
+                self._ready.appendleft(Task(item, TIMELAPSE, content_of(item)))
+        else:
+            seconds = round(time.monotonic() - begun.since, 3)
+            self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
+            self._end(item.key, done=True)
+            self.tally.done += 1
+            self.tell(self.tally, item, DONE, f"{seconds:.1f} s")
+
+    def _failed(self, item: WorkItem, error: Exception | None, waiting: deque[WorkItem]) -> None:
+        """An attempt has failed; error: None where the worker died of it."""
+        if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno in _HOPELESS):
+            raise error
+        log.debug("%s failed", item.artwork, exc_info=error)
+        final = isinstance(error, InputError)  # the same picture and settings would be refused again
+        reason = in_one_line(error) if error else "its worker died"
+        self.ledger.note(item, FAILED if error else DIED, reason=reason, final=final)
+        self._end(item.key)
+        failures = self.ledger.history(item.key).attempts
+        if final or failures >= self.attempts:
+            if not error:
+                reason = given_up(failures)
+                self.ledger.note(item, FAILED, reason=reason, final=True)
+            self.tally.failed += 1
+            self.tell(self.tally, item, FAILED, reason)
+        else:
+            self.tell(self.tally, item, "again", f"{reason}; it will be tried again")
+            waiting.append(item)
+
+    def _end(self, key: str, done: bool = False) -> None:
+        del self._begun[key]
+        self._ready = deque(task for task in self._ready if task.item.key != key)
+        self.leases.give_back(key, done)
+
+
+def content_of(item: WorkItem) -> bytes:
+    """The content of a picture's file; InputError where it is gone or another one by now."""
+    try:
+        content = Path(item.artwork).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read ({(error.strerror or str(error)).lower()}); check the path") from None
+    if hashlib.sha256(content).hexdigest() != item.digest:
+        raise InputError("is another picture than its sha256 says; write the manifest again, or start again")
+    return content
+
+
+def in_one_line(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, InputError | OSError | MemoryError) else f"{type(error).__name__}: {text}"
+
+
+def given_up(times: int) -> str:
+    return f"its worker died {times} times while drawing it; it is left alone"

@@ -1,0 +1,190 @@
+"""What a worker can be asked to do, and how it does it: a whole picture, one segment, one sample of a dataset.
+
+A picture drawn in pieces keeps them in batch/pieces/KEY until its run folder is made of them; each is a file that
+appears whole, so that any worker may draw any piece and what is there need not be drawn again.
+"""
+
+import io
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from paints_undo.batch.items import WorkItem
+from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
+from paints_undo.batch.store import Store
+from paints_undo.completion import complete
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.images import crop_to, read_picture
+from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.progress import OnProgress, ignore
+from paints_undo.runs import RunFolder
+from paints_undo.timelapse import with_white_canvas
+from paints_undo.timeline import Timeline, keyframe_names, segment_names
+
+if TYPE_CHECKING:
+    from paints_undo.pipeline import PaintsUndo
+    from wd14_tagger import Tagger
+
+PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
+PIECES = "batch/pieces"
+SAMPLES = "batch/samples"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do for one work item."""
+
+    item: WorkItem
+    what: str  # PICTURE, or KEYFRAMES, then each SEGMENT, then TIMELAPSE; or SAMPLE
+    content: bytes = b""  # of the picture's file, where that is needed
+    pair: int = 0  # of a SEGMENT, the one next to the artwork first
+
+
+class Worker:
+    """An engine, loaded when first needed, and the place where its results go."""
+
+    def __init__(
+        self,
+        load: "Callable[[], PaintsUndo]",
+        store: Store,
+        save_frames: bool = False,
+        sample: SampleOptions | None = None,
+    ):
+        self._load = load
+        self._engine: PaintsUndo | None = None
+        self._tagger: Tagger | None = None
+        self.store = store
+        self.save_frames = save_frames
+        self.sample = sample
+
+    @property
+    def engine(self) -> "PaintsUndo":
+        """The one engine of this worker."""
+        if self._engine is None:
+            try:
+                self._engine = self._load()
+            except InputError as error:  # of the engine's settings: no picture is at fault
+                raise CheckpointError(str(error)) from None
+        return self._engine
+
+    def do(self, task: Task, on_progress: OnProgress = ignore) -> dict[str, Any]:
+        """Do it; facts for the ledger.  Raises whatever the engine raises."""
+        work = {
+            PICTURE: self._picture,
+            KEYFRAMES: self._keyframes,
+            SEGMENT: self._segment,
+            TIMELAPSE: self._timelapse,
+            SAMPLE: self._sample,
+        }
+        return work[task.what](task, on_progress)
+
+    def _picture(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        item, artwork = task.item, picture_of(task)
+        with self.store.working_copy(item.folder) as folder:
+            forget_unlike(folder, self.engine.settings_of(item.options))
+            drawn = self.engine.undo(artwork, item.options, folder, on_progress, self.save_frames)
+        return {"prompt": drawn.prompt}
+
+    def _keyframes(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        name = piece_name(task.item, KEYFRAMES)
+        if self.store.read(name) is None:
+            artwork = picture_of(task)
+            drawing = (options := self._settled(task.item.options, artwork)).keyframes
+            crop = crop_to(artwork, drawing.width, drawing.height)
+            drawn = self.engine.draw_keyframes(artwork, drawing, on_progress)
+            pictures = with_white_canvas(crop, drawn)
+            self.store.write(name, packed(prompt=np.array(options.keyframes.prompt), pictures=pictures))
+        return {}
+
+    def _segment(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        name = piece_name(task.item, SEGMENT, task.pair)
+        if self.store.read(name) is None:
+            pictures = self._piece(task.item, KEYFRAMES)["pictures"]
+            filling, filled = task.item.options.segments, {}
+            two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
+            self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
+            self.store.write(name, packed(frames=filled[0]))
+        return {}
+
+    def _timelapse(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        """The run folder that `undo` would have made, out of the pieces."""
+        item, artwork, start = task.item, picture_of(task), self._piece(task.item, KEYFRAMES)
+        options = with_prompt(item.options, str(start["prompt"]))
+        timeline = Timeline.of(options.keyframes, options.segments)
+        with self.store.working_copy(item.folder) as folder:
+            settings = self.engine.settings_of(options)
+            forget_unlike(folder, settings)
+            run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
+            for name, picture in zip(keyframe_names(timeline, options.keyframes), start["pictures"][1:-1], strict=True):
+                run.save_keyframe(name, picture)
+            for pair, name in enumerate(segment_names(timeline, options.keyframes, options.segments)):
+                run.save_segment(name, self._piece(item, SEGMENT, pair)["frames"])
+            complete(self.engine, run, on_progress, self.save_frames)
+        self.store.remove(f"{PIECES}/{item.key}")
+        return {"prompt": options.keyframes.prompt}
+
+    def _sample(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        self._tagger = self._tagger or tagger_of(self.engine)
+        sample = draw_sample(self.engine, self._tagger, task.item, picture_of(task), self.sample, on_progress)
+        self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**sample.arrays()))
+        return {"prompt": sample.prompt}
+
+    def _settled(self, options: UndoOptions, artwork: np.ndarray) -> UndoOptions:
+        if options.tag and not options.keyframes.prompt:
+            return with_prompt(options, self.engine.tag(artwork))
+        return options
+
+    def _piece(self, item: WorkItem, what: str, pair: int = 0) -> dict[str, np.ndarray]:
+        content = self.store.read(piece_name(item, what, pair))
+        if content is None:
+            raise FileNotFoundError(f"{piece_name(item, what, pair)} is gone; it will be drawn again")
+        return unpacked(content)
+
+
+def tasks_after(task: Task) -> list[Task]:
+    """What can be done for an item when its keyframes are there: a task for each of its segments."""
+    if task.what != KEYFRAMES:
+        return []
+    return [Task(task.item, SEGMENT, pair=pair) for pair in range(len(task.item.options.keyframes.operation_steps) + 1)]
+
+
+def picture_of(task: Task) -> np.ndarray:
+    """The artwork of a task, uint8 (H, W, 3); InputError names its file."""
+    with tempfile.TemporaryDirectory(prefix="paints-undo-") as scratch:
+        file = Path(scratch, Path(task.item.artwork).name)
+        file.write_bytes(task.content)
+        return read_picture(file)
+
+
+def forget_unlike(folder: Path, settings: dict[str, Any]) -> None:
+    """Remove what an interrupted call began on another kind of device: its rest would not fit.
+
+    Raises InputError where the folder's run was written by another version.
+    """
+    if not (folder / "run.json").exists():
+        return
+    kept = RunFolder.open(folder).settings
+    if any(kept.get(name) != value for name, value in settings.items() if name != "options"):
+        shutil.rmtree(folder)
+
+
+def piece_name(item: WorkItem, what: str, pair: int = 0) -> str:
+    return f"{PIECES}/{item.key}/{what}-{pair:03d}.npz"
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    """Arrays as the bytes of an npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays in the bytes of an npz file."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

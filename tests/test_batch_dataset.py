@@ -1,0 +1,95 @@
+"""Datasets are read back by the libraries they are for."""
+
+import json
+
+import datasets
+import numpy as np
+import pytest
+import webdataset
+from batch_pictures import items, scan
+
+from paints_undo.batch.dataset import write_dataset
+from paints_undo.batch.items import Shard
+from paints_undo.batch.samples import Sample
+from paints_undo.batch.store import open_store
+from paints_undo.batch.tasks import packed
+from paints_undo.errors import InputError
+
+
+def sample_of(number):
+    def picture(value):
+        return np.full((8, 8, 3), (number, value, 0), np.uint8)
+
+    keyframes = {400: picture(1), 999: picture(2)}
+    return Sample(picture(0), keyframes, picture(3), picture(4), f"prompt {number}", {"1girl": 0.5, "solo": 0.25})
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with five samples; (folder, items)."""
+    some, store = items(tmp_path / "art", 5), open_store(str(tmp_path / "out"))
+    for number, item in enumerate(some):
+        store.write(f"batch/samples/{item.key}.npz", packed(**sample_of(number).arrays()))
+    return tmp_path / "out", some
+
+
+def test_webdataset_reads_its_shards(place):
+    folder, some = place
+    names = write_dataset("webdataset", open_store(str(folder)), some, 2, Shard())
+    assert names == [f"dataset/samples-00000-{number:06d}.tar" for number in range(3)]
+    paths = [str(folder / name) for name in names]
+    read = list(webdataset.WebDataset(paths, shardshuffle=False, empty_check=False).decode("rgb8"))
+    assert [sample["__key__"] for sample in read] == sorted(item.key[:32] for item in some)
+    by_key = {item.key[:32]: number for number, item in enumerate(some)}
+    for sample in read:
+        number = by_key[sample["__key__"]]
+        expected = {
+            "artwork.png": 0,
+            "keyframe_0400.png": 1,
+            "keyframe_0999.png": 2,
+            "line_art.png": 3,
+            "sketch.png": 4,
+        }
+        assert {name: tuple(sample[name][0, 0]) for name in expected} == {
+            name: (number, value, 0) for name, value in expected.items()
+        }
+        assert sample["txt"] == f"prompt {number}" and sample["json"]["tags"] == {"1girl": 0.5, "solo": 0.25}
+        assert sample["json"]["artwork_sha256"] == some[number].digest
+
+
+def test_datasets_reads_its_folder(place, tmp_path):
+    folder, some = place
+    write_dataset("huggingface", open_store(str(folder)), some, 2, Shard())
+    read = datasets.load_dataset(str(folder / "dataset"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(read) == 5 and read["key"] == sorted(item.key[:32] for item in some)
+    by_key = {item.key[:32]: number for number, item in enumerate(some)}
+    for row in read:
+        number = by_key[row["key"]]
+        assert row["operation_steps"] == [400, 999] and row["tags"] == ["1girl", "solo"]
+        assert row["probabilities"] == [0.5, 0.25] and row["prompt"] == f"prompt {number}"
+        assert np.asarray(row["keyframes"][1])[0, 0].tolist() == [number, 2, 0]
+        assert np.asarray(row["sketch"])[0, 0].tolist() == [number, 4, 0]
+        assert json.loads(row["facts"])["settings"]["operation_steps"] == [400, 800]
+
+
+@pytest.mark.parametrize("kind", ["webdataset", "huggingface"])
+def test_the_same_samples_give_the_same_bytes(place, kind):
+    folder, some = place
+    write_dataset(kind, open_store(str(folder)), some, 3, Shard())
+    first = scan(folder / "dataset")
+    write_dataset(kind, open_store(str(folder)), some[::-1], 3, Shard())
+    assert scan(folder / "dataset") == first
+
+
+def test_parts_have_files_of_their_own(place):
+    folder, some = place
+    store = open_store(str(folder))
+    names = [name for n in (1, 2) for name in write_dataset("webdataset", store, some[n - 1 :: 2], 9, Shard(n, 2))]
+    assert names == ["dataset/samples-00000-000000.tar", "dataset/samples-00001-000000.tar"]
+
+
+def test_a_sample_that_is_gone_is_named(place):
+    folder, some = place
+    (folder / "batch" / "samples" / f"{some[0].key}.npz").unlink()
+    with pytest.raises(InputError, match="the sample of picture 000.png is gone"):
+        write_dataset("webdataset", open_store(str(folder)), some, 9, Shard())

@@ -1,0 +1,71 @@
+"""Samples hold what they say, the same every time."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from batch_pictures import QuickEngine, items
+
+from paints_undo.batch.samples import Sample, SampleOptions, draw_sample, probable_tags, tagger_of
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.images import read_picture
+
+
+class Tags:
+    names = ("general", "1girl", "solo", "hat")
+
+    def probabilities(self, picture):
+        return np.array([0.9, 0.25, 0.9, 0.05], np.float32)
+
+    def prompt(self, picture):
+        return "1girl, solo"
+
+
+def drawn(tmp_path, options=None, **values):
+    (item,) = items(tmp_path, 1, **values)
+    item = dataclasses.replace(item, options=dataclasses.replace(item.options, tag=True))
+    picture = read_picture(item.artwork)
+    return draw_sample(QuickEngine(), Tags(), item, picture, options or SampleOptions()), item
+
+
+def test_a_sample_and_its_arrays(tmp_path):
+    sample, _ = drawn(tmp_path, prompt="", operation_steps=(400, 950))
+    assert sample.prompt == "1girl, solo" and list(sample.keyframes) == [400, 950]
+    assert sample.artwork.shape == sample.line_art.shape == (48, 32, 3)
+    assert np.array_equal(sample.sketch, sample.keyframes[950]) and not np.array_equal(sample.sketch, sample.line_art)
+    assert list(sample.tags) == ["general", "solo", "1girl"] and sample.tags["1girl"] == 0.25
+
+    again = Sample.from_arrays(sample.arrays())
+    assert again.tags == pytest.approx(sample.tags, abs=1e-4) and list(again.keyframes) == [400, 950]
+    for name in ("artwork", "line_art", "sketch"):
+        assert np.array_equal(getattr(again, name), getattr(sample, name))
+    empty = dataclasses.replace(sample, tags={})
+    assert Sample.from_arrays(empty.arrays()).tags == {}
+
+
+def test_the_seed_decides(tmp_path):
+    first, second = (drawn(tmp_path, seed=7)[0].arrays() for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not np.array_equal(first["keyframes"], drawn(tmp_path, seed=8)[0].arrays()["keyframes"])
+
+
+def test_a_prompt_of_ones_own_stays(tmp_path):
+    assert drawn(tmp_path, prompt="a cat")[0].prompt == "a cat"
+
+
+def test_options_are_checked():
+    for values in ({"line_art_step": 1000}, {"sketch_step": -1}, {"least_probability": 1.5}):
+        with pytest.raises(InputError, match="; use a"):
+            SampleOptions(**values)
+
+
+def test_probable_tags_have_a_least():
+    assert list(probable_tags(Tags(), None, 0.0)) == ["general", "solo", "1girl", "hat"]
+    assert probable_tags(Tags(), None, 1.0) == {}
+
+
+def test_families_without_a_tagger_are_refused():
+    engine = QuickEngine()
+    engine.family = type("Family", (), {"name": "bare", "tagger_model": None, "tagger_tags": None})
+    with pytest.raises(CheckpointError, match="bare has no tagger"):
+        tagger_of(engine)

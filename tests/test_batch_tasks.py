@@ -1,0 +1,91 @@
+"""A picture drawn as a whole and one drawn in pieces come to the same run folder."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from batch_pictures import QuickEngine, items, options
+
+from paints_undo.batch.scheduling import content_of
+from paints_undo.batch.store import open_store
+from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE, Task, Worker, forget_unlike, tasks_after
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.runs import RunFolder
+
+
+def in_pieces(worker, item):
+    first = Task(item, KEYFRAMES, content_of(item))
+    worker.do(first)
+    for task in [*tasks_after(first), Task(item, TIMELAPSE, content_of(item))]:
+        facts = worker.do(task)
+    return facts
+
+
+@pytest.mark.parametrize("place", ["local", "memory://pieces"])
+def test_pieces_come_to_the_whole(tmp_path, place):
+    (item,) = items(tmp_path / "art", 1)
+    whole = Worker(QuickEngine, open_store(str(tmp_path / "whole")))
+    assert whole.do(Task(item, PICTURE, content_of(item))) == {"prompt": "x"}
+    store = open_store(str(tmp_path / "pieces") if place == "local" else place)
+    assert in_pieces(Worker(QuickEngine, store), item) == {"prompt": "x"}
+    kept = {f"{item.folder}/{f}" for f in files_below(tmp_path / "whole" / item.folder) if f != ".lock"}
+    for name in kept:
+        content = store.read(name)
+        assert content is not None, name
+        if name.endswith(".npz"):
+            assert content == (tmp_path / "whole" / name).read_bytes()
+    assert store.sizes(f"batch/pieces/{item.key}") == {}
+
+
+def files_below(folder):
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+
+
+def test_pieces_that_are_there_are_not_drawn_again(tmp_path):
+    (item,) = items(tmp_path / "art", 1)
+    store = open_store(str(tmp_path / "out"))
+    for _ in range(2):
+        engine = QuickEngine()
+        worker = Worker(lambda engine=engine: engine, store)
+        worker.do(Task(item, KEYFRAMES, content_of(item)))
+        worker.do(Task(item, SEGMENT, pair=1))
+    assert engine.steps_done == 0
+
+
+def test_the_tagger_writes_a_prompt_where_none_is_given(tmp_path):
+    (item,) = items(tmp_path / "art", 1)
+    item = dataclasses.replace(item, options=dataclasses.replace(options(prompt=""), tag=True))
+    worker = Worker(QuickEngine, open_store(str(tmp_path / "out")))
+    assert in_pieces(worker, item) == {"prompt": "1girl, solo, 40 wide"}
+
+
+def test_an_engine_is_loaded_once_and_faulty_ones_are_no_pictures_fault(tmp_path):
+    some, loads = items(tmp_path / "art", 3), []
+    worker = Worker(lambda: loads.append(1) or QuickEngine(), open_store(str(tmp_path / "out")))
+    for item in some:
+        worker.do(Task(item, PICTURE, content_of(item)))
+    assert len(loads) == 1
+
+    def refuse():
+        raise InputError("device is 'tpu'")
+
+    with pytest.raises(CheckpointError, match="device is 'tpu'"):
+        Worker(refuse, open_store(str(tmp_path / "out"))).do(Task(some[0], PICTURE, content_of(some[0])))
+
+
+def test_half_a_run_of_another_device_is_drawn_anew(tmp_path):
+    settings = {"options": {}, "device": "cpu"}
+    picture = np.zeros((40, 40, 3), np.uint8)
+    RunFolder.create(tmp_path / "run", settings, {}, picture)
+    forget_unlike(tmp_path / "run", {"options": {"other": 1}, "device": "cpu"})
+    assert (tmp_path / "run").exists()
+    forget_unlike(tmp_path / "run", {"options": {}, "device": "cuda"})
+    assert not (tmp_path / "run").exists()
+    forget_unlike(tmp_path / "run", settings)
+
+
+def test_a_bad_picture_is_called_by_its_name(tmp_path):
+    (item,) = items(tmp_path / "art", 1)
+    worker = Worker(QuickEngine, open_store(str(tmp_path / "out")))
+    with pytest.raises(InputError, match=r"^picture 000.png is not a readable picture"):
+        worker.do(Task(item, PICTURE, b"no picture"))
