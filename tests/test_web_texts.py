@@ -56,6 +56,7 @@ PACKAGE = Path(paints_undo.__file__).parent
 # What no visitor meets: errors of the command line, of training, and of values that only a program can give.
 UNSEEN = ("bench", "training", "cli", "doctor", "profiles", "workers", "plain_values")
 UNSEEN += (
+    "batch",
     "diffusers_pipelines",
     "diffusers_values",
     "exports/command",
