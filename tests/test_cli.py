@@ -1,6 +1,7 @@
 """The command line, from its flags to its exit status."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,7 +98,9 @@ def test_changed_settings_refuse_the_same_folder(tiny_family, pictures, tmp_path
 
 def test_flags_change_only_what_they_name():
     defaults = UndoOptions()
-    assert chosen_options(defaults, parser().parse_args(["run", "a.png"])) == defaults
+    # the command line keeps the whole picture, where the Python interface cuts it as the original
+    assert chosen_options(defaults, parser().parse_args(["run", "a.png"])) == replace(defaults, fit="pad")
+    assert chosen_options(defaults, parser().parse_args(["run", "a.png", "--fit", "crop"])) == defaults
     flags = "--video-seed 5 --frame-stride 9 --video-prompt 1boy --negative-prompt bad --fps 12 --height 512 --prompt x"
     options = chosen_options(defaults, parser().parse_args(["run", "a.png", *flags.split()]))
     assert (options.segments.seed, options.segments.frame_stride, options.segments.prompt) == (5, 9, "1boy")

@@ -2,9 +2,9 @@
 
 import json
 import re
-import shutil
 
 import pytest
+from desk import PLACE
 from export_runs import make_source
 
 from paints_undo.exports.options import ExportOptions
@@ -36,41 +36,36 @@ def test_the_page_carries_its_record_and_asks_nobody(written):
 
 
 @pytest.mark.browser
-def test_the_player_in_a_browser(written):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser_path is None:
-        pytest.skip("needs Chromium")
+@pytest.mark.skipif(PLACE is None, reason="needs Chromium or Chrome, and none is on the PATH")
+def test_the_player_in_a_browser(written, browser):
     source, path, count = written
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        context = browser.new_context(offline=True)
-        page, troubles = context.new_page(), []
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-        page.goto(path.as_uri())
+    context = browser.new_context(offline=True)
+    page, troubles = context.new_page(), []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.goto(path.as_uri())
 
-        def shown(number):
-            page.wait_for_selector(f"#canvas[data-shown='{number}']", timeout=20_000)
+    def shown(number):
+        page.wait_for_selector(f"#canvas[data-shown='{number}']", timeout=20_000)
 
-        def colour():
-            pixel = "(() => [...canvas.getContext('2d').getImageData(60, 10, 1, 1).data])()"
-            return page.evaluate(pixel)[:3]
+    def colour():
+        pixel = "(() => [...canvas.getContext('2d').getImageData(60, 10, 1, 1).data])()"
+        return page.evaluate(pixel)[:3]
 
-        shown(count - 1)  # it opens on the finished artwork
-        assert colour() == source.artwork[10, 60].tolist()
-        page.keyboard.press("Control+z")
-        shown(count - 2)
-        page.keyboard.press("Control+z")
-        page.keyboard.press("Control+Shift+z")
-        shown(count - 2)
-        page.locator("#scrubber").fill("0")
-        shown(0)
-        assert min(colour()) > 250
-        assert page.locator("#where").text_content() == f"1 / {count}"
-        page.locator("#play").click()
-        shown(count - 1)
-        assert page.locator("#play").get_attribute("aria-label") in ("Play", "Pause")
-        assert page.locator("h1").text_content() == TITLE
-        assert troubles == []
-        browser.close()
+    shown(count - 1)  # it opens on the finished artwork
+    assert colour() == source.artwork[10, 60].tolist()
+    page.keyboard.press("Control+z")
+    shown(count - 2)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+Shift+z")
+    shown(count - 2)
+    page.locator("#scrubber").fill("0")
+    shown(0)
+    assert min(colour()) > 250
+    assert page.locator("#where").text_content() == f"1 / {count}"
+    page.locator("#play").click()
+    shown(count - 1)
+    assert page.locator("#play").get_attribute("aria-label") in ("Play", "Pause")
+    assert page.locator("h1").text_content() == TITLE
+    assert troubles == []
+    context.close()
