@@ -33,9 +33,9 @@ def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_family(tmp_path_factory.mktemp("models") / "reference")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator:
-    """Chromium or Chrome without a window."""
+    """Chromium or Chrome without a window; while it is there, its event loop lets no other run in this thread."""
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright (pip install -e .[dev])")
     from desk import PLACE, QUIET
 
