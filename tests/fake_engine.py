@@ -25,7 +25,6 @@ from paints_undo.segments import SegmentOptions
 class FakeFamily:
     name: str = "fake"
     keyframe_size: tuple[int, int] = (512, 640)
-    video_sizes: tuple[tuple[int, int], ...] = ((320, 512), (384, 448), (448, 384), (512, 320))
     size_multiple: int = 64
     video_prompt: str = SegmentOptions.prompt
     keyframe_defaults: dict[str, Any] = field(default_factory=dict)

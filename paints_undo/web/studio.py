@@ -151,9 +151,7 @@ class Studio:
         that are not locked, another video seed all segments.
         """
         piece = self._history.piece(visitor, run_id)
-        given, drawn = self._with_size(changes, piece.run.artwork_size, always=False), options_of(piece.run).keyframes
-        if (given.get("width", drawn.width), given.get("height", drawn.height)) == (drawn.width, drawn.height):
-            given.pop("fit", None)  # keyframes of one size are not told apart by how the artwork lies in them
+        given = self._with_size(changes, piece.run.artwork_size, always=False)
         edits.set_settings(piece, given, self._engine.get().family.check_keyframe_size)
 
     def add_keyframe(self, visitor: str, run_id: str, step: int) -> None:
@@ -278,8 +276,7 @@ class Studio:
         width, height = family.keyframe_size
         if size == "picture":
             width, height = size_like(*shape, width * height, family.size_multiple)
-        # the fixed size is the original's, and so is its crop; the picture's shape is taken to lose nothing of it
-        return {"fit": "pad" if size == "picture" else "crop", **given, "width": width, "height": height}
+        return {**given, "width": width, "height": height}
 
     def _count_tokens(self, prompt: str) -> int:
         try:
