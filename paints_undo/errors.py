@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 
-class InputError(ValueError):
+class _OneLine(Exception):
+    """A sentence stays on one line of a log or a terminal, whatever a file or a person put into the value it quotes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))
+
+
+class InputError(_OneLine, ValueError):
     """A value or a file given by the user cannot be used.
 
     The message is one sentence a person can act on: what was wrong, where, the value found and the remedy.
@@ -11,7 +18,7 @@ class InputError(ValueError):
     """
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(_OneLine, RuntimeError):
     """A model file is missing, damaged or does not fit the network it is meant for.
 
     The message names the file or tensor, what was found, what was expected and how to put it right.

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import torch
 
+from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to
 from paints_undo.keyframes import KeyframeOptions
@@ -26,6 +27,7 @@ class FakeFamily:
     name: str = "fake"
     keyframe_size: tuple[int, int] = (512, 640)
     size_multiple: int = 64
+    video_sizes: tuple[tuple[int, int], ...] = ModelFamily.video_sizes
     video_prompt: str = SegmentOptions.prompt
     keyframe_defaults: dict[str, Any] = field(default_factory=dict)
     segment_defaults: dict[str, Any] = field(default_factory=dict)

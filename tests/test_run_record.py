@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from paints_undo.errors import InputError
@@ -83,6 +83,7 @@ def replaced(record, at, value):
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(list(places(RECORD))), values)
+@example(at=("timeline", "keyframes", 4), value={"\n": None})
 def test_any_value_anywhere_is_a_run_or_one_sentence(tmp_path_factory, at, value):
     """Through everything that reads a run.json: the record, the options and the timeline."""
     folder = tmp_path_factory.getbasetemp() / "fuzzed"
