@@ -29,7 +29,7 @@ from paints_undo.exports.options import ExportOptions  # noqa: E402
 from paints_undo.exports.sheets import PAGE  # noqa: E402
 from paints_undo.exports.source import Source  # noqa: E402
 from paints_undo.finishing.pacing import Pacing  # noqa: E402
-from paints_undo.metadata import read_record  # noqa: E402
+from paints_undo.provenance.metadata import read_record  # noqa: E402
 from paints_undo.web.history import CARD, owner_of  # noqa: E402
 
 FOLDER = Path(__file__).parent / "gallery"

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 import gradio_app
+from paints_undo.hub.released import download_released
 from paints_undo.images import read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.pipeline import PaintsUndo, Picture
 from paints_undo.progress import OnProgress, Progress, ignore
-from paints_undo.released import download_released
 from paints_undo.segments import SegmentOptions
 
 MODELS = os.environ.get("PAINTS_UNDO_MODELS", "mini")

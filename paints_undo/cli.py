@@ -17,13 +17,13 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.logs import configure
 from paints_undo.progress import Progress, TimeLeft, in_words
+from paints_undo.provenance.command import add_commands as add_verify_command
 from paints_undo.setup_commands import add_commands as add_setup_commands
 from paints_undo.training.command import add_commands as add_training_commands
-from paints_undo.verify_command import add_commands as add_verify_command
 
 if TYPE_CHECKING:
-    from paints_undo.content_credentials import Credentials
     from paints_undo.pipeline import PaintsUndo, UndoOptions
+    from paints_undo.provenance.content_credentials import Credentials
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -182,9 +182,9 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
-    from paints_undo.content_credentials import sign_run
-    from paints_undo.plans import describe, measure_speed
+    from paints_undo.execution.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
+    from paints_undo.provenance.content_credentials import sign_run
     from paints_undo.replay import earlier_run, replay
     from paints_undo.runs import run_folder_for
 
@@ -221,7 +221,7 @@ def run_command(chosen: argparse.Namespace) -> int:
 
 def chosen_credentials(chosen: argparse.Namespace) -> "Credentials | None":
     """What to sign with; nothing where no flag asks for it."""
-    from paints_undo.content_credentials import Credentials
+    from paints_undo.provenance.content_credentials import Credentials
 
     if not (chosen.c2pa_key or chosen.c2pa_certificate):
         return None

@@ -17,12 +17,12 @@ import PIL
 import torch
 
 from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
-from paints_undo import hub_status
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.hub import status as hub_status
+from paints_undo.hub.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
-from paints_undo.picture_files import pillow_may_decode_jpeg
-from paints_undo.released import what_else
+from paints_undo.pictures.files import pillow_may_decode_jpeg
 from paints_undo.runs import package_versions
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
@@ -254,7 +254,7 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
-    pipeline, plans = (importlib.import_module(f"paints_undo.{name}") for name in ("pipeline", "plans"))
+    pipeline, plans = (importlib.import_module(f"paints_undo.{name}") for name in ("pipeline", "execution.plans"))
     try:
         engine = pipeline.PaintsUndo(family, device, dtype, vram=vram)
         candidate = engine.planner.plan(engine.default_options)

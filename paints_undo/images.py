@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.picture_files import check_size, decode, naming, on_white, read_file
+from paints_undo.pictures.files import check_size, decode, naming, on_white, read_file
 
 
 def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.ndarray:

@@ -19,14 +19,15 @@ from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, with_margins
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.execution.planning import Planner
+from paints_undo.execution.plans import parse_budget
+from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.families import find_family
 from paints_undo.images import crop_to, read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.options import UndoOptions, defaults_of, with_prompt
 from paints_undo.parts import Parts
-from paints_undo.planning import Planner
-from paints_undo.plans import parse_budget
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
@@ -34,7 +35,6 @@ from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline
-from paints_undo.workers import MOST_WORKERS, Workers
 from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import numpy as np
 
 from paints_undo.atomic import explained, write_atomically
 from paints_undo.errors import InputError
-from paints_undo.records import FORMAT
+from paints_undo.provenance.records import FORMAT
 
 RUNNING, FINISHED = "running", "finished"
 STATES = (RUNNING, FINISHED)

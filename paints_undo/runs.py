@@ -29,15 +29,15 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import explained, sweep, sync_folder, temporaries, temporary_for, write_atomically
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.folder_names import run_folder_for
 from paints_undo.images import encode_png, read_picture
 from paints_undo.locks import LOCK, FolderLock
-from paints_undo.marks import marked
 from paints_undo.packages import package_versions
 from paints_undo.plain_values import differences, plain
-from paints_undo.records import FORMAT, GIVEN, MADE, Record
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.marks import marked
+from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
 from paints_undo.run_record import (
     FINISHED,
     RUNNING,

@@ -17,9 +17,9 @@ import imageio_ffmpeg
 import numpy as np
 
 from paints_undo.atomic import explained, written_atomically
-from paints_undo.embedding import xmp_box
 from paints_undo.errors import InputError
-from paints_undo.records import Record, xmp_packet
+from paints_undo.provenance.embedding import xmp_box
+from paints_undo.provenance.records import Record, xmp_packet
 
 FPS_RANGE = (1, 60)
 _SPECIAL, _ESCAPED = r"([=;#\\\n])", r"\\\1"  # in ffmpeg's metadata files

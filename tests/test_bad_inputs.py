@@ -16,10 +16,10 @@ from PIL import Image
 from test_picture_dangers import BOMBS, cmyk_profile, jpeg_header
 
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.execution.plans import parse_budget
 from paints_undo.images import read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
-from paints_undo.plans import parse_budget
 from paints_undo.segments import SegmentOptions
 
 PICTURE = Image.fromarray(waves(64, 64))

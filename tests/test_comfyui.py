@@ -17,7 +17,7 @@ from PIL import Image
 
 from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
 from paints_undo.images import crop_to, read_picture
-from paints_undo.metadata import read_record
+from paints_undo.provenance.metadata import read_record
 from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ from PIL import Image
 from paints_undo.exports import animations
 from paints_undo.exports.options import ExportOptions
 from paints_undo.finishing.pacing import Pacing, schedule
-from paints_undo.metadata import read_record
+from paints_undo.provenance.metadata import read_record
 
 OPTIONS = ExportOptions(Pacing(fps=30, seconds=4, curve="strokes"))
 

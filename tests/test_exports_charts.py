@@ -8,8 +8,8 @@ from PIL import Image
 
 from paints_undo.exports import charts
 from paints_undo.exports.options import ExportOptions
-from paints_undo.metadata import read_record
-from paints_undo.records import read_xmp_packet
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import read_xmp_packet
 
 SVG = "{http://www.w3.org/2000/svg}"
 

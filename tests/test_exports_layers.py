@@ -14,8 +14,8 @@ from PIL import Image
 from paints_undo.errors import InputError
 from paints_undo.exports import layers
 from paints_undo.exports.options import ExportOptions
-from paints_undo.metadata import read_record
-from paints_undo.records import read_xmp_packet
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import read_xmp_packet
 
 TITLE = "夏の少女 – Ä"
 

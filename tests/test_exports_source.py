@@ -10,7 +10,7 @@ from paints_undo.errors import InputError
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import Pacing
 from paints_undo.images import read_picture
-from paints_undo.records import MIXED
+from paints_undo.provenance.records import MIXED
 
 
 def test_a_run_is_read_from_the_first_stroke_on(tmp_path):

@@ -13,7 +13,7 @@ from paints_undo.errors import InputError
 from paints_undo.exports import videos
 from paints_undo.exports.options import ExportOptions
 from paints_undo.finishing.pacing import Pacing, schedule
-from paints_undo.metadata import read_record
+from paints_undo.provenance.metadata import read_record
 from paints_undo.video import read_video
 
 OPTIONS = ExportOptions(Pacing(fps=12, seconds=3, hold_start=0.25, hold_end=1))

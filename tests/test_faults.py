@@ -19,8 +19,8 @@ from fake_engine import FakeEngine
 from paints_undo import atomic, locks, video
 from paints_undo.errors import InputError
 from paints_undo.locks import LOCK
+from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.runs import RunFolder
-from paints_undo.verify import RECORDED, verify
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pictures import encoded, waves
 from PIL import Image
 
-from paints_undo import picture_files
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
+from paints_undo.pictures import files as picture_files
 from paints_undo.web.settings import changed, flat
 
 SMALL = Image.fromarray(waves(40, 48))

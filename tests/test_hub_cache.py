@@ -9,8 +9,8 @@ import huggingface_hub
 import pytest
 from local_hub import git_digest
 
-from paints_undo import hub_cache
-from paints_undo.hub_cache import HubFile, digest_in_cache, digest_of, find, find_in_folder, is_digest, place, set_aside
+from paints_undo.hub import cache as hub_cache
+from paints_undo.hub.cache import HubFile, digest_in_cache, digest_of, find, find_in_folder, is_digest, place, set_aside
 
 COMMIT = "ab" * 20
 PINNED = HubFile("somebody/models", COMMIT, "unet/model.safetensors", "single_frame/unet/model.safetensors")

@@ -16,9 +16,9 @@ import pytest
 from pictures import encoded, noise, png_header, refusal, waves
 from PIL import Image, ImageCms, ImageOps
 
-from paints_undo import picture_files
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
+from paints_undo.pictures import files as picture_files
 
 
 def srgb() -> bytes:
@@ -168,7 +168,7 @@ class TestBadFiles:
             "import sys\n"
             "from paints_undo.bench.host_memory import peak_resident_bytes\n"
             "from paints_undo.errors import InputError\n"
-            "from paints_undo.picture_files import read_file\n"
+            "from paints_undo.pictures.files import read_file\n"
             "before = peak_resident_bytes()\n"
             "for path in sys.argv[1:]:\n"
             "    try: read_file(open(path, 'rb'), 'it')\n"

@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png
 from paints_undo.options import UndoOptions
-from paints_undo.records import LONGEST, PROGRAM, Record
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.records import LONGEST, PROGRAM, Record
 from paints_undo.runs import FORMAT
 from paints_undo.timeline import Timeline
 from paints_undo.web.restoring import read_settings

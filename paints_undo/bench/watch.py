@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from paints_undo.execution.plans import LADDER, NAMES
 from paints_undo.parts import Parts
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.plans import LADDER, NAMES
 from paints_undo.progress import Progress
 
 STAGES = (

@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from paints_undo.atomic import explained
-from paints_undo.embedding import embed
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import schedule
+from paints_undo.provenance.embedding import embed
 
 # Longer side in pixels, where the person chooses none: larger ones take minutes to write and nobody can post them.
 GIF_SIDE, WEBP_SIDE, APNG_SIDE = 640, 1080, 640

@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 
 from paints_undo.atomic import explained
-from paints_undo.embedding import embed
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.settling import hold_still, match_colours
 from paints_undo.process.charts import Mark, chart, to_picture, to_svg
 from paints_undo.process.curves import Curves, measure
 from paints_undo.process.heat_map import heat_map, painting_times
-from paints_undo.records import Record, xmp_packet
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.records import Record, xmp_packet
 
 HEAT_MAP_SIDE = 1600  # pixels of the longer side, where the person chooses none
 

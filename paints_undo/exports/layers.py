@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 
 from paints_undo.atomic import explained
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.exports.stages import stages_of
-from paints_undo.records import xmp_packet
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.records import xmp_packet
 
 MOST_PSD_SIDE = 30_000  # pixels; the format's own limit
 MOST_BYTES = 4 * 2**30  # of all layers before compression: a PSD or ZIP file cannot be larger

@@ -15,7 +15,7 @@ from paints_undo.atomic import explained
 from paints_undo.exports.animations import milliseconds
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
-from paints_undo.records import xmp_packet
+from paints_undo.provenance.records import xmp_packet
 
 SIDE = 1600  # pixels of the longer side, where the person chooses none
 _TEMPLATE = Path(__file__).parent / "player.html"

@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from paints_undo.atomic import explained
-from paints_undo.embedding import embed
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.exports.stages import shown_small, stages_of
 from paints_undo.finishing.pacing import Pacing, schedule
-from paints_undo.lettering import fitting_font
+from paints_undo.pictures.lettering import fitting_font
 from paints_undo.process.stages import BLANK, Stage, what_is_new
+from paints_undo.provenance.embedding import embed
 
 PAGE = (1240, 1754)  # pixels: A4 upright at 150 dots per inch
 DPI = 150

@@ -17,8 +17,8 @@ from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.finishing.pacing import Pacing, changes, schedule
 from paints_undo.finishing.placement import Placement, Size, cropped, fitted, placed
 from paints_undo.images import crop_to
-from paints_undo.marks import marked
-from paints_undo.records import MIXED, Record
+from paints_undo.provenance.marks import marked
+from paints_undo.provenance.records import MIXED, Record
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import join_timelapse
 from paints_undo.timeline import Timeline, keyframe_names, segment_names

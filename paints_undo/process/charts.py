@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from PIL import Image, ImageDraw
 
-from paints_undo.lettering import fitting_font
+from paints_undo.pictures.lettering import fitting_font
 from paints_undo.process.curves import Curves
 
 WIDTH, HEIGHT = 1000, 620  # of the drawing, in its own units

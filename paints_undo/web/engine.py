@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError
+from paints_undo.hub.released import what_else
 from paints_undo.options import UndoOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.released import what_else
 
 
 class Engine:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from paints_undo.errors import InputError
-from paints_undo.metadata import read_description
 from paints_undo.options import UndoOptions
-from paints_undo.records import FORMAT, LONGEST, parse
+from paints_undo.provenance.metadata import read_description
+from paints_undo.provenance.records import FORMAT, LONGEST, parse
 from paints_undo.timeline import Timeline
 from paints_undo.web.settings import agreeing, flat
 

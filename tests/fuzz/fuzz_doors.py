@@ -14,9 +14,9 @@ import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 with atheris.instrument_imports(include=["paints_undo", "PIL"]):
-    from paints_undo import picture_files
     from paints_undo.errors import InputError
     from paints_undo.options import UndoOptions
+    from paints_undo.pictures import files as picture_files
     from paints_undo.web.settings import changed, flat
 
 logging.disable(logging.CRITICAL)

@@ -25,7 +25,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def verify_command(chosen: argparse.Namespace) -> int:
     """0 where every file carries a record and nothing contradicts it, 1 where not, 2 for what cannot be read."""
-    from paints_undo.verify import RECORDED, UNREADABLE, verify  # loads what reads pictures
+    from paints_undo.provenance.verify import RECORDED, UNREADABLE, verify  # loads what reads pictures
 
     findings = [verify(file, chosen.artwork) for file in chosen.files]
     if chosen.json:

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paints_undo.errors import InputError
-from paints_undo.records import CONTENTS, GIVEN, MADE, MIXED, PROGRAM, Record, parse, read_xmp_packet, xmp_packet
+from paints_undo.provenance.records import (
+    CONTENTS,
+    GIVEN,
+    MADE,
+    MIXED,
+    PROGRAM,
+    Record,
+    parse,
+    read_xmp_packet,
+    xmp_packet,
+)
 
 SETTINGS = {
     "options": {"keyframes": {"prompt": 'a "quoted" <tag> & 絵 🎨 \x00 \ud800 \r\n', "seed": 2**53 + 1}},

@@ -21,7 +21,7 @@ import PIL
 from PIL import Image, ImageCms
 
 from paints_undo.errors import InputError
-from paints_undo.picture_headers import Header, read_header
+from paints_undo.pictures.headers import Header, read_header
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from reference import DATA
 from safetensors.torch import save
 from test_hub_downloads import use
 
-from paints_undo import checkpoints, released
+from paints_undo import checkpoints
 from paints_undo.checkpoints import PARTS, count_weights, load_part, open_family
 from paints_undo.errors import CheckpointError
-from paints_undo.hub_cache import digest_of, find
-from paints_undo.released import download_released, files, find_released, tagger_files, weights_file
+from paints_undo.hub import released
+from paints_undo.hub.cache import digest_of, find
+from paints_undo.hub.released import download_released, files, find_released, tagger_files, weights_file
 
 NAMES = {"single_frame": "somebody/single", "multi_frame": "somebody/multi"}
 UNET = "multi_frame/unet"

@@ -10,11 +10,11 @@ from live_bytes import LiveBytes
 from reference import DATA
 from torch.overrides import TorchFunctionMode
 
-from paints_undo import plans
 from paints_undo.checkpoints import PARTS, count_weights, open_family
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.execution import plans
+from paints_undo.execution.plans import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, choose, next_plan_down, plans_for
 from paints_undo.models.pieces import feed_forward_pieces
-from paints_undo.plans import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, choose, next_plan_down, plans_for
 
 CARD, CPU = torch.device("cuda"), torch.device("cpu")
 

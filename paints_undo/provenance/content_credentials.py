@@ -13,8 +13,8 @@ from typing import Any
 
 from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError
-from paints_undo.metadata import read_record
-from paints_undo.records import PROGRAM, Record
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import PROGRAM, Record
 
 _KINDS = {".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp"}
 # Reading a file must reach no network, whatever address stands in it; a picture of the picture is of no use here.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import Cancelled, InputError
+from paints_undo.execution.workers import Workers
 from paints_undo.progress import Progress, ignore
-from paints_undo.workers import Workers
 
 OPTIONS = None  # real ones would make every worker import everything
 PICTURES = [np.full((4, 4, 3), value, np.uint8) for value in range(8)]

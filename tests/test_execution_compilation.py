@@ -7,7 +7,7 @@ import torch
 
 from memory_management import pick_device
 from paints_undo import PaintsUndo, SegmentOptions
-from paints_undo.compilation import compile_blocks
+from paints_undo.execution.compilation import compile_blocks
 from paints_undo.models.video_unet_blocks import FeedForward
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler (g++)")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paints_undo.marks import marked
+from paints_undo.provenance.marks import marked
 
 
 @pytest.mark.parametrize(("width", "height"), [(512, 640), (320, 512), (128, 128), (64, 64), (32, 32)])

@@ -6,8 +6,8 @@ from emulated_device import EmulatedDevice
 from torch import nn
 from unet_calls import CALLS
 
-from paints_undo.block_streaming import BlockStream, split
 from paints_undo.checkpoints import load_part, open_family
+from paints_undo.execution.block_streaming import BlockStream, split
 
 
 def size(network):

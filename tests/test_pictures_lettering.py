@@ -2,7 +2,7 @@
 
 import logging
 
-from paints_undo.lettering import fitting_font
+from paints_undo.pictures.lettering import fitting_font
 
 
 def test_latin_needs_no_font_of_the_system():
@@ -11,7 +11,7 @@ def test_latin_needs_no_font_of_the_system():
 
 
 def test_what_no_font_has_becomes_a_question_mark(caplog, monkeypatch):
-    monkeypatch.setattr("paints_undo.lettering._FONTS", ("no such font.ttf",))
+    monkeypatch.setattr("paints_undo.pictures.lettering._FONTS", ("no such font.ttf",))
     fitting_font.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert fitting_font("夏 a", 20)[1] == "? a"

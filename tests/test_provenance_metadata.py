@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png, read_picture
-from paints_undo.metadata import read_description, read_record
-from paints_undo.records import LONGEST, Record, xmp_packet
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.metadata import read_description, read_record
+from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 from paints_undo.video import read_video, write_video
 
 RECORD = Record(

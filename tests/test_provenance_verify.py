@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from throwaway_certificate import write_certificate
 
-from paints_undo.content_credentials import Credentials, sign_run
-from paints_undo.embedding import embed
 from paints_undo.images import encode_png
-from paints_undo.records import GIVEN
+from paints_undo.provenance.content_credentials import Credentials, sign_run
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.records import GIVEN
+from paints_undo.provenance.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 from paints_undo.runs import RunFolder
-from paints_undo.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 
 SETTINGS = {"models": {"name": "mini", "revision": "1"}}
 

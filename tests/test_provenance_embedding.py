@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png
-from paints_undo.metadata import read_record
-from paints_undo.records import LONGEST, Record, xmp_packet
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 from paints_undo.video import write_video
 
 RECORD = Record("export", settings={"options": {"keyframes": {"prompt": "1girl, 絵"}}}, version="0.1.0")

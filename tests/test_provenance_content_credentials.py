@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from throwaway_certificate import write_certificate
 
-from paints_undo.content_credentials import Credentials, Signature, read_signature, sign_file, sign_run
-from paints_undo.embedding import embed
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png, read_picture
-from paints_undo.metadata import read_record
-from paints_undo.records import GIVEN, Record
+from paints_undo.provenance.content_credentials import Credentials, Signature, read_signature, sign_file, sign_run
+from paints_undo.provenance.embedding import embed
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import GIVEN, Record
 from paints_undo.runs import RunFolder
 from paints_undo.video import read_video, write_video
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from paints_undo.errors import InputError
-from paints_undo.records import LONGEST, PROGRAM, Record, parse, read_xmp_packet
+from paints_undo.provenance.records import LONGEST, PROGRAM, Record, parse, read_xmp_packet
 
 KEYWORD = b"Comment"
 XMP_KEYWORD = b"XML:com.adobe.xmp"

@@ -9,8 +9,8 @@ import struct
 import zlib
 
 from paints_undo.errors import InputError
-from paints_undo.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
-from paints_undo.records import LONGEST, Record, xmp_packet
+from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
+from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 
 _GIF_LOOPS = b"!\xff\x0bNETSCAPE2.0"  # one block of three bytes follows, and the empty one
 _VP8X_XMP, _VP8X_ALPHA = 0x04, 0x10

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
 from paints_undo.errors import CheckpointError
-from paints_undo.hub_cache import (
+from paints_undo.hub.cache import (
     HubFile,
     digest_in_cache,
     digest_of,
@@ -21,7 +21,7 @@ from paints_undo.hub_cache import (
     place,
     set_aside,
 )
-from paints_undo.hub_downloads import Remote, ask, check_disk, download, partial_of
+from paints_undo.hub.downloads import Remote, ask, check_disk, download, partial_of
 from wd14_tagger import DEFAULT_MODEL, MODELS
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paints_undo.content_credentials import read_signature
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
-from paints_undo.metadata import read_record
-from paints_undo.records import Record
+from paints_undo.provenance.content_credentials import read_signature
+from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import Record
 from paints_undo.run_record import described, read_run_record
 
 RECORDED, NO_RECORD, CONTRADICTED, UNREADABLE = "recorded", "no record", "contradicted", "unreadable"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
-from paints_undo.hub_cache import find, original_caches, own_cache
-from paints_undo.released import files
+from paints_undo.hub.cache import find, original_caches, own_cache
+from paints_undo.hub.released import files
 
 if TYPE_CHECKING:
     from paints_undo.doctor import Report
