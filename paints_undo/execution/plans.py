@@ -148,8 +148,8 @@ def predict_peak(
 def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, float]:
     """The most numbers that live at once while a part computes, beside its weights; other parts need hardly any.
 
-    The factors are counted on the published networks (see tests/test_execution_plans.py): so many tensors of the size of a
-    network's widest resolution.
+    The factors are counted on the published networks (see tests/test_execution_plans.py): so many tensors of the size
+    of a network's widest resolution.
     """
     unet, picture_unet = family.config("multi_frame/unet"), family.config("single_frame/unet")
     vae, picture_vae = family.config("multi_frame/vae"), family.config("single_frame/vae")
