@@ -14,6 +14,7 @@ from paints_undo.diffusion.denoisers import KeyframeDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided
 from paints_undo.diffusion.samplers import Partway, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
+from paints_undo.execution.lanes import JointProgress, Lanes
 from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
@@ -68,8 +69,7 @@ class Begun:
     """
 
     latents: dict[tuple[int, int], Tensor] = field(default_factory=dict)  # by operation step and seed, on the host
-    batch: tuple[tuple[int, int], ...] = ()  # what is under way
-    partway: Partway = field(default_factory=Partway)
+    under_way: dict[tuple[tuple[int, int], ...], Partway] = field(default_factory=dict)  # by batch
 
 
 class Stopped:
@@ -170,23 +170,28 @@ def sample(
     sigmas = karras_sigmas(keyframe_sigmas(), options.sampling_steps).tolist()
     wanted = list(zip(options.operation_steps, seeds, strict=True))
     missing = [each for each in wanted if each not in begun.latents]
-    report, at_once, count = reporting("sampling", on_progress), parts.plan.keyframes_at_once, len(missing)
+    at_once, lanes = parts.plan.keyframes_at_once, Lanes(parts.plan.lanes)
+    batches = [tuple(missing[begin : begin + at_once]) for begin in range(0, len(missing), at_once)]
+    begun.under_way = {batch: begun.under_way.get(batch, Partway()) for batch in batches}
+    progress = JointProgress(lanes, reporting("sampling", on_progress), [len(batch) for batch in batches])
     with parts.on_device("single_frame/unet") as unet:
-        for begin in range(0, count, at_once):
-            batch = tuple(missing[begin : begin + at_once])
-            if begun.batch != batch:  # else it goes on where it stopped
-                begun.batch, begun.partway = batch, Partway()
+
+        def sampled(place: int) -> Tensor:
+            batch = batches[place]
             steps = [step for step, _ in batch]
             generators = [torch.Generator(noise_device).manual_seed(seed) for _, seed in batch]
             noise = [draw_normal(artwork_latent.shape, each, parts.dtype, parts.device) for each in generators]
 
-            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, size: int = len(batch)) -> None:
-                report(begin * total + done * size, count * total, lambda: look(seen))
+            def on_step(done: int, total: int, seen: Tensor) -> None:
+                progress.step(place, done, total, lambda: look(seen))
 
             predict = prediction(parts, unet, artwork_latent, positive, negative, steps, options.guidance_scale)
             denoise = partial(KeyframeDenoiser(parts.family.keyframe_prediction), predict)
-            sampled = dpm_solver_2m(denoise, torch.cat(noise), sigmas, on_step, begun.partway).cpu()
-            begun.latents |= dict(zip(batch, sampled.split(1), strict=True))
+            return dpm_solver_2m(denoise, torch.cat(noise), sigmas, on_step, begun.under_way[batch]).cpu()
+
+        for place, latents in lanes.run([partial(sampled, place) for place in range(len(batches))]):
+            begun.latents |= dict(zip(batches[place], latents.split(1), strict=True))
+            del begun.under_way[batches[place]]
     return torch.cat([begun.latents[each] for each in wanted])
 
 

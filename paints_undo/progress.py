@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+Preview = Callable[[], np.ndarray]  # a small uint8 (h, w, 3), computed when it is called
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -15,8 +17,8 @@ class Progress:
     detail: str  # what is being done: "sampling", "decoding", ...
     done: int
     total: int  # of the same unit as done
-    # what is being drawn as far as it can be seen, a small uint8 (h, w, 3); computed when it is called
-    preview: Callable[[], np.ndarray] | None = field(default=None, compare=False, repr=False)
+    # what is being drawn, as far as it can be seen
+    preview: Preview | None = field(default=None, compare=False, repr=False)
 
 
 # Called after every sampling step; raising Cancelled from it ends the run cleanly.

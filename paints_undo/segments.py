@@ -14,6 +14,7 @@ from paints_undo.diffusion.denoisers import SegmentDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided_within, rescaled_guidance
 from paints_undo.diffusion.samplers import ddim, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, video_steps
+from paints_undo.execution.lanes import JointProgress, Lanes
 from paints_undo.images import crop_to, nearest_bucket, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.feature_reuse import feature_reuse
@@ -184,12 +185,15 @@ def denoise(
     look: Look,
 ) -> Iterator[tuple[int, Tensor]]:
     """Yield (pair number, scaled latents (1, 4, 16, h, w) on the host), as many pairs at a time as the plan says."""
-    numbers, at_once = list(ends), parts.plan.pairs_at_once
-    report, steps = reporting("sampling", on_progress), video_steps(options.sampling_steps)
+    numbers, at_once, lanes = list(ends), parts.plan.pairs_at_once, Lanes(parts.plan.lanes)
+    groups = [numbers[begin : begin + at_once] for begin in range(0, len(numbers), at_once)]
+    progress = JointProgress(lanes, reporting("sampling", on_progress), [len(group) for group in groups])
+    steps = video_steps(options.sampling_steps)
     parts.prefetch("multi_frame/vae")
     with parts.on_device("multi_frame/unet") as unet:
-        for begin in range(0, len(numbers), at_once):
-            group = numbers[begin : begin + at_once]
+
+        def sampled(place: int) -> Tensor:
+            group = groups[place]
             hint = keyframe_hint(
                 *(torch.stack([ends[i][end] for i in group]) for end in (0, 1)),
                 unet.config.temporal_length,
@@ -197,16 +201,18 @@ def denoise(
             )
             generators = [torch.Generator(noise_device).manual_seed(seeds[i]) for i in group]
 
-            def draw_noise(generators: Sequence[torch.Generator] = generators, like: Tensor = hint[:1]) -> Tensor:
-                return torch.cat([draw_normal(like.shape, each, parts.dtype, parts.device) for each in generators])
+            def draw_noise() -> Tensor:
+                return torch.cat([draw_normal(hint[:1].shape, each, parts.dtype, parts.device) for each in generators])
 
-            def on_step(done: int, total: int, seen: Tensor, begin: int = begin, count: int = len(group)) -> None:
-                report(begin * total + done * count, len(numbers) * total, lambda: look(seen))
+            def on_step(done: int, total: int, seen: Tensor) -> None:
+                progress.step(place, done, total, lambda: look(seen))
 
             with context_memory(), feature_reuse(options.reuse_interval):
                 predict = prediction(parts, unet, [positives[i] for i in group], negative, hint, options)
-                latents = ddim(partial(SegmentDenoiser(), predict), draw_noise(), steps, draw_noise, on_step).cpu()
-            yield from zip(group, latents.split(1), strict=True)
+                return ddim(partial(SegmentDenoiser(), predict), draw_noise(), steps, draw_noise, on_step).cpu()
+
+        for place, latents in lanes.run([partial(sampled, place) for place in range(len(groups))]):
+            yield from zip(groups[place], latents.split(1), strict=True)
 
 
 def prediction(
@@ -261,16 +267,30 @@ def decode(
     on_progress: OnProgress,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (pair number, frames uint8 (16, H, W, 3)) of each pair's scaled latents; used hidden states are let go."""
-    report, plan = reporting("decoding", on_progress), parts.plan
+    report, plan, numbers = reporting("decoding", on_progress), parts.plan, list(latents)
+    lanes, waiting = Lanes(plan.lanes), set(numbers)
     with parts.on_device("multi_frame/vae") as vae:
-        for done, (number, latent) in enumerate(latents.items(), start=1):
-            with torch.inference_mode():  # not around the yield: the caller's code is not ours to switch
-                for i in (number, number + 1):
-                    if i not in states:
-                        states[i] = vae.encode(pixels[i].to(parts.device))[1]
-                references = [torch.stack(pair, 1) for pair in zip(states.pop(number), states[number + 1], strict=True)]
-                video = vae.decode(latent.to(parts.device), references, plan.decoded_frames, plan.spill)[0].float()
-            yield number, tensor_to_pixels(video.transpose(0, 1))
+
+        def references(number: int) -> list[Tensor]:
+            for i in (number, number + 1):
+                if i not in states:
+                    states[i] = vae.encode(pixels[i].to(parts.device))[1]
+            joined = [torch.stack(pair, 1) for pair in zip(states[number], states[number + 1], strict=True)]
+            waiting.remove(number)
+            for i in {number, number + 1} - waiting - {pair + 1 for pair in waiting}:
+                del states[i]
+            return joined
+
+        @torch.inference_mode()  # not around the yield: the caller's code is not ours to switch
+        def decoded(number: int) -> np.ndarray:
+            with lanes.turn():
+                between = references(number)
+            video = vae.decode(latents[number].to(parts.device), between, plan.decoded_frames, plan.spill)[0].float()
+            return tensor_to_pixels(video.transpose(0, 1))
+
+        works = [partial(decoded, number) for number in numbers]
+        for done, (place, frames) in enumerate(lanes.run(works), start=1):
+            yield numbers[place], frames
             report(done, len(latents))  # after the caller has kept the frames: a cancel loses nothing finished
 
 

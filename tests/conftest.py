@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole model family of tiny networks; not to be changed."""
     return write_tiny_family(tmp_path_factory.mktemp("models") / "reference")
+
+
+@pytest.fixture(scope="module")
+def one_core() -> Iterator[None]:
+    """A machine with one core, on which pieces of work come one after the other."""
+    with torch_threads(1):
+        yield
+
+
+@pytest.fixture
+def two_cores() -> Iterator[None]:
+    """A machine with two cores, whatever this one has."""
+    with torch_threads(2):
+        yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def filling(tiny_family):
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_family):
+def engine(tiny_family, one_core):
     return PaintsUndo.load(tiny_family, device="cpu")
 
 

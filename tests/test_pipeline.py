@@ -56,7 +56,7 @@ def options():
 
 
 @pytest.fixture(scope="module")
-def engine(tiny_family):
+def engine(tiny_family, one_core):
     return PaintsUndo.load(tiny_family, device="cpu")
 
 

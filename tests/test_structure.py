@@ -49,7 +49,13 @@ MAY_IMPORT = {
     "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models"],
     "paints_undo.execution.block_streaming": ["memory_management"],
     "paints_undo.execution.compilation": ["paints_undo.models"],
-    "paints_undo.execution.plans": ["memory_management", "paints_undo.checkpoints", "paints_undo.errors"],
+    "paints_undo.execution.lanes": ["paints_undo.errors", "paints_undo.progress"],
+    "paints_undo.execution.plans": [
+        "memory_management",
+        "paints_undo.checkpoints",
+        "paints_undo.errors",
+        "paints_undo.execution.lanes",
+    ],
     "paints_undo.parts": [
         "memory_management",
         "paints_undo.execution.block_streaming",

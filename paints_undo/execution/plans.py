@@ -15,6 +15,7 @@ from memory_management import describe as describe_device
 from memory_management import device_memory, picture_vae_dtype
 from paints_undo.checkpoints import PARTS, ModelFamily, count_weights
 from paints_undo.errors import InputError
+from paints_undo.execution.lanes import lanes_for
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class Plan:
     guidance_batch: bool = True  # with and against the conditions as one batch of two, or in two passes
     keyframes_at_once: int = 1  # keyframes denoised as one batch
     pairs_at_once: int = 1  # segments denoised as one batch
+    lanes: int = 1  # batches, and segments decoded, side by side on a CPU, each on its share of the cores
     feed_forward_pieces: int = 1  # tokens pass the feed-forward layers in so many pieces
     decoded_frames: int | None = None  # frames of a segment decoded at a time; None: all
     spill: bool = False  # the decoder's activations wait on the host between its passes
@@ -48,6 +50,7 @@ class Plan:
         lowest = {
             "keyframes_at_once": 1,
             "pairs_at_once": 1,
+            "lanes": 1,
             "feed_forward_pieces": 1,
             "decoded_frames": 1,
             "ring": 1,
@@ -69,7 +72,7 @@ LADDER = (RESIDENT, STAGE, SLICED, STREAMED, LEAST)
 
 def one_by_one(plan: Plan) -> Plan:
     """The plan with everything computed alone, in the shapes of the original's."""
-    return replace(plan, guidance_batch=False, keyframes_at_once=1, pairs_at_once=1)
+    return replace(plan, guidance_batch=False, keyframes_at_once=1, pairs_at_once=1, lanes=1)
 
 
 def next_plan_down(plan: Plan) -> Plan | None:
@@ -115,7 +118,9 @@ def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torc
     """
     if device.type == "cpu":
         usual = replace(RESIDENT, keyframes_at_once=1, decoded_frames=None)  # batches gain nothing there
-        plans = [usual, replace(usual, name="sliced", guidance_batch=False, decoded_frames=1)]
+        sliced = replace(usual, name="sliced", guidance_batch=False, decoded_frames=1)
+        most = lanes_for(torch.get_num_threads())
+        plans = [*(replace(usual, lanes=lanes) for lanes in range(most, 0, -1) if most % lanes == 0), sliced]
     else:
         several = {min(work.pairs, 4): None, min(work.pairs, 2): RESIDENT.decoded_frames}
         roomy = [replace(RESIDENT, pairs_at_once=n, decoded_frames=f) for n, f in several.items() if n > 1]
@@ -135,7 +140,8 @@ def predict_peak(
     on_cpu: bool = False,
 ) -> int:
     """Bytes of tensors on the device at the run's fullest moment."""
-    active = {part: count * dtypes[part].itemsize for part, count in count_activations(plan, family, work).items()}
+    counts = count_activations(plan, family, work)
+    active = {part: plan.lanes * count * dtypes[part].itemsize for part, count in counts.items()}
     total = sum(weights.values())
     if on_cpu:
         return max(min(total, HOST_WEIGHTS), *weights.values()) + max(active.values())

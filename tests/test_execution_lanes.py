@@ -1,0 +1,166 @@
+"""Work side by side in threads: results, cores, settings of a thread, errors and ends."""
+
+import threading
+import time
+from contextvars import ContextVar
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from paints_undo import Cancelled, KeyframeOptions, PaintsUndo, SegmentOptions
+from paints_undo.execution.lanes import JointProgress, Lanes, lanes_for
+
+word: ContextVar[str] = ContextVar("word", default="nothing")
+
+
+@pytest.mark.parametrize(
+    ("cores", "lanes"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 1), (6, 3), (7, 1), (8, 4), (10, 2), (12, 4), (64, 4)]
+)
+def test_no_core_is_idle_and_lanes_are_many(cores, lanes):
+    assert lanes_for(cores) == lanes
+
+
+def test_one_lane_works_in_the_calling_thread_when_it_is_asked():
+    begun = []
+    results = Lanes(1).run([partial(begun.append, 0), partial(begun.append, 1)])
+    assert begun == [] and next(results) == (0, None) and begun == [0]
+
+
+def test_several_lanes_work_at_once(two_cores):
+    meeting = threading.Barrier(2, timeout=20)
+    done = dict(Lanes(2).run([lambda: meeting.wait() >= 0, lambda: meeting.wait() >= 0]))
+    assert done == {0: True, 1: True}
+
+
+def test_each_result_comes_as_it_is_done(two_cores):
+    gate = threading.Event()
+    results = Lanes(2).run([lambda: gate.wait(20), lambda: "first"])
+    assert next(results) == (1, "first")
+    gate.set()
+    assert list(results) == [(0, True)]
+
+
+def test_a_lane_has_its_share_of_the_cores_and_the_settings_of_the_caller(two_cores):
+    def seen():
+        return torch.get_num_threads(), torch.is_inference_mode_enabled(), word.get()
+
+    word.set("mine")
+    with torch.inference_mode():
+        assert dict(Lanes(2).run([seen])) == {0: (1, True, "mine")}  # though the other lane has no work
+    assert dict(Lanes(2).run([seen])) == {0: (1, False, "mine")}
+    assert torch.get_num_threads() == 2
+    later = []
+    thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert later == [2]
+
+
+def test_blocks_take_turns(two_cores):
+    lanes, inside, most = Lanes(2), [], []
+
+    def work():
+        for _ in range(20):
+            with lanes.turn():
+                inside.append(0)
+                most.append(len(inside))
+                time.sleep(0.0005)
+                inside.pop()
+
+    list(lanes.run([work, work]))
+    assert max(most) == 1 and len(most) == 40
+
+
+def test_an_error_ends_the_others_at_their_next_turn(two_cores):
+    lanes, ended = Lanes(2), []
+
+    def endless():
+        try:
+            while True:
+                with lanes.turn():
+                    time.sleep(0.001)
+        except Cancelled:
+            ended.append("at its turn")
+            raise
+
+    def failing():
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        list(lanes.run([endless, failing, partial(ended.append, "never begun")]))
+    assert ended == ["at its turn"]
+
+
+def test_who_stops_asking_stops_the_work(two_cores):
+    lanes, ended = Lanes(2), threading.Event()
+
+    def endless():
+        try:
+            while True:
+                with lanes.turn():
+                    time.sleep(0.001)
+        finally:
+            ended.set()
+
+    results = lanes.run([endless, lambda: 1])
+    assert next(results) == (1, 1)
+    results.close()
+    assert ended.is_set() and torch.get_num_threads() == 2
+
+
+def test_steps_are_summed_and_the_first_work_under_way_is_seen():
+    told = []
+    progress = JointProgress(Lanes(2), lambda *said: told.append(said), [1, 2, 1])
+    for place, done in [(1, 1), (0, 1), (1, 2), (0, 2), (2, 1), (1, 3), (0, 3), (2, 2), (2, 3)]:
+        progress.step(place, done, 3, f"of {place}")
+    assert [done for done, _, _ in told] == [2, 3, 5, 6, 7, 9, 10, 11, 12]
+    assert {total for _, total, _ in told} == {12}
+    assert [seen for _, _, seen in told] == [None, "of 0", None, "of 0", None, None, "of 0", "of 2", "of 2"]
+
+
+DRAWING = KeyframeOptions(prompt="1girl", operation_steps=[400, 800, 999], width=96, height=64, sampling_steps=3)
+FILLING = SegmentOptions(sampling_steps=3)
+
+
+@pytest.fixture
+def engine(tiny_family):
+    return PaintsUndo.load(tiny_family, device="cpu")
+
+
+@pytest.fixture
+def artwork():
+    return np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+
+
+def drawn_and_filled(engine, artwork, watch):
+    keyframes = engine.draw_keyframes(artwork, DRAWING, watch)
+    return keyframes, engine.fill_segments([artwork, *keyframes, np.full_like(artwork, 255)], FILLING, watch)
+
+
+@pytest.mark.parametrize("stage", ["keyframes", "segments"])
+def test_a_run_in_lanes_is_the_same_when_it_was_stopped(two_cores, tiny_family, engine, artwork, stage):
+    told, threads = [], set()
+
+    def stop(progress):
+        threads.add(threading.get_ident())
+        if (progress.stage, progress.detail, progress.done) == (stage, "sampling", 7):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        drawn_and_filled(engine, artwork, stop)
+    again = drawn_and_filled(engine, artwork, told.append)
+    whole = drawn_and_filled(PaintsUndo.load(tiny_family, device="cpu"), artwork, told.append)
+    assert engine.parts.plan.lanes == 2 and len(threads) >= 2
+    assert all(np.array_equal(one, other) for one, other in zip(again, whole, strict=True)), "bit for bit"
+    sampled = [p.done for p in told if p.stage == stage and p.detail == "sampling"]
+    assert len(sampled) < 2 * (9 if stage == "keyframes" else 12), "what was sampled before was sampled again"
+
+
+def test_a_run_in_lanes_is_that_of_one_lane_but_for_rounding(two_cores, tiny_family, engine, artwork):
+    side_by_side = drawn_and_filled(engine, artwork, lambda progress: None)
+    alone = PaintsUndo.load(tiny_family, device="cpu", bit_exact=True)
+    for one, other in zip(side_by_side, drawn_and_filled(alone, artwork, lambda progress: None), strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+    assert alone.parts.plan.lanes == 1
