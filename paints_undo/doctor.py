@@ -22,6 +22,7 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.hub import status as hub_status
 from paints_undo.hub.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
+from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.files import pillow_may_decode_jpeg
 from paints_undo.runs import package_versions
 
@@ -98,6 +99,7 @@ def examine(
     examine_device(report, compute, chosen=device)
     examine_dtypes(report, compute, number_format)
     examine_attention(report, backend, compute, number_format)
+    examine_kernels(report, compute, number_format)
     examine_memory(report, compute)
     examine_disk(report, out)
     examine_tools(report)
@@ -188,6 +190,14 @@ def examine_attention(report: Report, chosen: str, device: torch.device, dtype: 
             finding, fine = f"{name} does not work here: {str(problem).splitlines()[0]}", False
         state = FINE if fine else PROBLEM if name == chosen else NOTE
         report.add("attention", finding, state, works=fine, **values)
+
+
+def examine_kernels(report: Report, device: torch.device, dtype: torch.dtype) -> None:
+    """Whether the fused kernels run on this device; networks do without."""
+    if device.type not in WITHOUT:
+        works = find_kernels(device, dtype) is not None
+        text = "fused kernels agree with PyTorch" if works else "no fused kernels here; PyTorch's own are used"
+        report.add("kernels", text, FINE if works else NOTE, works=works)
 
 
 def examine_memory(report: Report, device: torch.device) -> None:

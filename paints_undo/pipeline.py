@@ -2,10 +2,12 @@
 
 import dataclasses
 import logging
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from threading import Lock, RLock
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,6 +28,7 @@ from paints_undo.families import find_family
 from paints_undo.images import crop_to, read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
+from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import UndoOptions, defaults_of, with_prompt
 from paints_undo.parts import Parts
 from paints_undo.progress import OnProgress, Progress, ignore
@@ -185,7 +188,7 @@ class PaintsUndo:
                 self.parts, artwork, work, self.noise_device, on_progress, work_seeds, begun
             )
             try:
-                with attention_backend(self.attention):
+                with self._computing():
                     for i, keyframe in zip(missing, drawn, strict=True):
                         have[i] = keyframe
                         self.results.put(keys[i], keyframe)
@@ -265,7 +268,7 @@ class PaintsUndo:
     ) -> None:
         """One attempt at these pairs; returns early, with the next plan down, where the device ran out of memory."""
         try:
-            with attention_backend(self.attention):
+            with self._computing():
                 for pair, frames in segments.fill_segments(
                     self.parts, pictures, options, self.noise_device, on_progress, missing, seeds, denoised
                 ):
@@ -273,6 +276,18 @@ class PaintsUndo:
         except MemoryError:
             if not self.parts.step_down():
                 raise
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        with attention_backend(self.attention), fused_kernels(self._kernels):
+            yield
+
+    @cached_property
+    def _kernels(self) -> ModuleType | None:
+        """Fused kernels, unless the results are to be PyTorch's own or its compiler fuses by itself."""
+        if self.planner.bit_exact or self.parts.compiled:
+            return None
+        return find_kernels(self.parts.device, self.parts.dtype)
 
     def fill_segment(
         self, first: Picture, last: Picture, options: SegmentOptions | None = None, on_progress: OnProgress = ignore

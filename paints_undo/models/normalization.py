@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paints_undo.models.fused import kernels_in_use
+
 SQUARED_AT_ONCE = 2**19  # on a CPU: 2 MiB of float32 stay in its cache, and no large tensor is made for them
 
 
@@ -26,6 +28,8 @@ class GroupNorm(nn.GroupNorm):
 
     def of_tokens(self, tokens: Tensor) -> Tensor:
         """The same for (b, n, c) in memory order, sums in float32: the corrected two-pass algorithm (Chan 1983)."""
+        if kernels := kernels_in_use():
+            return kernels.group_norm(tokens, self.num_groups, self.weight, self.bias, self.eps, silu=False)
         batch, count, channels = tokens.shape
         width = channels // self.num_groups
 
@@ -46,4 +50,11 @@ class GroupNormSiLU(GroupNorm):
     """Group normalisation, then SiLU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
+        if torch.is_grad_enabled() or not channels_last(x):
+            return F.silu(super().forward(x), inplace=not torch.is_grad_enabled())
+        return super().forward(x)
+
+    def of_tokens(self, tokens: Tensor) -> Tensor:
+        if kernels := kernels_in_use():
+            return kernels.group_norm(tokens, self.num_groups, self.weight, self.bias, self.eps, silu=True)
+        return F.silu(super().of_tokens(tokens), inplace=True)

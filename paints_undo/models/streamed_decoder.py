@@ -53,7 +53,7 @@ def _decode_video(
             pieces = through_block(block, pieces, spill)
         pieces = refined(decoder.attn_refinement[level], pieces, references[level], starts, len(latents))
         pieces = map(decoder.up[level].upsample, pieces)
-    pieces = map(lambda piece: F.silu(decoder.norm_out(piece), inplace=True), pieces)
+    pieces = map(decoder.norm_out, pieces)
     pieces = refined(decoder.attn_refinement[-1], pieces, references[-1], starts, len(latents))
     return decoder.conv_out.mix(torch.cat(list(map(decoder.conv_out.each_frame, pieces))), len(latents))
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
 from paints_undo.models.context_memory import KeysAndValues, keys_and_values
+from paints_undo.models.fused import kernels_in_use
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.pieces import in_pieces
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
@@ -182,7 +183,10 @@ class GEGLU(nn.Module):
         self.proj = nn.Linear(width, 2 * inner)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        value, gate = self.proj(tokens).chunk(2, dim=-1)
+        projected = self.proj(tokens)
+        if kernels := kernels_in_use():
+            return kernels.geglu(projected)
+        value, gate = projected.chunk(2, dim=-1)
         gate = F.gelu(gate)
         return value * gate if torch.is_grad_enabled() else gate.mul_(value)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
-from paints_undo.models.normalization import GroupNorm
+from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.placed import Placed
 from paints_undo.models.streamed_decoder import decode_streamed
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
@@ -60,16 +60,16 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, groups: int):
         super().__init__()
-        self.norm1 = GroupNorm(groups, channels, eps=1e-6)
+        self.norm1 = GroupNormSiLU(groups, channels, eps=1e-6)
         self.conv1 = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.norm2 = GroupNorm(groups, out_channels, eps=1e-6)
+        self.norm2 = GroupNormSiLU(groups, out_channels, eps=1e-6)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.nin_shortcut = nn.Conv2d(channels, out_channels, 1) if channels != out_channels else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         # nobody else holds what is overwritten: new memory costs a CPU more than these operations themselves
-        hidden = self.conv1(F.silu(self.norm1(x), inplace=True))
-        hidden = self.conv2(F.silu(self.norm2(hidden), inplace=True))
+        hidden = self.conv1(self.norm1(x))
+        hidden = self.conv2(self.norm2(hidden))
         return hidden.add_(self.nin_shortcut(x))
 
 
@@ -143,7 +143,7 @@ class Encoder(nn.Module):
             for level, (before, width) in enumerate(zip([config.ch, *widths[:-1]], widths, strict=True))
         )
         self.mid = EncoderMiddle(widths[-1], groups)
-        self.norm_out = GroupNorm(groups, widths[-1], eps=1e-6)
+        self.norm_out = GroupNormSiLU(groups, widths[-1], eps=1e-6)
         self.conv_out = nn.Conv2d(widths[-1], 2 * config.z_channels, 3, padding=1)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -155,7 +155,7 @@ class Encoder(nn.Module):
             hidden_states.append(x)
             x = level.downsample(x)
         x = self.mid(x)
-        return self.conv_out(F.silu(self.norm_out(x), inplace=True)), [*hidden_states, first]
+        return self.conv_out(self.norm_out(x)), [*hidden_states, first]
 
 
 class TimeStack(nn.Module):
@@ -166,7 +166,7 @@ class TimeStack(nn.Module):
 
         def unit(*dropped: nn.Module) -> nn.Sequential:
             convolution = TemporalConvolution3x1x1(channels, channels)
-            return nn.Sequential(GroupNorm(groups, channels, eps=1e-5), nn.SiLU(inplace=True), *dropped, convolution)
+            return nn.Sequential(GroupNormSiLU(groups, channels, eps=1e-5), nn.Identity(), *dropped, convolution)
 
         self.in_layers = unit()
         self.out_layers = unit(nn.Dropout(0.0))  # keeps the convolution at the checkpoint's index
@@ -302,7 +302,7 @@ class Decoder(nn.Module):
             for level, width in enumerate(widths)
         ]
         self.attn_refinement = nn.ModuleList([*combiners, ConvolutionCombiner(config.ch)])
-        self.norm_out = GroupNorm(groups, config.ch, eps=1e-6)
+        self.norm_out = GroupNormSiLU(groups, config.ch, eps=1e-6)
         self.conv_out = FrameMixingConvolution(config.ch, config.out_ch)
 
     def forward(self, latents: Tensor, references: list[Tensor]) -> Tensor:
@@ -316,7 +316,7 @@ class Decoder(nn.Module):
             x = self.up[level](x, frames)
             x = self.attn_refinement[level](x, references[level], frames)
             x = self.up[level].upsample(x)
-        x = F.silu(self.norm_out(x), inplace=True)
+        x = self.norm_out(x)
         return self.conv_out(self.attn_refinement[-1](x, references[-1], frames), frames)
 
 
