@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from live_bytes import LiveBytes
 from reference import DATA
 from torch.overrides import TorchFunctionMode
 
+from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.checkpoints import PARTS, count_weights, open_family
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
@@ -65,8 +65,11 @@ class FusedAttention(TorchFunctionMode):
         return function(*arguments, **(options or {}))
 
 
+META = torch.device("meta")
+
+
 def counted(network, call, known=()):
-    with torch.inference_mode(), LiveBytes("meta", [*network.parameters(), *known]) as live, FusedAttention():
+    with torch.inference_mode(), LiveBytes(META, [*network.parameters(), *known]) as live, FusedAttention():
         call()
     return live.peak
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from live_bytes import LiveBytes
 from reference import FORWARD, deviation, recorded
 from reference_fill import fill
 from torch import nn
 
+from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.models.streamed_decoder import WaitingRoom, mixed, on_host
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
 
@@ -78,7 +78,7 @@ def test_less_memory_is_taken(vae):
     latents = torch.zeros(1, 4, 16, 8, 8)
 
     def peak(frames_at_once):
-        with LiveBytes("cpu", known=[latents, *references, *vae.parameters()]) as live:
+        with LiveBytes(torch.device("cpu"), known=[latents, *references, *vae.parameters()]) as live:
             vae.decode(latents, references, frames_at_once)
         return live.peak
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -20,16 +21,17 @@ class LiveBytes(TorchDispatchMode):
     On the meta device nothing is computed, and what is copied from there arrives as zeros: a run at full size can be
     counted without its arithmetic.  `kind` sorts the copies: WEIGHTS while a network is brought, else ACTIVATIONS.
     Only operations of the thread that entered the block are seen.  In inference mode a mode above this one must take
-    composite operations apart, as FlopCounterMode does.
+    composite operations apart, as FlopCounterMode does.  known: tensors, such as weights, that do not count.
     """
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, known: Iterable[Tensor] = ()):
         super().__init__()
         self.device = device
         self.live = self.peak = 0
         self.kind = ACTIVATIONS
         self.moved = {WEIGHTS: 0, ACTIVATIONS: 0}
         self._storages: dict[int, weakref.ref] = {}
+        self._known = {id(storage): storage for storage in (tensor.untyped_storage() for tensor in known)}
 
     def restart_peak(self) -> int:
         """The peak since the last call; the next one counts from now."""
@@ -73,8 +75,8 @@ class LiveBytes(TorchDispatchMode):
             return
         storage = tensor.untyped_storage()
         key, size = id(storage), storage.nbytes()
-        known = self._storages.get(key)
-        if known is not None and known() is storage:
+        watched = self._storages.get(key)
+        if key in self._known or (watched is not None and watched() is storage):
             return
 
         def died(_: weakref.ref) -> None:
