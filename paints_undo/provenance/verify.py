@@ -119,8 +119,8 @@ def _missing(run: Any) -> Iterator[str]:
     wanted = [run.path / "artwork.png", run.timelapse]
     if "options" in run.settings:
         options, timeline = UndoOptions.from_settings(run.settings["options"]), Timeline.from_record(run.timeline)
-        wanted += [run.keyframe_path(name) for name in keyframe_names(timeline, options.keyframes)]
-        wanted += [run.segment_path(name) for name in segment_names(timeline, options.keyframes, options.segments)]
+        wanted += [run.keyframe_path(name) for name in keyframe_names(timeline, options)]
+        wanted += [run.segment_path(name) for name in segment_names(timeline, options)]
     yield from (str(file.relative_to(run.path)) for file in wanted if not file.is_file())
 
 

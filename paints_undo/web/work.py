@@ -18,6 +18,7 @@ from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of
+from paints_undo.web.playable import PlayableRun
 from paints_undo.web.run_files import without_folders
 
 
@@ -30,7 +31,7 @@ def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
         piece.refuse_while_at_work()
         check_family(engine, piece)
         piece.planned = []
-        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
+        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece, piece.run))
         piece.note(wanted=name, message=message(""))
         queue_of(str(engine.parts.device)).submit(piece.job)
 
@@ -88,7 +89,7 @@ WORK: dict[str, Callable[[PaintsUndo, Piece, OnProgress], None]] = {
 def segments_of(piece: Piece) -> list[str]:
     """What the segments of a run are kept under, the one next to the artwork first."""
     options = options_of(piece.run)
-    return segment_names(timeline_of(piece), options.keyframes, options.segments)
+    return segment_names(timeline_of(piece), options)
 
 
 def frame_files(piece: Piece) -> list[Path]:
@@ -105,7 +106,7 @@ def frame_files(piece: Piece) -> list[Path]:
             segments = [run.segment(name) for name in segments_of(piece)]
             if any(segment is None for segment in segments):
                 raise InputError("a segment of this run is gone; generate the video again")
-            run.save_frames(join_timelapse(np.stack(segments)))
+            run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
         return sorted(folder.glob("*.png"))
 
 
@@ -138,11 +139,11 @@ def _watched(
         work(engine, piece, report)
 
 
-def _told(piece: Piece, job: Job) -> None:
+def _told(piece: Piece, run: PlayableRun, job: Job) -> None:
     """Show how far a job is, and keep how it ended."""
     if job.outcome is None or job.ended:
         if job.progress is not None:
-            piece.preview.show(job.progress)
+            piece.preview.show(job.progress, run.without_margins)
         piece.touch()
         return
     if job.outcome == "finished":
