@@ -113,7 +113,7 @@ def lock_keyframe(piece: Piece, step: int, locked: bool) -> None:
 
 
 def replace_keyframe(piece: Piece, step: int, picture: np.ndarray) -> None:
-    """A picture of one's own, uint8 (H, W, 3) of any size, cut to the run's shape when it is used."""
+    """A picture of one's own, uint8 (H, W, 3) of any size, cut to what people see of a keyframe when it is used."""
     with piece.lock:
         piece.refuse_while_at_work()
         options, own = options_of(piece.run), picture_digest(picture)
@@ -121,9 +121,11 @@ def replace_keyframe(piece: Piece, step: int, picture: np.ndarray) -> None:
         name = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))[timeline.keyframe(step)]
         piece.run.save_keyframe(name, picture)
         values: dict[str, Any] = {"step": step}
-        height, width = picture.shape[:2]
-        if (width, height) != (size.width, size.height):
-            values |= {"from_width": width, "from_height": height, "width": size.width, "height": size.height}
+        drawn = size.height, size.width
+        shown = piece.run.without_margins(np.empty((*drawn, 3), np.uint8)).shape[:2]
+        if picture.shape[:2] not in (drawn, shown):
+            (height, width), (from_height, from_width) = shown, picture.shape[:2]
+            values |= {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
         key = "keyframe_fitted" if len(values) > 1 else "keyframe_replaced"
         edit(piece, on_timeline(lambda _: timeline), key, **values)
 
