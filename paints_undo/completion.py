@@ -28,9 +28,9 @@ def options_of(run: RunFolder) -> UndoOptions:
     return UndoOptions.from_settings(run.settings["options"])
 
 
-def as_seen(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
-    """The artwork as the networks for keyframes see it, uint8 (height, width, 3): cut, or laid so that all is there."""
-    return fitted(artwork, options.keyframes.width, options.keyframes.height, options.fit)
+def to_draw_from(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
+    """What draw_keyframes is given: the artwork laid so that all of it is there, or as it is, to be cut there."""
+    return artwork if options.fit == "crop" else _seen(artwork, options)
 
 
 def ends_of_segments(artwork: np.ndarray, drawn: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
@@ -40,7 +40,7 @@ def ends_of_segments(artwork: np.ndarray, drawn: np.ndarray, options: UndoOption
     """
     height, width = nearest_bucket(*artwork.shape[:2], family.video_sizes)
     size, video = (artwork.shape[1], artwork.shape[0]), (width, height)
-    seen, *laid = (for_video(picture, size, video, options.fit) for picture in (as_seen(artwork, options), *drawn))
+    seen, *laid = (for_video(picture, size, video, options.fit) for picture in (_seen(artwork, options), *drawn))
     return with_white_canvas(seen, np.stack(laid))
 
 
@@ -49,7 +49,7 @@ def timelapse_of(
 ) -> Timelapse:
     """What a run comes to, as people see it: without margins. filled: its segments, uint8 (n + 1, 16, h, w, 3)."""
     size = artwork.shape[1], artwork.shape[0]
-    shown = (without_margins(p, size, options.fit) for p in (as_seen(artwork, options), drawn, join_timelapse(filled)))
+    shown = (without_margins(p, size, options.fit) for p in (_seen(artwork, options), drawn, join_timelapse(filled)))
     return Timelapse(options.keyframes.prompt, *shown, folder)
 
 
@@ -109,7 +109,12 @@ def complete_keyframes(
 
         work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
         seeds = [keyframe.seed for keyframe in missing]
-        engine.draw_keyframes(as_seen(artwork, given), work, on_progress, seeds, keep)
+        engine.draw_keyframes(to_draw_from(artwork, given), work, on_progress, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     size = artwork.shape[1], artwork.shape[0]
     return np.stack([as_keyframe(p, size, options.width, options.height, given.fit) for p in have.values()])
+
+
+def _seen(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
+    """The artwork as the networks for keyframes see it, uint8 (height, width, 3)."""
+    return fitted(artwork, options.keyframes.width, options.keyframes.height, options.fit)

@@ -17,7 +17,7 @@ import numpy as np
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
-from paints_undo.completion import as_seen, complete, ends_of_segments
+from paints_undo.completion import complete, ends_of_segments, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, with_prompt
@@ -94,7 +94,7 @@ class Worker:
         if self.store.read(name) is None:
             artwork = picture_of(task)
             options = self._settled(task.item.options, artwork)
-            drawn = self.engine.draw_keyframes(as_seen(artwork, options), options.keyframes, on_progress)
+            drawn = self.engine.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
             ends = ends_of_segments(artwork, drawn, options, self.engine.family)
             self.store.write(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
         return {}
