@@ -12,7 +12,7 @@ from paints_undo.finishing.placement import as_keyframe, fitted, for_video, with
 from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
-from paints_undo.progress import OnProgress, ignore
+from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
@@ -53,6 +53,18 @@ def timelapse_of(
     return Timelapse(options.keyframes.prompt, *shown, folder)
 
 
+def showing(on_progress: OnProgress, artwork: np.ndarray, options: UndoOptions) -> OnProgress:
+    """`on_progress`, which is told of the same with previews that people may see: without margins."""
+    size = artwork.shape[1], artwork.shape[0]
+
+    def told(progress: Progress) -> None:
+        look = progress.preview
+        shown = None if look is None else lambda: without_margins(look(), size, options.fit)
+        on_progress(dataclasses.replace(progress, preview=shown))
+
+    return on_progress if options.fit == "crop" else told
+
+
 @logged
 def complete(
     engine: "PaintsUndo", run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False
@@ -73,7 +85,8 @@ def complete(
         run.save_segment(names[pair], frames)
 
     missing = [pair for pair in have if have[pair] is None]
-    engine.fill_pairs(pictures, options.segments, on_progress, missing, timeline.segment_seeds, keep)
+    report = showing(on_progress, artwork, options)
+    engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
     filled = np.stack([have[pair] for pair in range(len(names))])
     timelapse = timelapse_of(artwork, drawn, filled, options, run.path)
     run.save_timelapse(timelapse.frames, options.fps, save_frames)
@@ -109,7 +122,8 @@ def complete_keyframes(
 
         work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
         seeds = [keyframe.seed for keyframe in missing]
-        engine.draw_keyframes(to_draw_from(artwork, given), work, on_progress, seeds, keep)
+        report = showing(on_progress, artwork, given)
+        engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     size = artwork.shape[1], artwork.shape[0]
     return np.stack([as_keyframe(p, size, options.width, options.height, given.fit) for p in have.values()])

@@ -17,7 +17,7 @@ from transformers import CLIPTokenizer
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
-from paints_undo.completion import complete, ends_of_segments, timelapse_of, to_draw_from
+from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
@@ -299,9 +299,10 @@ class PaintsUndo:
             options = with_prompt(options, self.tag(artwork))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
-            drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
+            report = showing(on_progress, artwork, options)
+            drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, report)
             ends = ends_of_segments(artwork, drawn, options, self.family)
-            filled = self.fill_segments(ends, options.segments, on_progress)
+            filled = self.fill_segments(ends, options.segments, report)
             return timelapse_of(artwork, drawn, filled, options)
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
         with folder.held():

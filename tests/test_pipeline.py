@@ -394,7 +394,10 @@ def test_padding_keeps_the_whole_picture(engine, options, tmp_path):
         segments=replace(options.segments, sampling_steps=1),
         fit="pad",
     )
-    timelapse = engine.undo(tall, quick, tmp_path / "run", save_frames=True)
+    told = []
+    timelapse = engine.undo(tall, quick, tmp_path / "run", told.append, save_frames=True)
+    previews = {progress.stage: progress.preview().shape for progress in told if progress.preview}
+    assert all(height == 2 * width for height, width, _ in previews.values()) and len(previews) == 2
     assert timelapse.artwork.shape == (64, 32, 3) and (timelapse.artwork == 0).all()
     run = RunFolder.open(tmp_path / "run")
     assert options_of(run).fit == "pad" and run.artwork_size == (160, 80)

@@ -52,10 +52,6 @@ def test_nobody_sees_a_margin(tmp_path):
     run.save_segment("artwork-0400-a1", np.repeat(keyframe[None], 16, 0))
     small = [read_picture(path) for path in run.previews("artwork-0400-a1")]
     assert {picture.shape for picture in small} == {(32, 64, 3)} and np.mean(small) < 12
-    preview = LivePreview(tmp_path / "preview.jpg")
-    preview.show(Progress("keyframes", "sampling", 1, 9, lambda: keyframe[::4, ::4]), run.without_margins)
-    with Image.open(preview.path) as seen:
-        assert seen.size == (16, 8)
 
 
 def test_thumbnail(run):

@@ -34,7 +34,7 @@ class PlayableRun(RunFolder):
     """A run folder whose pictures a page can show: without margins, and the frames without reading the exact ones."""
 
     def without_margins(self, pictures: np.ndarray) -> np.ndarray:
-        """Keyframes, frames or a preview of this run, uint8 (..., h, w, 3), as people see them."""
+        """Keyframes or frames of this run, uint8 (..., h, w, 3), as people see them."""
         height, width = self.artwork_size
         return without_margins(pictures, (width, height), self._fit)
 
@@ -108,14 +108,14 @@ class LivePreview:
         self._clock = clock
         self._next_s = 0.0
 
-    def show(self, progress: Progress, shown: Callable[[np.ndarray], np.ndarray] = np.asarray) -> bool:
-        """Write what is shown of the picture that the progress brings, if it is time for one; whether it was."""
+    def show(self, progress: Progress) -> bool:
+        """Write the picture that the progress brings, if it is time for one; whether it was."""
         began = self._clock()
         if progress.preview is None or began < self._next_s:
             return False
         temporary = temporary_for(self.path)
         try:
-            temporary.write_bytes(jpeg(shown(progress.preview())))
+            temporary.write_bytes(jpeg(progress.preview()))
             os.replace(temporary, self.path)
         except OSError as error:
             log.warning("the live preview cannot be written (%s)", error)

@@ -18,7 +18,6 @@ from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of
-from paints_undo.web.playable import PlayableRun
 from paints_undo.web.run_files import without_folders
 
 
@@ -31,7 +30,7 @@ def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
         piece.refuse_while_at_work()
         check_family(engine, piece)
         piece.planned = []
-        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece, piece.run))
+        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
         piece.note(wanted=name, message=message(""))
         queue_of(str(engine.parts.device)).submit(piece.job)
 
@@ -139,11 +138,11 @@ def _watched(
         work(engine, piece, report)
 
 
-def _told(piece: Piece, run: PlayableRun, job: Job) -> None:
+def _told(piece: Piece, job: Job) -> None:
     """Show how far a job is, and keep how it ended."""
     if job.outcome is None or job.ended:
         if job.progress is not None:
-            piece.preview.show(job.progress, run.without_margins)
+            piece.preview.show(job.progress)
         piece.touch()
         return
     if job.outcome == "finished":
