@@ -122,7 +122,7 @@ def without_margins(pictures: np.ndarray, artwork: Size, fit: str) -> np.ndarray
     if fit == "crop":
         return pictures
     rows, columns = Layout(artwork, (pictures.shape[-2], pictures.shape[-3])).inside
-    return pictures[..., rows, columns, :]
+    return np.ascontiguousarray(pictures[..., rows, columns, :])
 
 
 def for_video(keyframe: np.ndarray, artwork: Size, video: Size, fit: str) -> np.ndarray:

@@ -130,4 +130,4 @@ class LivePreview:
 def jpeg(picture: np.ndarray) -> bytes:
     """The bytes of a JPEG file of a picture uint8 (H, W, 3), RGB, with its colours at full resolution."""
     options = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    return cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    return cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
