@@ -21,6 +21,7 @@ import gradio as gr
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -133,6 +134,8 @@ def _keyframe_step(form: Form, engine: Engine) -> None:
     steps = {"value": list(defaults.operation_steps), "multiselect": True, "info": say("field.operation_steps.info")}
     form.add("operation_steps", OperationSteps(list(range(1000)), label=say("field.operation_steps"), **steps))
     form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
+    fits = [(say(f"field.fit.of.{fit}"), fit) for fit in FITS]
+    form.add("fit", gr.Radio(fits, value=engine.default_options.fit, label=say("field.fit")))
     with form.accordion():
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
         form.add("size", gr.Checkbox(True, label=say("field.size")))

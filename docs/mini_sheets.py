@@ -58,7 +58,7 @@ def timelapse_rows(engine: PaintsUndo, pictures: list[np.ndarray]) -> list[list[
     """For each picture: 15 frames of the timelapse that the defaults give, blank to finished."""
     rows = []
     for picture in pictures:
-        frames = engine.undo(picture).frames
+        frames = engine.undo(picture, replace(engine.default_options, fit="crop")).frames
         rows.append([frames[i] for i in np.linspace(0, len(frames) - 1, 15).round().astype(int)])
     return rows
 

@@ -132,8 +132,7 @@ def add_drawing_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--fit",
         choices=["pad", "crop"],
-        default="pad",  # the one default that is not the original's: its crop loses parts of most pictures
-        help="how the artwork fills the networks' sizes: pad, which loses nothing (default), or crop, as the original",
+        help="how the artwork fills the networks' sizes: pad loses nothing (the default), crop cuts as the original",
     )
     command.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video: made by AI")
 

@@ -1,17 +1,18 @@
 """A run folder brought to its end: what its timeline still lacks is drawn, and nothing else."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
-from paints_undo.finishing.placement import fitted
-from paints_undo.images import crop_to, nearest_bucket
+from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
+from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
-from paints_undo.progress import OnProgress, ignore
+from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
@@ -27,13 +28,41 @@ def options_of(run: RunFolder) -> UndoOptions:
     return UndoOptions.from_settings(run.settings["options"])
 
 
-def with_margins(artwork: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
-    """The artwork as it is for fit "crop"; for "pad" on a canvas of the keyframes' size, where no cut hurts it."""
-    if options.fit == "crop":
-        return artwork
-    width, height = options.keyframes.width, options.keyframes.height
-    video_height, video_width = nearest_bucket(height, width, family.video_sizes)
-    return fitted(artwork, width, height, (video_width, video_height), options.fit)
+def to_draw_from(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
+    """What draw_keyframes is given: the artwork laid so that all of it is there, or as it is, to be cut there."""
+    return artwork if options.fit == "crop" else _seen(artwork, options)
+
+
+def ends_of_segments(artwork: np.ndarray, drawn: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
+    """The pictures that segments lie between, uint8 (n + 2, h, w, 3): artwork, keyframes, white canvas.
+
+    By fit "pad" the video size is the one nearest in shape to the artwork; by "crop" they stay keyframes.
+    """
+    height, width = nearest_bucket(*artwork.shape[:2], family.video_sizes)
+    size, video = (artwork.shape[1], artwork.shape[0]), (width, height)
+    seen, *laid = (for_video(picture, size, video, options.fit) for picture in (_seen(artwork, options), *drawn))
+    return with_white_canvas(seen, np.stack(laid))
+
+
+def timelapse_of(
+    artwork: np.ndarray, drawn: np.ndarray, filled: np.ndarray, options: UndoOptions, folder: Path | None = None
+) -> Timelapse:
+    """What a run comes to, as people see it: without margins. filled: its segments, uint8 (n + 1, 16, h, w, 3)."""
+    size = artwork.shape[1], artwork.shape[0]
+    shown = (without_margins(p, size, options.fit) for p in (_seen(artwork, options), drawn, join_timelapse(filled)))
+    return Timelapse(options.keyframes.prompt, *shown, folder)
+
+
+def showing(on_progress: OnProgress, artwork: np.ndarray, options: UndoOptions) -> OnProgress:
+    """`on_progress`, which is told of the same with previews that people may see: without margins."""
+    size = artwork.shape[1], artwork.shape[0]
+
+    def told(progress: Progress) -> None:
+        look = progress.preview
+        shown = None if look is None else lambda: without_margins(look(), size, options.fit)
+        on_progress(dataclasses.replace(progress, preview=shown))
+
+    return on_progress if options.fit == "crop" else told
 
 
 @logged
@@ -46,10 +75,9 @@ def complete(
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
     artwork = run.artwork
-    crop = crop_to(with_margins(artwork, options, engine.family), options.keyframes.width, options.keyframes.height)
     drawn = complete_keyframes(engine, run, artwork, on_progress)
-    pictures = with_white_canvas(crop, drawn)
-    names = segment_names(timeline, options.keyframes, options.segments)
+    pictures = ends_of_segments(artwork, drawn, options, engine.family)
+    names = segment_names(timeline, options)
     have = {pair: run.segment(name) for pair, name in enumerate(names)}
 
     def keep(pair: int, frames: np.ndarray) -> None:
@@ -57,11 +85,13 @@ def complete(
         run.save_segment(names[pair], frames)
 
     missing = [pair for pair in have if have[pair] is None]
-    engine.fill_pairs(pictures, options.segments, on_progress, missing, timeline.segment_seeds, keep)
-    frames = join_timelapse(np.stack([have[pair] for pair in range(len(names))]))
-    run.save_timelapse(frames, options.fps, save_frames)
+    report = showing(on_progress, artwork, options)
+    engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
+    filled = np.stack([have[pair] for pair in range(len(names))])
+    timelapse = timelapse_of(artwork, drawn, filled, options, run.path)
+    run.save_timelapse(timelapse.frames, options.fps, save_frames)
     run.finish()
-    return Timelapse(options.keyframes.prompt, crop, drawn, frames, run.path)
+    return timelapse
 
 
 @logged
@@ -70,11 +100,13 @@ def complete_keyframes(
 ) -> np.ndarray:
     """The keyframes of a run's timeline, uint8 (n, height, width, 3): those in the folder, the others drawn.
 
+    They are as the networks drew them, by fit "pad" with margins.
+
     Raises InputError where a picture is gone that cannot be drawn again.
     """
     given, timeline = options_of(run), Timeline.from_record(run.timeline)
     options = given.keyframes
-    names = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))
+    names = dict(zip(timeline.keyframes, keyframe_names(timeline, given), strict=True))
     have = {keyframe: run.keyframe(name) for keyframe, name in names.items()}
     missing = [keyframe for keyframe in names if have[keyframe] is None]
     for keyframe in missing:
@@ -89,7 +121,14 @@ def complete_keyframes(
             run.save_keyframe(names[missing[place]], picture)
 
         work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
-        seen = with_margins(artwork, given, engine.family)
-        engine.draw_keyframes(seen, work, on_progress, [keyframe.seed for keyframe in missing], keep)
+        seeds = [keyframe.seed for keyframe in missing]
+        report = showing(on_progress, artwork, given)
+        engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
-    return np.stack([crop_to(picture, options.width, options.height) for picture in have.values()])
+    size = artwork.shape[1], artwork.shape[0]
+    return np.stack([as_keyframe(p, size, options.width, options.height, given.fit) for p in have.values()])
+
+
+def _seen(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
+    """The artwork as the networks for keyframes see it, uint8 (height, width, 3)."""
+    return fitted(artwork, options.keyframes.width, options.keyframes.height, options.fit)

@@ -21,7 +21,7 @@ class UndoOptions:
     fps: int = 4
     tag: bool = True  # let the tagger write the keyframes' prompt where none is given
     mark: bool = False  # a small text in the corner of the video says that AI made it
-    fit: str = "crop"  # how the artwork fills a keyframe: "crop" as the original, "pad" so that nothing is lost
+    fit: str = "pad"  # how the artwork fills a keyframe: so that nothing of it is lost, or "crop" as the original
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
@@ -35,7 +35,7 @@ class UndoOptions:
         if not self.mark:
             del values["mark"]  # a run of a version without marks is the same run
         if self.fit == "crop":
-            del values["fit"]  # likewise: earlier versions knew nothing else
+            del values["fit"]  # likewise: once there was nothing else
         return values
 
     @classmethod
@@ -44,7 +44,7 @@ class UndoOptions:
         if not isinstance(settings, dict):
             raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
         try:
-            values = {**settings}
+            values = {"fit": "crop", **settings}  # runs of earlier versions say nothing and were cut
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:

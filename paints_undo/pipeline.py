@@ -19,13 +19,13 @@ from transformers import CLIPTokenizer
 from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
-from paints_undo.completion import complete, with_margins
+from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.families import find_family
-from paints_undo.images import crop_to, read_picture
+from paints_undo.images import read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
@@ -36,7 +36,7 @@ from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
-from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
+from paints_undo.timelapse import Timelapse
 from paints_undo.timeline import Timeline
 from wd14_tagger import Tagger
 
@@ -303,7 +303,7 @@ class PaintsUndo:
         on_progress: OnProgress = ignore,
         save_frames: bool = False,
     ) -> Timelapse:
-        """The whole story of one artwork.
+        """The whole story of one artwork, as people see it: without the margins that fit "pad" gives the networks.
 
         out: its run folder; what an earlier, interrupted run of the same settings left there is used again.
         """
@@ -314,11 +314,11 @@ class PaintsUndo:
             options = with_prompt(options, self.tag(artwork))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
-            artwork = with_margins(artwork, options, self.family)
-            drawn = self.draw_keyframes(artwork, options.keyframes, on_progress)
-            crop = crop_to(artwork, options.keyframes.width, options.keyframes.height)
-            filled = self.fill_segments(with_white_canvas(crop, drawn), options.segments, on_progress)
-            return Timelapse(options.keyframes.prompt, crop, drawn, join_timelapse(filled))
+            report = showing(on_progress, artwork, options)
+            drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, report)
+            ends = ends_of_segments(artwork, drawn, options, self.family)
+            filled = self.fill_segments(ends, options.segments, report)
+            return timelapse_of(artwork, drawn, filled, options)
         folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
         with folder.held():
             return complete(self, folder, on_progress, save_frames)

@@ -53,7 +53,7 @@ def earlier_run(source: str | Path, artwork: str | Path | None = None) -> Earlie
         if artwork is not None:
             raise InputError(f"{source} is a run folder and has its artwork in it; give no other picture with it")
         found = EarlierRun(name, run.artwork, run.settings, run.packages, Timeline.from_record(run.timeline))
-        names = zip(found.timeline.keyframes, keyframe_names(found.timeline, found.options.keyframes), strict=True)
+        names = zip(found.timeline.keyframes, keyframe_names(found.timeline, found.options), strict=True)
         own = {name: run.keyframe(name) for keyframe, name in names if not keyframe.redrawable}
         found.pictures.update({name: picture for name, picture in own.items() if picture is not None})
         return found

@@ -204,10 +204,9 @@ class RunFolder:
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
         _check_pictures(picture, dimensions=3, name="keyframe")
-        contents = GIVEN if "-own-" in name else MADE
         path = self.keyframe_path(name)
         _make_directory(path.parent)
-        write_atomically(path, self._png(picture, self.record("keyframe", contents)))
+        write_atomically(path, self._png(picture, self.keyframe_record(name)))
         return path
 
     def keyframe(self, name: str) -> np.ndarray | None:
@@ -276,6 +275,10 @@ class RunFolder:
         return target
 
     # The inside
+
+    def keyframe_record(self, name: str) -> Record:
+        """What the keyframe of this name carries inside."""
+        return self.record("keyframe", GIVEN if "-own-" in name else MADE)
 
     def keyframe_path(self, name: str) -> Path:
         """Where the keyframe of this name belongs."""

@@ -8,10 +8,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Timelapse:
-    """What came of one run; pictures uint8 RGB."""
+    """What came of one run; pictures uint8 RGB.
+
+    Options with fit "pad": the whole artwork in its own shape, as large as it fits into keyframes (height x width) and
+    frames (h x w); sides are even, for which at most a pixel of the artwork is cut off.  With fit "crop": the sizes
+    that the networks draw, filled, and what sticks out of them cut off.
+    """
 
     prompt: str  # what the keyframes were drawn with
-    artwork: np.ndarray  # (height, width, 3), cropped to the keyframes' size
+    artwork: np.ndarray  # (height, width, 3), at the keyframes' size
     keyframes: np.ndarray  # (n, height, width, 3), from the finished picture back to the first stroke
     frames: np.ndarray  # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture
     folder: Path | None = None  # the run folder, with all of it as files

@@ -15,6 +15,7 @@ from typing import Any
 from paints_undo import validation
 from paints_undo.errors import InputError
 from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
 from paints_undo.segments import SegmentOptions
 
 MOST_KEYFRAMES = 32
@@ -147,16 +148,16 @@ class Timeline:
         return ", ".join(str(keyframe.step) for keyframe in self.keyframes)
 
 
-def settings_fingerprint(drawing: KeyframeOptions) -> str:
+def settings_fingerprint(options: UndoOptions) -> str:
     """Eight hexadecimal digits for everything but seed and operation step that decides about a drawn keyframe."""
-    settings = dataclasses.asdict(drawing)
+    settings = dataclasses.asdict(options.keyframes)
     del settings["seed"], settings["operation_steps"]
-    return hashlib.sha256(f"{sorted(settings.items())}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{sorted(settings.items())}{_fit_of(options)}".encode()).hexdigest()[:8]
 
 
-def keyframe_names(timeline: Timeline, drawing: KeyframeOptions) -> list[str]:
+def keyframe_names(timeline: Timeline, options: UndoOptions) -> list[str]:
     """What each keyframe's picture is kept under: another seed, other settings or a picture of one's own change it."""
-    present = settings_fingerprint(drawing)
+    present = settings_fingerprint(options)
 
     def name(keyframe: Keyframe) -> str:
         if keyframe.own:
@@ -166,17 +167,23 @@ def keyframe_names(timeline: Timeline, drawing: KeyframeOptions) -> list[str]:
     return [name(keyframe) for keyframe in timeline.keyframes]
 
 
-def segment_names(timeline: Timeline, drawing: KeyframeOptions, filling: SegmentOptions) -> list[str]:
+def segment_names(timeline: Timeline, options: UndoOptions) -> list[str]:
     """What each segment is kept under: other pictures, another seed or other settings give another name.
 
     The pictures' names stand for the pictures, so that no file has to be read; the artwork of a run never changes.
     """
-    settings = dataclasses.asdict(filling)
+    drawing, settings = options.keyframes, dataclasses.asdict(options.segments)
     del settings["seed"]
-    pictures = ["artwork", *keyframe_names(timeline, drawing), BLANK]
+    size = f"{drawing.width}x{drawing.height}{_fit_of(options)}"
+    pictures = ["artwork", *keyframe_names(timeline, options), BLANK]
     names = []
     for i, seed in enumerate(timeline.segment_seeds):
-        content = f"{sorted(settings.items())} {seed} {drawing.width}x{drawing.height} {pictures[i]} {pictures[i + 1]}"
+        content = f"{sorted(settings.items())} {seed} {size} {pictures[i]} {pictures[i + 1]}"
         digest = hashlib.sha256(content.encode()).hexdigest()
         names.append(f"{timeline.places[i]}-{timeline.places[i + 1]}-{digest[:16]}")
     return names
+
+
+def _fit_of(options: UndoOptions) -> str:
+    """What tells names apart by fit; nothing for "crop", which was the only one when the first runs got their names."""
+    return "" if options.fit == "crop" else f" {options.fit}"

@@ -53,12 +53,12 @@ def make_run(
     timeline = Timeline.of(chosen.keyframes, chosen.segments)
     settings = {"options": chosen.to_settings(), "models": {"name": "mini", "revision": "test"}}
     run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
-    seen = fitted(artwork, *KEYFRAME_SIZE, VIDEO_SIZE, fit)
+    seen = fitted(artwork, *KEYFRAME_SIZE, fit)
     places = [0, *steps, 1000]
     with run.held():
-        for step, name in zip(steps, keyframe_names(timeline, chosen.keyframes), strict=True):
+        for step, name in zip(steps, keyframe_names(timeline, chosen), strict=True):
             run.save_keyframe(name, at_step(seen, 1 - step / 1000))
-        names = segment_names(timeline, chosen.keyframes, chosen.segments)
+        names = segment_names(timeline, chosen)
         for name, begin, end in zip(names, places, places[1:], strict=False):
             moments = 1 - np.linspace(begin, end, 16) / 1000
             frames = np.stack([at_step(crop_to(seen, *VIDEO_SIZE), moment) for moment in moments])

@@ -15,7 +15,7 @@ from paints_undo.web.studio import Studio
 
 ME, OTHER = "visitor-one-secret", "visitor-two-secret"
 SMALL = {"sampling_steps": 3, "video_sampling_steps": 3, "operation_steps": [400, 800, 999], "prompt": "1girl"}
-SMALL |= {"width": 128, "height": 192}
+SMALL |= {"width": 128, "height": 192, "fit": "crop"}  # exact pixels tell the seeds: none is cut off
 ARTWORK = np.random.default_rng(0).integers(0, 256, (160, 128, 3), dtype=np.uint8)
 
 

@@ -21,6 +21,7 @@ from desk import (
     press,
     states,
 )
+from PIL import Image
 
 pytestmark = IN_A_BROWSER
 
@@ -70,6 +71,21 @@ def test_a_replaced_keyframe_redraws_only_its_segments(desk: Desk) -> None:
     expect(item(page, "keyframe-700")).to_be_visible(timeout=MINUTE)
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(item(page, "keyframe-700")).to_have_count(0, timeout=MINUTE)
+
+
+def test_the_whole_picture_or_the_original_cut(desk: Desk, tmp_path: Path) -> None:
+    Image.effect_mandelbrot((640, 300), (-2, -1, 1, 1), 50).convert("RGB").save(tmp_path / "wide.png")
+    page = desk.visit()
+    page.locator("#artwork input[type=file]").set_input_files(tmp_path / "wide.png")
+    page.get_by_label("Output Prompt").fill("a fractal")
+    expect(page.get_by_label("Whole picture")).to_be_checked()
+    press(page, STEPS[1], "6 key frames are ready")
+    shown = expect(item(page, "keyframe-400").locator("img"))
+    shown.to_have_js_property("naturalWidth", 818, timeout=MINUTE)  # of 832 x 384, in the shape of 640 x 300
+    page.get_by_label("Fill and cut, as the original").check()
+    press(page, STEPS[1], "6 key frames are ready")
+    shown.to_have_js_property("naturalWidth", 832, timeout=MINUTE)
+    assert len(desk.engine.keyframes_drawn) == 12
 
 
 def test_cancel_and_continue(desk: Desk) -> None:

@@ -168,6 +168,7 @@ def test_the_example_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family)
     options = UndoOptions(
         KeyframeOptions("1girl", operation_steps=[500, 999], **SMALL, seed=12345),
         SegmentOptions(seed=123, sampling_steps=1),
+        fit="crop",  # the nodes cut the picture as the original does
     )
     expected = PaintsUndo.load(tiny_family, device="cpu").undo(artwork, options)
     (cropped,), (batch,), singles = done["4"][0]

@@ -24,11 +24,12 @@ def test_a_run_is_read_from_the_first_stroke_on(tmp_path):
 
 def test_the_artwork_lies_where_it_is_said_to(tmp_path):
     source = make_source(tmp_path)
-    rows, columns = source.inside
-    assert (columns.stop - columns.start, rows.stop - rows.start) == (51, 64)
-    outside = np.ones((64, 64), bool)
-    outside[rows, columns] = False
-    assert (source.finished_small[outside] == 255).all() and (source.finished_small[~outside] < 255).any()
+    shown = source.without_margins(source.frames)
+    assert shown.shape == (60, 64, 50, 3)  # 120 x 150 in 64 x 64, with even sides
+    (sx, sy), (ox, oy) = source.placement.scale, source.placement.offset
+    centre = source.finished_small[round(75 * sy + oy), round(60 * sx + ox)]
+    assert np.abs(centre.astype(int) - source.artwork[75, 60]).max() < 12
+    assert np.array_equal(source.finished_small[:, 7:57], source.without_margins(source.finished_small))
 
 
 def test_sizes_keep_the_shape_and_never_grow(tmp_path):

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.finishing.placement import Placement, check_fit, cropped, fitted, padded, placed
+from paints_undo.finishing.placement import (
+    Placement,
+    as_keyframe,
+    check_fit,
+    fitted,
+    for_video,
+    placed,
+    without_margins,
+)
 from paints_undo.images import crop_to
 
 
@@ -12,6 +20,14 @@ def marked(width, height):
     """White with one dark rectangle."""
     picture = np.full((height, width, 3), 255, np.uint8)
     picture[height // 4 : height // 2, width // 4 : width // 2] = 0
+    return picture
+
+
+def framed(width, height):
+    """White with a dark frame, a thirtieth of the picture wide."""
+    picture = np.full((height, width, 3), 40, np.uint8)
+    inner = max(width, height) // 30
+    picture[inner:-inner, inner:-inner] = 255
     return picture
 
 
@@ -23,29 +39,57 @@ def centre(picture):
 
 
 @pytest.mark.parametrize("size", [(1080, 1350), (640, 512), (333, 777), (128, 128)])
-@pytest.mark.parametrize(("canvas", "seen"), [((512, 640), (384, 448)), ((128, 128), (128, 128))])
+@pytest.mark.parametrize("canvas", [(512, 640), (384, 448), (128, 128)])
 @pytest.mark.parametrize("fit", ["pad", "crop"])
-def test_a_point_of_the_artwork_is_where_the_placement_says(size, canvas, seen, fit):
+def test_a_point_of_the_artwork_is_where_the_placement_says(size, canvas, fit):
     artwork = marked(*size)
-    frame = crop_to(fitted(artwork, *canvas, seen, fit), *seen)
-    placement = placed(size, canvas, seen, fit).then(cropped(canvas, *seen))
+    placement = placed(size, canvas, fit)
     expected = [c * s + o for c, s, o in zip(centre(artwork), placement.scale, placement.offset, strict=True)]
     if fit == "pad" or size[0] * 1.3 > size[1]:  # elsewhere the mark itself is cut
-        assert centre(frame) == pytest.approx(expected, abs=1.0)
+        assert centre(fitted(artwork, *canvas, fit)) == pytest.approx(expected, abs=1.0)
 
 
-@pytest.mark.parametrize("size", [(1080, 1350), (900, 300), (300, 900), (512, 640)])
-def test_padding_loses_nothing_in_both_cuts(size):
-    canvas, seen = (512, 640), (384, 448)
-    artwork = np.zeros((size[1], size[0], 3), np.uint8)
-    frame = crop_to(fitted(artwork, *canvas, seen, "pad"), *seen)
-    placement = padded(size, *canvas, seen).then(cropped(canvas, *seen))
-    for axis, length in enumerate(seen):
-        low = placement.offset[axis]
-        assert low >= -0.5 and low + size[axis] * placement.scale[axis] <= length + 0.5
-    shape = size[0] / size[1]
-    found = (frame[seen[1] // 2, :, 0] < 128).sum() / (frame[:, seen[0] // 2, 0] < 128).sum()
-    assert found == pytest.approx(shape, rel=0.02)
+@pytest.mark.parametrize("size", [(1080, 1350), (900, 300), (300, 900), (512, 640), (40, 320), (333, 335)])
+@pytest.mark.parametrize(("canvas", "video"), [((512, 640), (384, 448)), ((112, 144), (128, 128))])
+def test_both_stages_see_the_whole_picture_and_people_see_nothing_else(size, canvas, video):
+    artwork = framed(*size)
+    keyframe = fitted(artwork, *canvas, "pad")
+    for picture, (width, height) in ((keyframe, canvas), (for_video(keyframe, size, video, "pad"), video)):
+        assert picture.shape == (height, width, 3)
+        shown = without_margins(picture, size, "pad")
+        rows, columns = shown.shape[:2]
+        assert rows % 2 == columns % 2 == 0 and (width - columns < 4 or height - rows < 4), "as large as it fits"
+        assert columns / rows == pytest.approx(size[0] / size[1], rel=2.5 / min(rows, columns))
+        for border in (shown[0], shown[-1], shown[:, 0], shown[:, -1]):
+            assert (border < 250).any(-1).mean() > 0.9, "the frame around the artwork is there at each side"
+
+
+def test_margins_go_on_with_the_picture():
+    gradient = np.repeat(np.linspace(0, 255, 60).astype(np.uint8)[:, None, None], 20, 1).repeat(3, 2)
+    laid = fitted(gradient, 60, 60, "pad")
+    assert (laid == laid[:, 30:31]).all(), "no edge between the picture and what lies beside it"
+
+
+def test_many_pictures_at_once_and_small_previews():
+    assert without_margins(np.zeros((2, 5, 128, 128, 3), np.uint8), (100, 200), "pad").shape == (2, 5, 128, 64, 3)
+    assert without_margins(np.zeros((16, 16, 3), np.uint8), (100, 200), "pad").shape == (16, 8, 3)
+
+
+def test_the_original_cut_is_left_alone():
+    artwork = np.random.default_rng(0).integers(0, 256, (90, 50, 3), np.uint8)
+    cut = fitted(artwork, 64, 80, "crop")
+    assert np.array_equal(cut, crop_to(artwork, 64, 80))
+    assert without_margins(cut, (50, 90), "crop") is cut and for_video(cut, (50, 90), (32, 32), "crop") is cut
+    assert np.array_equal(as_keyframe(artwork, (50, 90), 64, 80, "crop"), cut)
+
+
+def test_a_picture_of_ones_own_lies_where_the_artwork_does():
+    size, canvas = (50, 100), (80, 80)
+    own = np.full((200, 100, 3), 40, np.uint8)
+    placed_own = as_keyframe(own, size, *canvas, "pad")
+    assert placed_own.shape == (80, 80, 3) and without_margins(placed_own, size, "pad").shape == (80, 40, 3)
+    exact = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    assert np.array_equal(as_keyframe(exact, size, *canvas, "pad"), exact), "a keyframe's own file comes back as it is"
 
 
 def test_the_same_place_in_another_size():

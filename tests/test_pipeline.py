@@ -3,7 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import astuple, replace
 from itertools import pairwise
 from threading import get_ident
 
@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
 from paints_undo.completion import options_of
 from paints_undo.families import find_family
+from paints_undo.images import read_picture
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
 from paints_undo.runs import RunFolder
@@ -52,7 +53,7 @@ def options():
         guidance_scale=said["video_cfg"],
         frame_stride=said["fs"],
     )
-    return UndoOptions(drawing, filling)
+    return UndoOptions(drawing, filling, fit="crop")  # as the pictures that were recorded
 
 
 @pytest.fixture(scope="module")
@@ -393,16 +394,23 @@ def test_padding_keeps_the_whole_picture(engine, options, tmp_path):
         segments=replace(options.segments, sampling_steps=1),
         fit="pad",
     )
-    timelapse = engine.undo(tall, quick, tmp_path / "run")
-    dark = timelapse.artwork[..., 0] < 128
-    assert timelapse.artwork.shape == (64, 96, 3)
-    assert np.ptp(np.flatnonzero(dark.any(1))) + 1 == pytest.approx(
-        2 * (np.ptp(np.flatnonzero(dark.any(0))) + 1), abs=2
-    )
+    told = []
+    timelapse = engine.undo(tall, quick, tmp_path / "run", told.append, save_frames=True)
+    previews = {progress.stage: progress.preview().shape for progress in told if progress.preview}
+    assert all(height == 2 * width for height, width, _ in previews.values()) and len(previews) == 2
+    assert timelapse.artwork.shape == (64, 32, 3) and (timelapse.artwork == 0).all()
     run = RunFolder.open(tmp_path / "run")
     assert options_of(run).fit == "pad" and run.artwork_size == (160, 80)
+    (exact,) = (tmp_path / "run" / "keyframes").iterdir()
+    assert read_picture(exact).shape == (64, 96, 3), "what later work starts from is as the networks drew it"
+    assert np.array_equal(read_picture(exact)[:, 32:64], timelapse.keyframes[0])
+    height, width = timelapse.frames.shape[1:3]
+    assert height == 2 * width and read_video(timelapse.video).shape == timelapse.frames.shape
+    kept = [read_picture(path) for path in sorted((tmp_path / "run" / "frames").iterdir())]
+    assert np.array_equal(np.stack(kept), timelapse.frames)
     without_folder = engine.undo(tall, quick)
-    assert np.array_equal(timelapse.frames, without_folder.frames)
+    for one, other in zip(astuple(timelapse)[1:4], astuple(without_folder)[1:4], strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_a_run_of_a_version_without_fits_was_cropped(options):

@@ -74,7 +74,7 @@ def test_own_pictures_come_along(engine, run, tmp_path):
     timeline = Timeline.from_record(run.timeline).changed(999, own="ab" * 32)
     copy = run.copied_to(tmp_path / "copy")
     copy.change(copy.settings, timeline.to_record())
-    copy.save_keyframe(keyframe_names(timeline, OPTIONS.keyframes)[0], OWN)
+    copy.save_keyframe(keyframe_names(timeline, OPTIONS)[0], OWN)
     complete(engine, copy)
     replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
     assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)

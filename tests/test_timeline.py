@@ -6,19 +6,25 @@ import pytest
 
 from paints_undo.errors import InputError
 from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import UndoOptions
 from paints_undo.segments import SegmentOptions
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names, settings_fingerprint
 
 DRAWING = KeyframeOptions(operation_steps=(400, 800, 999), seed=5)
 FILLING = SegmentOptions(seed=10)
+OPTIONS = UndoOptions(DRAWING, FILLING)
 START = Timeline.of(DRAWING, FILLING)
-PRINT = settings_fingerprint(DRAWING)
+PRINT = settings_fingerprint(OPTIONS)
+
+
+def with_drawing(**changes):
+    return replace(OPTIONS, keyframes=replace(DRAWING, **changes))
 
 
 def test_a_plain_run():
     assert START.segment_seeds == [10, 11, 12, 13]
     assert START.places == ["artwork", "0400", "0800", "0999", "blank"]
-    assert keyframe_names(START, DRAWING) == [f"0400-5-{PRINT}", f"0800-5-{PRINT}", f"0999-5-{PRINT}"]
+    assert keyframe_names(START, OPTIONS) == [f"0400-5-{PRINT}", f"0800-5-{PRINT}", f"0999-5-{PRINT}"]
     assert Timeline.from_record(START.to_record()) == START
 
 
@@ -36,9 +42,9 @@ def test_a_further_keyframe_leaves_the_other_segments_their_seeds():
 
 def test_one_keyframe_can_be_changed():
     rolled = START.changed(800, seed=6)
-    assert keyframe_names(rolled, DRAWING) == [f"0400-5-{PRINT}", f"0800-6-{PRINT}", f"0999-5-{PRINT}"]
+    assert keyframe_names(rolled, OPTIONS) == [f"0400-5-{PRINT}", f"0800-6-{PRINT}", f"0999-5-{PRINT}"]
     own = START.changed(800, own="ab" * 32)
-    assert keyframe_names(own, DRAWING)[1] == "0800-own-abababababab" and not own.keyframe(800).redrawable
+    assert keyframe_names(own, OPTIONS)[1] == "0800-own-abababababab" and not own.keyframe(800).redrawable
     locked = START.changed(800, locked=True)
     with pytest.raises(InputError, match="the keyframe at operation step 800 is locked; unlock it first"):
         locked.changed(800, seed=6)
@@ -69,34 +75,41 @@ def test_segments_have_their_own_seeds():
 
 
 def test_names_of_keyframes_follow_the_settings():
-    assert settings_fingerprint(replace(DRAWING, seed=6, operation_steps=(1,))) == PRINT
+    assert settings_fingerprint(with_drawing(seed=6, operation_steps=(1,))) == PRINT
     for other in ({"prompt": "x"}, {"width": 256}, {"sampling_steps": 3}, {"long_prompt": True}):
-        changed = replace(DRAWING, **other)
-        assert not set(keyframe_names(START, changed)) & set(keyframe_names(START, DRAWING))
+        changed = with_drawing(**other)
+        assert not set(keyframe_names(START, changed)) & set(keyframe_names(START, OPTIONS))
         # a locked one keeps what it was drawn with
         kept = START.changed(800, locked=True, drawn_with=PRINT)
-        assert keyframe_names(kept, changed)[1] == keyframe_names(START, DRAWING)[1]
+        assert keyframe_names(kept, changed)[1] == keyframe_names(START, OPTIONS)[1]
 
 
 def test_names_of_segments_follow_their_content():
-    names = segment_names(START, DRAWING, FILLING)
+    names = segment_names(START, OPTIONS)
     assert [name.rsplit("-", 1)[0] for name in names] == ["artwork-0400", "0400-0800", "0800-0999", "0999-blank"]
-    assert segment_names(START, DRAWING, FILLING) == names
+    assert segment_names(START, OPTIONS) == names
     # the first seed of the settings decides about the timeline's seeds, and only they count
-    assert segment_names(START, DRAWING, replace(FILLING, seed=77)) == names
+    assert segment_names(START, replace(OPTIONS, segments=replace(FILLING, seed=77))) == names
 
-    def changed(timeline=START, drawing=DRAWING, filling=FILLING):
-        others = segment_names(timeline, drawing, filling)
+    def changed(timeline=START, options=OPTIONS):
+        others = segment_names(timeline, options)
         return [number for number, name in enumerate(others) if name != names[number]]
 
     assert changed(timeline=START.with_segment_seed(1, 99)) == [1]
     assert changed(timeline=START.changed(800, seed=6)) == [1, 2]
     assert changed(timeline=START.changed(800, own="ab" * 32)) == [1, 2]
-    assert changed(drawing=replace(DRAWING, prompt="x")) == [0, 1, 2, 3]
-    assert changed(filling=replace(FILLING, sampling_steps=10)) == [0, 1, 2, 3]
+    assert changed(options=with_drawing(prompt="x")) == [0, 1, 2, 3]
+    assert changed(options=replace(OPTIONS, segments=replace(FILLING, sampling_steps=10))) == [0, 1, 2, 3]
     own = Timeline((Keyframe(400, 5, 11, own="ab" * 32),), 10)  # its picture is cut to the size
-    wide = segment_names(own, replace(DRAWING, width=1024), FILLING)
-    assert not set(wide) & set(segment_names(own, DRAWING, FILLING))
+    for other in (with_drawing(width=1024), replace(OPTIONS, fit="crop")):
+        assert not set(segment_names(own, other)) & set(segment_names(own, OPTIONS))
+
+
+def test_names_follow_the_fit_and_those_of_the_first_runs_stay():
+    cut = replace(OPTIONS, fit="crop")
+    assert not set(keyframe_names(START, cut)) & set(keyframe_names(START, OPTIONS))
+    assert keyframe_names(START, cut)[0] == "0400-5-08e5cd94"
+    assert segment_names(START, cut)[0] == "artwork-0400-eb10a68e204e8322"
 
 
 @pytest.mark.parametrize("field", [{"own": "../../x"}, {"own": 5}, {"drawn_with": "xyz"}, {"locked": "yes"}])

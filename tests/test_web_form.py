@@ -21,7 +21,7 @@ def workbench_of(app) -> dict:
 def test_every_widget_has_its_words(tmp_path: Path) -> None:
     props = workbench_of(gradio_app.build_app(FakeEngine, tmp_path))["props"]
     assert {named.split(" ")[0] for named in props["labelled"]} <= set(table())
-    assert {"prompt", "operation_steps", "seed", "size", "width", "video_prompt", "fps"} <= set(props["fields"])
+    assert {"prompt", "operation_steps", "seed", "size", "fit", "width", "video_prompt", "fps"} <= set(props["fields"])
 
 
 def test_the_scripts_know_the_events() -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from paints_undo.images import read_picture
 from paints_undo.progress import Progress
+from paints_undo.provenance.metadata import read_record
 from paints_undo.web.playable import LivePreview, PlayableRun, jpeg
 
 ARTWORK = np.full((64, 800, 3), 200, np.uint8)
@@ -35,6 +36,22 @@ def test_previews_can_be_made_later(run):
     run.make_playable("a-b")
     run.make_playable("b-c")  # not drawn: nothing to show
     assert len(run.previews("a-b")) == 15 and run.previews("b-c") == []
+
+
+def test_nobody_sees_a_margin(tmp_path):
+    options = {"fit": "pad", "keyframes": {"width": 64, "height": 64}}
+    run = PlayableRun.create(tmp_path / "wide", {"options": options}, {}, np.zeros((100, 200, 3), np.uint8))
+    keyframe = np.full((64, 64, 3), 255, np.uint8)
+    keyframe[16:48] = 9
+    exact = run.save_keyframe("0400-1", keyframe)
+    shown = run.shown_keyframe("0400-1")
+    assert np.array_equal(read_picture(exact), keyframe) and (read_picture(shown) == keyframe[16:48]).all()
+    assert read_record(shown) == read_record(exact)
+    own = run.save_keyframe("0600-own-1", np.full((40, 90, 3), 5, np.uint8))
+    assert run.shown_keyframe("0600-own-1") == own, "a picture of one's own is shown as it was given"
+    run.save_segment("artwork-0400-a1", np.repeat(keyframe[None], 16, 0))
+    small = [read_picture(path) for path in run.previews("artwork-0400-a1")]
+    assert {picture.shape for picture in small} == {(32, 64, 3)} and np.mean(small) < 12
 
 
 def test_thumbnail(run):

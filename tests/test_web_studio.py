@@ -162,6 +162,36 @@ def test_size_from_the_pictures_shape(desk, settings, shape, size):
     assert (found["width"], found["height"]) == size
 
 
+def test_the_whole_picture_or_the_original_cut(desk):
+    wide = np.random.default_rng(1).integers(0, 256, (100, 200, 3), np.uint8)
+    run = desk.open(wide, {**SMALL, "size": "family", "fit": "pad", "operation_steps": [500]})
+    view = desk.done("generate_video", run)
+    (whole,) = view["keyframes"]
+    assert read_picture(whole["path"]).shape == (256, 512, 3)
+    assert desk.runs()[0]["drawn"] == [whole["path"]]
+    for path in (*view["frames"], *map(str, desk.frame_files(run))):
+        assert read_picture(path).shape == (32, 64, 3)
+    branch = desk.branch(run, 500)
+    assert read_picture(desk.view(branch)["artwork"]).shape == (256, 512, 3)
+    desk.set_settings(run, fit="crop")
+    assert states(desk.view(run), "keyframes") == ["missing"], "a cut keyframe is another picture"
+    view = desk.done("generate_video", run)
+    assert read_picture(view["keyframes"][0]["path"]).shape == (640, 512, 3)
+    desk.set_settings(run, fit="pad")
+    assert desk.view(run)["keyframes"] == [whole], "what was drawn before is there still"
+    assert desk.view(desk.open(wide))["settings"]["fit"] == "pad"
+
+
+def test_a_picture_of_ones_own_for_a_whole_picture(desk):
+    run = desk.open(np.zeros((100, 200, 3), np.uint8), {**SMALL, "size": "family", "fit": "pad"})
+    desk.replace_keyframe(run, 800, np.full((256, 512, 3), 7, np.uint8))
+    assert desk.view(run)["message"]["key"] == "keyframe_replaced", "the shape in which keyframes are shown"
+    desk.replace_keyframe(run, 800, np.full((300, 300, 3), 7, np.uint8))
+    said = desk.view(run)["message"]
+    assert said["key"] == "keyframe_fitted" and (said["values"]["width"], said["values"]["height"]) == (512, 256)
+    assert desk.done("generate_video", run)["state"] == "finished"
+
+
 def test_recipes(desk):
     run = desk.new()
     assert desk.recipe(run, "coarse_sketches") == [run]

@@ -68,7 +68,7 @@ def test_frame_files_follow_the_video(engine, piece):
         frame_files(piece)
     done(engine, piece, "video")
     files = frame_files(piece)
-    assert len(files) == 45 and read_picture(files[0]).shape == (80, 64, 3)
+    assert len(files) == 45 and read_picture(files[0]).shape == (64, 64, 3), "square as the artwork"
     written = files[0].stat().st_mtime_ns
     assert frame_files(piece)[0].stat().st_mtime_ns == written
     piece.run.segment_path(segments_of(piece)[0]).unlink()

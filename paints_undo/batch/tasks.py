@@ -17,13 +17,12 @@ import numpy as np
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
-from paints_undo.completion import complete
+from paints_undo.completion import complete, ends_of_segments, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import crop_to, read_picture
+from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
-from paints_undo.timelapse import with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
@@ -94,17 +93,16 @@ class Worker:
         name = piece_name(task.item, KEYFRAMES)
         if self.store.read(name) is None:
             artwork = picture_of(task)
-            drawing = (options := self._settled(task.item.options, artwork)).keyframes
-            crop = crop_to(artwork, drawing.width, drawing.height)
-            drawn = self.engine.draw_keyframes(artwork, drawing, on_progress)
-            pictures = with_white_canvas(crop, drawn)
-            self.store.write(name, packed(prompt=np.array(options.keyframes.prompt), pictures=pictures))
+            options = self._settled(task.item.options, artwork)
+            drawn = self.engine.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
+            ends = ends_of_segments(artwork, drawn, options, self.engine.family)
+            self.store.write(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
         return {}
 
     def _segment(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         name = piece_name(task.item, SEGMENT, task.pair)
         if self.store.read(name) is None:
-            pictures = self._piece(task.item, KEYFRAMES)["pictures"]
+            pictures = self._piece(task.item, KEYFRAMES)["ends"]
             filling, filled = task.item.options.segments, {}
             two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
             self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
@@ -120,9 +118,9 @@ class Worker:
             settings = self.engine.settings_of(options)
             forget_unlike(folder, settings)
             run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
-            for name, picture in zip(keyframe_names(timeline, options.keyframes), start["pictures"][1:-1], strict=True):
+            for name, picture in zip(keyframe_names(timeline, options), start["keyframes"], strict=True):
                 run.save_keyframe(name, picture)
-            for pair, name in enumerate(segment_names(timeline, options.keyframes, options.segments)):
+            for pair, name in enumerate(segment_names(timeline, options)):
                 run.save_segment(name, self._piece(item, SEGMENT, pair)["frames"])
             complete(self.engine, run, on_progress, self.save_frames)
         self.store.remove(f"{PIECES}/{item.key}")

@@ -111,7 +111,10 @@ def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
 
 
 def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
-    """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag."""
+    """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag.
+
+    The picture is cut as the original cuts it, whose order of work is among what is compared.
+    """
     from dataclasses import replace
 
     from paints_undo.bench.measure import with_options
@@ -119,6 +122,7 @@ def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
 
     engine = PaintsUndo.load(models)
     options = with_options(engine.default_options, chosen.sampling_steps, chosen.operation_steps)
+    options = replace(options, fit="crop")
     can_tag = engine.family.tagger_model is not None
     return replace(options, tag=True) if can_tag else with_prompt(options, PROMPT)
 

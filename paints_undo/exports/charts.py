@@ -24,16 +24,14 @@ HEAT_MAP_SIDE = 1600  # pixels of the longer side, where the person chooses none
 
 def curves_of(source: Source) -> Curves:
     """Coverage, ink, colour and distance of a run's frames."""
-    finished = source.finished_small
-    rows, columns = source.inside
-    frames = match_colours(source.tidy_frames, finished)[:, rows, columns]
-    return measure(frames, finished[rows, columns])
+    frames, finished = source.without_margins(source.frames), source.without_margins(source.finished_small)
+    return measure(match_colours(frames, finished), finished)
 
 
 def write_heat_map(source: Source, path: Path, options: ExportOptions) -> None:
     """PNG: when each part of the picture was painted."""
     size = source.sized(options.longest_side or HEAT_MAP_SIDE)
-    times = painting_times(hold_still(match_colours(source.tidy_frames, source.finished_small)))
+    times = painting_times(hold_still(match_colours(source.frames, source.finished_small)))
     placement = source.placement.of_resized(source.size, size)
     (sx, sy), (ox, oy) = placement.scale, placement.offset
     matrix = np.array([[sx, 0, 0.5 * sx + ox - 0.5], [0, sy, 0.5 * sy + oy - 0.5]])

@@ -15,7 +15,16 @@ from paints_undo.completion import options_of
 from paints_undo.errors import InputError
 from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.finishing.pacing import Pacing, changes, schedule
-from paints_undo.finishing.placement import Placement, Size, cropped, fitted, placed
+from paints_undo.finishing.placement import (
+    Layout,
+    Placement,
+    Size,
+    as_keyframe,
+    cropped,
+    fitted,
+    placed,
+    without_margins,
+)
 from paints_undo.images import crop_to
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import MIXED, Record
@@ -30,9 +39,9 @@ class Source:
 
     name: str  # of the run folder, or what the person calls the picture
     artwork: np.ndarray  # (H, W, 3), whole
-    keyframes: np.ndarray  # (k, h, w, 3)
+    keyframes: np.ndarray  # (k, h, w, 3), as the networks drew them, by fit "pad" with margins
     steps: tuple[int, ...]  # the keyframes' operation steps, descending
-    frames: np.ndarray  # (n, h, w, 3)
+    frames: np.ndarray  # (n, h, w, 3), likewise
     fit: str
     fps: int
     record: Record
@@ -43,7 +52,7 @@ class Source:
         """The pictures of a run. Raises InputError where one of them is not there yet."""
         run = RunFolder.open(folder)
         options, timeline = options_of(run), Timeline.from_record(run.timeline)
-        names = segment_names(timeline, options.keyframes, options.segments)
+        names = segment_names(timeline, options)
         segments = [run.segment(name) for name in names]
         absent = [name for name, segment in zip(names, segments, strict=True) if segment is None]
         if absent:
@@ -51,15 +60,16 @@ class Source:
                 f"the run in {run.path} has {len(names) - len(absent)} of {len(names)} segments; "
                 "generate its video first"
             )
-        drawing, keyframes = options.keyframes, []
-        for name in keyframe_names(timeline, drawing):
+        drawing, artwork, keyframes = options.keyframes, run.artwork, []
+        size = artwork.shape[1], artwork.shape[0]
+        for name in keyframe_names(timeline, options):
             picture = run.keyframe(name)
             if picture is None:
                 raise InputError(f"keyframes/{name}.png of the run in {run.path} is gone; generate its keyframes again")
-            keyframes.append(crop_to(picture, drawing.width, drawing.height))
+            keyframes.append(as_keyframe(picture, size, drawing.width, drawing.height, options.fit))
         return cls(
             title or run.path.resolve().name,
-            run.artwork,
+            artwork,
             np.stack(keyframes[::-1]),
             tuple(keyframe.step for keyframe in reversed(timeline.keyframes)),
             join_timelapse(np.stack(segments)),
@@ -92,41 +102,32 @@ class Source:
     def placement(self) -> Placement:
         """Where the artwork lies in a frame."""
         keyframe_size, seen = self._sizes
-        return placed(self.size, keyframe_size, seen, self.fit).then(cropped(keyframe_size, *seen))
+        if self.fit == "crop":  # the second stage cuts what the first has left
+            return cropped(self.size, *keyframe_size).then(cropped(keyframe_size, *seen))
+        return Layout(self.size, seen).placement
 
     @property
     def finished_small(self) -> np.ndarray:
         """The artwork as the last frame should show it, uint8 (h, w, 3)."""
         keyframe_size, seen = self._sizes
-        return crop_to(fitted(self.artwork, *keyframe_size, seen, self.fit), *seen)
+        if self.fit == "crop":
+            return crop_to(crop_to(self.artwork, *keyframe_size), *seen)
+        return fitted(self.artwork, *seen, self.fit)
 
-    @property
-    def tidy_frames(self) -> np.ndarray:
-        """The frames without what networks draw along a margin."""
-        return self.frames if self.fit == "crop" else _without_frame(self.frames, self.placement, self.size)
-
-    @property
-    def inside(self) -> tuple[slice, slice]:
-        """The rows and columns of a frame in which the artwork lies, without margins."""
-        spans = []
-        for axis, length in ((1, self.frames.shape[1]), (0, self.frames.shape[2])):
-            low = self.placement.offset[axis]
-            high = low + self.size[axis] * self.placement.scale[axis]
-            spans.append(slice(max(0, round(low)), max(1, min(length, round(high)))))
-        return spans[0], spans[1]
+    def without_margins(self, pictures: np.ndarray) -> np.ndarray:
+        """Keyframes, frames or finished_small, uint8 (..., h, w, 3), without what lies beside the artwork."""
+        return without_margins(pictures, self.size, self.fit)
 
     def finished_frames(self, size: Size) -> ArtworkSizedFrames:
         """The timelapse in this size."""
-        return self._finished(self.tidy_frames, self.finished_small, self.placement, size)
+        return self._finished(self.frames, self.finished_small, self.placement, size)
 
     def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
         """Yield the keyframes in this size, and the artwork at the end."""
-        keyframe_size, seen = self._sizes
-        whole = fitted(self.artwork, *keyframe_size, seen, self.fit)
-        placement = placed(self.size, keyframe_size, seen, self.fit)
+        keyframe_size, _ = self._sizes
+        whole, placement = fitted(self.artwork, *keyframe_size, self.fit), placed(self.size, keyframe_size, self.fit)
         # the last keyframe is far from finished: what is done is told from the artwork after it
-        keyframes = self.keyframes if self.fit == "crop" else _without_frame(self.keyframes, placement, self.size)
-        pictures = np.concatenate([keyframes, whole[None]])
+        pictures = np.concatenate([self.keyframes, whole[None]])
         finished = self._finished(pictures, whole, placement, size, transition=1.0)
         count = len(self.keyframes)
         return finished.chosen([*range(count), count + 1])
@@ -149,18 +150,3 @@ class Source:
         if size != self.size:
             artwork = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
         return ArtworkSizedFrames(frames, seen, artwork, placement.of_resized(self.size, size), transition)
-
-
-def _without_frame(frames: np.ndarray, placement: Placement, size: Size) -> np.ndarray:
-    """Frames (n, h, w, 3) without the lines that networks draw between artwork and margin, as if that were a window."""
-    cleaned, width = frames.copy(), 2 if max(frames.shape[1:3]) < 200 else 4
-    for axis in (0, 1):
-        limit = frames.shape[2 - axis]
-        low = round(placement.offset[axis])
-        high = round(placement.offset[axis] + size[axis] * placement.scale[axis])
-        along = cleaned if axis == 1 else cleaned.transpose(0, 2, 1, 3)  # rows of what is cleaned come second
-        if low > 0:
-            along[:, : low + width] = along[:, low + width : low + width + 1]
-        if high < limit:
-            along[:, high - width :] = along[:, high - width - 1 : high - width]
-    return cleaned

@@ -15,9 +15,8 @@ from paints_undo.process.stages import Stage, stages
 def stages_of(source: Source) -> list[Stage]:
     """A stage for each keyframe, first stroke first, and one for the artwork."""
     height, width = source.keyframes.shape[1:3]
-    seen = source.frames.shape[2], source.frames.shape[1]
-    finished = fitted(source.artwork, width, height, seen, source.fit)
-    frames = [*match_colours(source.keyframes, finished), finished]
+    finished = source.without_margins(fitted(source.artwork, width, height, source.fit))
+    frames = [*match_colours(source.without_margins(source.keyframes), finished), finished]
     return stages(frames, measure(frames, finished))
 
 

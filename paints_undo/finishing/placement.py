@@ -1,8 +1,8 @@
-"""Where the artwork lies in the frames that the networks draw, and how to lay it there so that nothing is lost.
+"""Where the artwork lies in the pictures that the networks draw: how it is laid there, and how it is taken out again.
 
 The networks know a few fixed sizes.  The original fills each of them and cuts off what sticks out (fit "crop"); fit
-"pad" shrinks the artwork until all of it is inside, also after the second cut from keyframes to video, and leaves the
-rest canvas white.
+"pad" shrinks the artwork until all of it is inside.  What lies beside it is for the networks alone: whoever looks at a
+keyframe or a frame sees the artwork's rectangle and no margin.
 """
 
 from __future__ import annotations
@@ -38,6 +38,48 @@ class Placement:
         return Placement(tuple(s * b / a for s, b, a in zip(self.scale, before, after, strict=True)), self.offset)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How an artwork of one size lies on a canvas of another, where all of it is inside (fit "pad")."""
+
+    artwork: Size
+    canvas: Size
+
+    @classmethod
+    def of(cls, artwork: np.ndarray, width: int, height: int) -> Layout:
+        """The layout of an artwork uint8 (H, W, 3) on a canvas."""
+        return cls((artwork.shape[1], artwork.shape[0]), (width, height))
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Rows and columns of the canvas in which the artwork lies.
+
+        There is an even number of both, because H.264 has one colour sample for two pixels: the odd one is cut off the
+        artwork when it is laid, half a pixel at either side, and nothing is stretched for it.
+        """
+        scale = min(room / side for room, side in zip(self.canvas, self.artwork, strict=True))
+        width, height = (max(2, round(side * scale) // 2 * 2) for side in self.artwork)
+        left, top = (self.canvas[0] - width) // 2, (self.canvas[1] - height) // 2
+        return slice(top, top + height), slice(left, left + width)
+
+    @property
+    def placement(self) -> Placement:
+        """Where a point of the artwork is on the canvas."""
+        rows, columns = self.inside
+        whole = cropped(self.artwork, columns.stop - columns.start, rows.stop - rows.start)
+        return whole.then(Placement((1.0, 1.0), (float(columns.start), float(rows.start))))
+
+    def laid(self, picture: np.ndarray) -> np.ndarray:
+        """A picture uint8 (H, W, 3) on the canvas, uint8 (height, width, 3), where the artwork lies.
+
+        Its outermost pixels go on to the canvas's edges: beside white, small networks draw the edge as a line.
+        """
+        rows, columns = self.inside
+        inner = crop_to(picture, columns.stop - columns.start, rows.stop - rows.start)
+        around = rows.start, self.canvas[1] - rows.stop, columns.start, self.canvas[0] - columns.stop
+        return cv2.copyMakeBorder(inner, *around, cv2.BORDER_REPLICATE)
+
+
 def check_fit(fit: object) -> str:
     """`fit`, if there is such a one; InputError otherwise."""
     if fit not in FITS:
@@ -55,34 +97,37 @@ def cropped(size: Size, width: int, height: int) -> Placement:
     )
 
 
-def padded(size: Size, width: int, height: int, seen: Size) -> Placement:
-    """Where a picture goes in a canvas of width x height, so that a later cut to `seen` loses none of it."""
-    left, top, right, bottom = _rectangle(size, width, height, seen)
-    return Placement(((right - left) / size[0], (bottom - top) / size[1]), (float(left), float(top)))
+def placed(size: Size, canvas: Size, fit: str) -> Placement:
+    """Where an artwork lies in a keyframe, by either fit."""
+    return cropped(size, *canvas) if fit == "crop" else Layout(size, canvas).placement
 
 
-def placed(size: Size, canvas: Size, seen: Size, fit: str) -> Placement:
-    """Where an artwork lies in a keyframe (canvas), by either fit; seen: the size of the video frames."""
-    return cropped(size, *canvas) if fit == "crop" else padded(size, *canvas, seen)
+def fitted(picture: np.ndarray, width: int, height: int, fit: str) -> np.ndarray:
+    """The artwork as keyframes are drawn from it, uint8 (height, width, 3)."""
+    return crop_to(picture, width, height) if fit == "crop" else Layout.of(picture, width, height).laid(picture)
 
 
-def fitted(picture: np.ndarray, width: int, height: int, seen: Size, fit: str) -> np.ndarray:
-    """The picture as keyframes are drawn from it, uint8 (height, width, 3); seen: the size of the video frames."""
-    if fit == "crop":
+def as_keyframe(picture: np.ndarray, artwork: Size, width: int, height: int, fit: str) -> np.ndarray:
+    """A keyframe, or a picture of a person's own in place of one, uint8 (height, width, 3).
+
+    What has another size than keyframes is cut to the shape in which the artwork lies in them.
+    """
+    if fit == "crop" or picture.shape[:2] == (height, width):
         return crop_to(picture, width, height)
-    left, top, right, bottom = _rectangle((picture.shape[1], picture.shape[0]), width, height, seen)
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    canvas[top:bottom, left:right] = cv2.resize(
-        np.ascontiguousarray(picture), (right - left, bottom - top), interpolation=cv2.INTER_AREA
-    )
-    return canvas
+    return Layout(artwork, (width, height)).laid(picture)
 
 
-def _rectangle(size: Size, width: int, height: int, seen: Size) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom of a padded picture."""
-    later = cropped((width, height), *seen)
-    room = min(width, seen[0] / later.scale[0]), min(height, seen[1] / later.scale[1])
-    scale = min(room[0] / size[0], room[1] / size[1])
-    inner = [max(1, min(round(s * scale), int(r))) for s, r in zip(size, room, strict=True)]
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    return left, top, left + inner[0], top + inner[1]
+def without_margins(pictures: np.ndarray, artwork: Size, fit: str) -> np.ndarray:
+    """Keyframes, frames or a preview, uint8 (..., h, w, 3), without what lies beside the artwork."""
+    if fit == "crop":
+        return pictures
+    rows, columns = Layout(artwork, (pictures.shape[-2], pictures.shape[-3])).inside
+    return np.ascontiguousarray(pictures[..., rows, columns, :])
+
+
+def for_video(keyframe: np.ndarray, artwork: Size, video: Size, fit: str) -> np.ndarray:
+    """A keyframe as segments are drawn from it: by fit "pad" laid out anew, since the second cut loses nothing either.
+
+    By fit "crop" it is as it was: the second stage cuts it itself, as the original.
+    """
+    return keyframe if fit == "crop" else Layout(artwork, video).laid(without_margins(keyframe, artwork, fit))

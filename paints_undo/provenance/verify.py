@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
+from paints_undo.pictures.files import naming
 from paints_undo.provenance.content_credentials import read_signature
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record
@@ -119,8 +122,8 @@ def _missing(run: Any) -> Iterator[str]:
     wanted = [run.path / "artwork.png", run.timelapse]
     if "options" in run.settings:
         options, timeline = UndoOptions.from_settings(run.settings["options"]), Timeline.from_record(run.timeline)
-        wanted += [run.keyframe_path(name) for name in keyframe_names(timeline, options.keyframes)]
-        wanted += [run.segment_path(name) for name in segment_names(timeline, options.keyframes, options.segments)]
+        wanted += [run.keyframe_path(name) for name in keyframe_names(timeline, options)]
+        wanted += [run.segment_path(name) for name in segment_names(timeline, options)]
     yield from (str(file.relative_to(run.path)) for file in wanted if not file.is_file())
 
 
@@ -133,7 +136,8 @@ def _verified_piece(run: Any, path: Path) -> Finding:
         if path.name == "artwork.png":
             _ = run.artwork
         elif path.suffix == ".png":
-            read_picture(path)
+            with naming(path.name), Image.open(path) as picture:
+                picture.load()  # and not read as an artwork: frames of a narrow one may be smaller than artworks are
         found = _verified_file(path, None)
     except (InputError, OSError) as error:
         return Finding(name, UNREADABLE, str(error))

@@ -12,6 +12,7 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
+from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
 from paints_undo.runs import picture_digest
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names
@@ -42,7 +43,7 @@ def timeline_of(piece: Piece) -> Timeline:
 
 def drawn_in(piece: Piece, options: UndoOptions, timeline: Timeline) -> dict[Keyframe, bool]:
     """Whether the picture of each keyframe is there."""
-    names = keyframe_names(timeline, options.keyframes)
+    names = keyframe_names(timeline, options)
     return {k: piece.run.keyframe_path(name).exists() for k, name in zip(timeline.keyframes, names, strict=True)}
 
 
@@ -112,17 +113,19 @@ def lock_keyframe(piece: Piece, step: int, locked: bool) -> None:
 
 
 def replace_keyframe(piece: Piece, step: int, picture: np.ndarray) -> None:
-    """A picture of one's own, uint8 (H, W, 3) of any size, cut to the run's shape when it is used."""
+    """A picture of one's own, uint8 (H, W, 3) of any size, cut to what people see of a keyframe when it is used."""
     with piece.lock:
         piece.refuse_while_at_work()
-        size, own = options_of(piece.run).keyframes, picture_digest(picture)
-        timeline = timeline_of(piece).changed(step, own=own, drawn_with="")
-        name = dict(zip(timeline.keyframes, keyframe_names(timeline, size), strict=True))[timeline.keyframe(step)]
+        options, own = options_of(piece.run), picture_digest(picture)
+        size, timeline = options.keyframes, timeline_of(piece).changed(step, own=own, drawn_with="")
+        name = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))[timeline.keyframe(step)]
         piece.run.save_keyframe(name, picture)
         values: dict[str, Any] = {"step": step}
-        height, width = picture.shape[:2]
-        if (width, height) != (size.width, size.height):
-            values |= {"from_width": width, "from_height": height, "width": size.width, "height": size.height}
+        drawn = size.height, size.width
+        shown = piece.run.without_margins(np.empty((*drawn, 3), np.uint8)).shape[:2]
+        if picture.shape[:2] not in (drawn, shown):
+            (height, width), (from_height, from_width) = shown, picture.shape[:2]
+            values |= {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
         key = "keyframe_fitted" if len(values) > 1 else "keyframe_replaced"
         edit(piece, on_timeline(lambda _: timeline), key, **values)
 
@@ -141,12 +144,12 @@ def redo_segment(piece: Piece, index: int, seed: int | None) -> None:
 
 
 def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
-    """The picture of a keyframe, uint8 (H, W, 3). Raises InputError while it is not drawn."""
+    """The picture of a keyframe as people see it, uint8 (H, W, 3). Raises InputError while it is not drawn."""
     timeline, options = timeline_of(piece), options_of(piece.run)
     wanted = timeline.keyframe(validation.whole_number("operation step", step, 0, 999))
-    for keyframe, name in zip(timeline.keyframes, keyframe_names(timeline, options.keyframes), strict=True):
-        if keyframe == wanted and (picture := piece.run.keyframe(name)) is not None:
-            return picture
+    for keyframe, name in zip(timeline.keyframes, keyframe_names(timeline, options), strict=True):
+        if keyframe == wanted and piece.run.keyframe(name) is not None:
+            return read_picture(piece.run.shown_keyframe(name))
     raise InputError(f"the keyframe at operation step {wanted.step} is not drawn yet; draw it first")
 
 

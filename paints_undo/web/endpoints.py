@@ -64,6 +64,8 @@ class Endpoints:
     ) -> Iterator[Any]:
         """Draw earlier states of a picture's canvas, one for each operation step.
 
+        The picture fills the key frames' size, and what sticks out is cut off, as the original does it.
+
         Args:
             artwork: the finished picture.
             prompt: what the picture shows, best as /generate_prompt writes it; at most 10,000 characters.
@@ -90,6 +92,7 @@ class Endpoints:
             "height": height,
             "sampling_steps": sampling_steps,
             "guidance_scale": guidance_scale,
+            "fit": "crop",
         }
         with _Told():
             run = self._studio.open(visitor, artwork, settings)

@@ -1,5 +1,6 @@
-"""A run folder that also keeps small pictures for the page: every finished frame, a thumbnail, and the live preview.
+"""A run folder that also keeps pictures for the page: every finished frame, a thumbnail, and the live preview, small.
 
+shown/<keyframe name>.png         a keyframe without the margins that fit "pad" gives the networks, exact
 previews/<segment name>/00.jpg    the frames of a segment as the time-lapse shows them, first stroke first
 thumbnail.jpg                     the artwork, small
 preview.jpg                       what is being drawn at this moment
@@ -17,18 +18,45 @@ import cv2
 import numpy as np
 
 from paints_undo.atomic import explained, temporary_for, write_atomically
+from paints_undo.finishing.placement import without_margins
 from paints_undo.progress import Progress
 from paints_undo.runs import RunFolder
 
 log = logging.getLogger(__name__)
 
+SHOWN = "shown"
 THUMBNAIL_SIDE = 320  # pixels
 LEAST_INTERVAL_S = 0.25  # between live previews
 GREATEST_SHARE = 0.01  # of the time that live previews may take
 
 
 class PlayableRun(RunFolder):
-    """A run folder whose frames a page can show without reading the exact ones."""
+    """A run folder whose pictures a page can show: without margins, and the frames without reading the exact ones."""
+
+    def without_margins(self, pictures: np.ndarray) -> np.ndarray:
+        """Keyframes or frames of this run, uint8 (..., h, w, 3), as people see them."""
+        height, width = self.artwork_size
+        return without_margins(pictures, (width, height), self._fit)
+
+    @property
+    def _fit(self) -> str:
+        return self.settings.get("options", {}).get("fit", "crop")
+
+    def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
+        drawing = self.settings.get("options", {}).get("keyframes", {})
+        if picture.shape[:2] == (drawing.get("height"), drawing.get("width")):  # one's own may have another size
+            inner = self.without_margins(picture)
+            if inner.shape != picture.shape:
+                target = self.path / SHOWN / f"{name}.png"
+                with explained("make", target.parent):
+                    target.parent.mkdir(exist_ok=True)
+                write_atomically(target, self._png(inner, self.keyframe_record(name)))
+        return super().save_keyframe(name, picture)
+
+    def shown_keyframe(self, name: str) -> Path:
+        """The file that shows the keyframe of this name without margins."""
+        inner = self.path / SHOWN / f"{name}.png"
+        return inner if self._fit != "crop" and inner.exists() else self.keyframe_path(name)
 
     def save_segment(self, name: str, frames: np.ndarray) -> Path:
         path = super().save_segment(name, frames)
@@ -44,7 +72,7 @@ class PlayableRun(RunFolder):
         with explained("write", target):
             temporary.mkdir(parents=True)
             # the segment leads away from the artwork and ends with the picture that the one before begins with
-            for number, frame in enumerate(frames[:-1][::-1]):
+            for number, frame in enumerate(self.without_margins(frames)[:-1][::-1]):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(frame))
             os.replace(temporary, target)
 

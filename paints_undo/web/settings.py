@@ -19,29 +19,31 @@ _FILLING = {
     f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
     for field in dataclasses.fields(SegmentOptions)
 }
+_WHOLE = ("fps", "fit")  # of the run
 
 
 def flat(options: UndoOptions) -> dict[str, Any]:
     """Plain values under the names that changed() takes."""
     values = {name: getattr(options.keyframes, field) for name, field in _DRAWING.items()}
     values |= {name: getattr(options.segments, field) for name, field in _FILLING.items()}
-    return plain({**values, "fps": options.fps}, "settings")
+    return plain({**values, **{name: getattr(options, name) for name in _WHOLE}}, "settings")
 
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
     if not isinstance(changes, dict):
         raise InputError(f"the changes are {str(changes)[:60]!r}; give settings by their names")
-    unknown = sorted(str(name) for name in changes if name not in {*_DRAWING, *_FILLING, "fps"})
+    known = (*_DRAWING, *_FILLING, *_WHOLE)
+    unknown = sorted(str(name) for name in changes if name not in known)
     if unknown:
-        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join((*_DRAWING, *_FILLING, 'fps'))}")
+        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join(known)}")
     drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
     filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
     return dataclasses.replace(
         options,
         keyframes=dataclasses.replace(options.keyframes, **drawing),
         segments=dataclasses.replace(options.segments, **filling),
-        fps=changes.get("fps", options.fps),
+        **{name: changes[name] for name in _WHOLE if name in changes},
     )
 
 
@@ -52,8 +54,8 @@ def following(
 
     is_drawn: whether the picture of a keyframe is there; a locked one that is keeps it under the new settings.
     """
-    present = settings_fingerprint(before.keyframes)
-    if present != settings_fingerprint(after.keyframes):
+    present = settings_fingerprint(before)
+    if present != settings_fingerprint(after):
         kept = [
             dataclasses.replace(keyframe, drawn_with=keyframe.drawn_with or present)
             if keyframe.locked and not keyframe.own and is_drawn(keyframe)

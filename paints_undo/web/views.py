@@ -19,8 +19,8 @@ def view_of(piece: Piece) -> dict[str, Any]:
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
     update = job.update() if job and not job.ended else None
     drawing = _drawing(piece, update)
-    pictures = keyframe_names(timeline, options.keyframes)
-    names = segment_names(timeline, options.keyframes, options.segments)
+    pictures = keyframe_names(timeline, options)
+    names = segment_names(timeline, options)
     keyframes = []
     for keyframe, name in zip(timeline.keyframes, pictures, strict=True):
         path = run.keyframe_path(name)
@@ -31,7 +31,7 @@ def view_of(piece: Piece) -> dict[str, Any]:
                 "state": _state(path.exists(), drawing == ("keyframes", keyframe.step)),
                 "locked": keyframe.locked,
                 "own": bool(keyframe.own),
-                "path": str(path),
+                "path": str(run.shown_keyframe(name)),
             }
         )
     segments = [
@@ -65,8 +65,8 @@ def row_of(piece: Piece) -> dict[str, Any]:
         options, timeline = options_of(piece.run), Timeline.from_record(piece.run.timeline)
     except InputError:  # deleted or damaged under the app: still a row, so that it can be deleted
         return {**summary_of(piece), "seed": None, "drawn": []}
-    paths = [piece.run.keyframe_path(name) for name in keyframe_names(timeline, options.keyframes)]
-    drawn = [str(path) for path in reversed(paths) if path.exists()]
+    run, names = piece.run, keyframe_names(timeline, options)
+    drawn = [str(run.shown_keyframe(name)) for name in reversed(names) if run.keyframe_path(name).exists()]
     return {**summary_of(piece), "seed": options.keyframes.seed, "drawn": drawn}
 
 

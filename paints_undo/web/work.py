@@ -88,7 +88,7 @@ WORK: dict[str, Callable[[PaintsUndo, Piece, OnProgress], None]] = {
 def segments_of(piece: Piece) -> list[str]:
     """What the segments of a run are kept under, the one next to the artwork first."""
     options = options_of(piece.run)
-    return segment_names(timeline_of(piece), options.keyframes, options.segments)
+    return segment_names(timeline_of(piece), options)
 
 
 def frame_files(piece: Piece) -> list[Path]:
@@ -105,7 +105,7 @@ def frame_files(piece: Piece) -> list[Path]:
             segments = [run.segment(name) for name in segments_of(piece)]
             if any(segment is None for segment in segments):
                 raise InputError("a segment of this run is gone; generate the video again")
-            run.save_frames(join_timelapse(np.stack(segments)))
+            run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
         return sorted(folder.glob("*.png"))
 
 
