@@ -16,8 +16,8 @@ OTHER_SEEDS = 3  # runs beside the present one
 
 
 def defaults(family: UndoOptions) -> dict[str, Any]:
-    """Everything as the model family has it; prompt and size stay."""
-    kept = ("prompt", "width", "height")
+    """Everything as the model family has it; prompt and size stay, and so does the visible mark."""
+    kept = ("prompt", "width", "height", "mark")
     return {name: value for name, value in flat(family).items() if name not in kept}
 
 

@@ -19,29 +19,32 @@ _FILLING = {
     f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
     for field in dataclasses.fields(SegmentOptions)
 }
+_WHOLE_RUN = ("fps", "mark")
+_NAMES = (*_DRAWING, *_FILLING, *_WHOLE_RUN)
 
 
 def flat(options: UndoOptions) -> dict[str, Any]:
     """Plain values under the names that changed() takes."""
     values = {name: getattr(options.keyframes, field) for name, field in _DRAWING.items()}
     values |= {name: getattr(options.segments, field) for name, field in _FILLING.items()}
-    return plain({**values, "fps": options.fps}, "settings")
+    values |= {name: getattr(options, name) for name in _WHOLE_RUN}
+    return plain(values, "settings")
 
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
     if not isinstance(changes, dict):
         raise InputError(f"the changes are {str(changes)[:60]!r}; give settings by their names")
-    unknown = sorted(str(name) for name in changes if name not in {*_DRAWING, *_FILLING, "fps"})
+    unknown = sorted(str(name) for name in changes if name not in _NAMES)
     if unknown:
-        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join((*_DRAWING, *_FILLING, 'fps'))}")
+        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join(_NAMES)}")
     drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
     filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
     return dataclasses.replace(
         options,
         keyframes=dataclasses.replace(options.keyframes, **drawing),
         segments=dataclasses.replace(options.segments, **filling),
-        fps=changes.get("fps", options.fps),
+        **{name: changes[name] for name in _WHOLE_RUN if name in changes},
     )
 
 
