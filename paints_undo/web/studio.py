@@ -33,9 +33,9 @@ class Studio:
     Settings are flat and plain: the fields of KeyframeOptions under their own names (prompt, negative_prompt,
     operation_steps, width, height, seed, sampling_steps, guidance_scale, long_prompt), those of SegmentOptions
     (video_prompt, video_seed, video_sampling_steps, video_guidance_scale, video_long_prompt, frame_stride,
-    guidance_interval, reuse_interval), fps, mark, and, on the way in, `size`: "picture" (default when no width and height
-    are given: the picture's shape at the family's area) or "family" (its fixed size), and `timeline` (as restore
-    gives).
+    guidance_interval, reuse_interval), fps, mark, and, on the way in, `size`: "picture" (default when no width and
+    height are given: the picture's shape at the family's area) or "family" (its fixed size), and `timeline` (as
+    restore gives).
 
     Message keys: "" (nothing to say), "opened", "prompt_written", "keyframes_ready" {count}, "video_ready" {frames},
     "cancelled", "paused", "unfinished" (found after a restart: offer resume), "failed" {sentence}, "internal_error",
