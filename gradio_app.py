@@ -164,6 +164,7 @@ def _video_step(form: Form, engine: Engine) -> None:
             sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
             form.add("video_sampling_steps", Slider(1, 100, label=say("field.video_sampling_steps"), **sampling))
         form.add("fps", Slider(1, 30, engine.default_options.fps, step=1, label=say("field.fps")))
+        form.add("mark", gr.Checkbox(False, label=say("field.mark"), info=say("field.mark.info")))
     form.button("video")
 
 

@@ -297,10 +297,14 @@ class RunFolder:
     def _png(picture: np.ndarray, record: Record) -> bytes:
         return embed(encode_png(picture), record)
 
+    @property
+    def _has_mark(self) -> bool:
+        options = self._record["settings"].get("options")
+        return isinstance(options, dict) and bool(options.get("mark"))
+
     def _shown(self, frame: np.ndarray) -> np.ndarray:
         """A frame as the video shows it: with the visible mark, if the options ask for it."""
-        options = self._record["settings"].get("options")
-        return marked(frame) if isinstance(options, dict) and options.get("mark") else frame
+        return marked(frame) if self._has_mark else frame
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
         found = list(differences(self._record["settings"], settings))

@@ -54,6 +54,17 @@ def test_nobody_sees_a_margin(tmp_path):
     assert {picture.shape for picture in small} == {(32, 64, 3)} and np.mean(small) < 12
 
 
+def test_frames_are_shown_with_the_mark_where_the_video_has_it(run):
+    run.save_segment("a-b", np.full((16, 64, 64, 3), 255, np.uint8))
+    run.change({"options": {"mark": True}}, {})
+    assert run.previews("a-b") == [], "those without it are not shown"
+    run.make_playable("a-b")
+    frames = [read_picture(path).astype(int) for path in run.previews("a-b")]
+    assert len(frames) == 15 and all(np.ptp(frame[32:, 32:]) > 60 for frame in frames)
+    run.change({"options": {}}, {})
+    assert len(run.previews("a-b")) == 15 and np.ptp(read_picture(run.previews("a-b")[0])) < 5
+
+
 def test_thumbnail(run):
     run.make_thumbnail(ARTWORK)
     with Image.open(run.thumbnail) as small:

@@ -25,9 +25,14 @@ def follow(timeline: Timeline = TIMELINE, drawn: bool = True, **changes) -> Time
 def test_every_option_has_one_flat_name():
     values = flat(START)
     fields = [*dataclasses.fields(KeyframeOptions), *dataclasses.fields(SegmentOptions)]
-    assert len(values) == len(fields) + len({"fps", "fit"}) and json.loads(json.dumps(values)) == values
+    assert values.keys() >= {"fps", "fit", "mark"} and len(values) == len(fields) + 3
+    assert json.loads(json.dumps(values)) == values
     assert (values["seed"], values["video_seed"], values["frame_stride"], values["fps"]) == (5, 10, 3, 4)
     assert changed(UndoOptions(), values) == START
+    marked = changed(START, {"mark": True})
+    assert marked.mark and changed(UndoOptions(), flat(marked)) == marked
+    with pytest.raises(InputError, match="mark is 'yes'"):
+        changed(START, {"mark": "yes"})
 
 
 def test_what_is_not_named_stays():

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
+from paints_undo.completion import options_of
 from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import Progress
 from paints_undo.timeline import Timeline
+from paints_undo.web import views
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.jobs import Update
 from paints_undo.web.playable import PlayableRun
@@ -49,6 +51,22 @@ def test_which_segment_is_being_drawn(piece):
     job = {"stage": "segments", "detail": "sampling", "done": 60, "total": 100, "ahead": 0}
     assert view["job"] == {**job, "elapsed_s": 2.3, "left_s": 1.3, "cancelling": False}
     assert view["version"] == piece.version
+
+
+def test_what_is_said_is_there(piece, monkeypatch):
+    """A page takes the prompt from the view that says it is written; the job may write it while the view is made."""
+
+    def written_meanwhile(run):
+        read = options_of(run)
+        run.change(FakeEngine().settings_of(with_prompt(read, "1girl")), run.timeline)
+        piece.note(message=message("prompt_written"))
+        return read
+
+    monkeypatch.setattr(views, "options_of", written_meanwhile)
+    torn = view_of(piece)
+    assert torn["settings"]["prompt"] == "" and torn["message"]["key"] == "opened"
+    monkeypatch.undo()
+    assert view_of(piece)["settings"]["prompt"] == "1girl" and view_of(piece)["version"] > torn["version"]
 
 
 def test_states(piece):

@@ -1,7 +1,8 @@
 """A run folder that also keeps pictures for the page: every finished frame, a thumbnail, and the live preview, small.
 
 shown/<keyframe name>.png         a keyframe without the margins that fit "pad" gives the networks, exact
-previews/<segment name>/00.jpg    the frames of a segment as the time-lapse shows them, first stroke first
+previews/<segment name>/00.jpg    the frames of a segment as the time-lapse shows them, first stroke first; those with
+                                  the visible mark in <segment name>-marked
 thumbnail.jpg                     the artwork, small
 preview.jpg                       what is being drawn at this moment
 """
@@ -73,12 +74,13 @@ class PlayableRun(RunFolder):
             temporary.mkdir(parents=True)
             # the segment leads away from the artwork and ends with the picture that the one before begins with
             for number, frame in enumerate(self.without_margins(frames)[:-1][::-1]):
-                (temporary / f"{number:02d}.jpg").write_bytes(jpeg(frame))
+                (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))
             os.replace(temporary, target)
 
     def preview_folder(self, name: str) -> Path:
         """Where the small pictures of a segment belong."""
-        return self.segment_path(name).parent.parent / "previews" / name
+        folder = f"{name}-marked" if self._has_mark else name
+        return self.segment_path(name).parent.parent / "previews" / folder
 
     def previews(self, name: str) -> list[str]:
         """The paths of a segment's small pictures, first stroke first; none while it is not drawn."""

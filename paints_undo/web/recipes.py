@@ -16,8 +16,8 @@ OTHER_SEEDS = 3  # runs beside the present one
 
 
 def defaults(family: UndoOptions) -> dict[str, Any]:
-    """Everything as the model family has it; prompt, size and fit stay."""
-    kept = ("prompt", "width", "height", "fit")
+    """Everything as the model family has it; prompt, size, fit and the visible mark stay."""
+    kept = ("prompt", "width", "height", "fit", "mark")
     return {name: value for name, value in flat(family).items() if name not in kept}
 
 

@@ -19,31 +19,32 @@ _FILLING = {
     f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
     for field in dataclasses.fields(SegmentOptions)
 }
-_WHOLE = ("fps", "fit")  # of the run
+_WHOLE_RUN = ("fps", "fit", "mark")
+_NAMES = (*_DRAWING, *_FILLING, *_WHOLE_RUN)
 
 
 def flat(options: UndoOptions) -> dict[str, Any]:
     """Plain values under the names that changed() takes."""
     values = {name: getattr(options.keyframes, field) for name, field in _DRAWING.items()}
     values |= {name: getattr(options.segments, field) for name, field in _FILLING.items()}
-    return plain({**values, **{name: getattr(options, name) for name in _WHOLE}}, "settings")
+    values |= {name: getattr(options, name) for name in _WHOLE_RUN}
+    return plain(values, "settings")
 
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
     if not isinstance(changes, dict):
         raise InputError(f"the changes are {str(changes)[:60]!r}; give settings by their names")
-    known = (*_DRAWING, *_FILLING, *_WHOLE)
-    unknown = sorted(str(name) for name in changes if name not in known)
+    unknown = sorted(str(name) for name in changes if name not in _NAMES)
     if unknown:
-        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join(known)}")
+        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join(_NAMES)}")
     drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
     filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
     return dataclasses.replace(
         options,
         keyframes=dataclasses.replace(options.keyframes, **drawing),
         segments=dataclasses.replace(options.segments, **filling),
-        **{name: changes[name] for name in _WHOLE if name in changes},
+        **{name: changes[name] for name in _WHOLE_RUN if name in changes},
     )
 
 

@@ -15,9 +15,12 @@ from paints_undo.web.settings import flat
 def view_of(piece: Piece) -> dict[str, Any]:
     """The view that Studio.view() gives; decodes no picture."""
     version = piece.version  # first: what changes meanwhile is shown by the next view
-    run, job = piece.run, piece.job
-    options, timeline = options_of(run), Timeline.from_record(run.timeline)
+    # Then the job, what it says, and what it says it of: it writes them the other way round, the last one first.
+    job = piece.job
     update = job.update() if job and not job.ended else None
+    summary, said = summary_of(piece), piece["message"]
+    run = piece.run
+    options, timeline = options_of(run), Timeline.from_record(run.timeline)
     drawing = _drawing(piece, update)
     pictures = keyframe_names(timeline, options)
     names = segment_names(timeline, options)
@@ -45,8 +48,8 @@ def view_of(piece: Piece) -> dict[str, Any]:
         for index, name in enumerate(names)
     ]
     return {
-        **summary_of(piece),
-        "message": piece["message"],
+        **summary,
+        "message": said,
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
         "settings": {**flat(options), "timeline": run.timeline},

@@ -118,19 +118,24 @@ async function change(what, args = {}) {
   }
 }
 
+// Answers can overtake each other on a busy server: one that was asked for before the view on show is thrown away.
+const looks = { asked: 0, shown: 0 };
+
 async function look(anew = false) {
   if (!page.run) return draw();
   const asked = page.run;
+  const turn = (looks.asked += 1);
   try {
     const view = await ask("view", { run_id: asked, known: anew ? null : (page.view?.version ?? null) });
-    if (asked !== page.run) return;
+    if (asked !== page.run || turn < looks.shown) return;
+    looks.shown = turn;
     if (page.note?.lost) page.note = null;
     if (view) {
       noticeEnd(page.view, view);
       page.view = view;
     }
   } catch (error) {
-    if (asked !== page.run) return;
+    if (asked !== page.run || turn < looks.shown) return;
     if (error instanceof Refused) leave();
     else page.note = { sentence: error.message, lost: true };
   }

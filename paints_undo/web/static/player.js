@@ -112,7 +112,7 @@ function play(on = !player.playing) {
   const [first, last] = player.range ?? [0, player.shots.length - 1];
   const reverse = isOn("reverse");
   if (player.playing && player.place === (reverse ? first : last)) goTo(reverse ? last : first);
-  byId("play").textContent = player.playing ? "❚❚" : "▶";
+  byId("play").classList.toggle("playing", player.playing);
   name(byId("play"), say(player.playing ? "player.pause" : "player.play"));
   if (player.playing) {
     player.drawnAt = performance.now();

@@ -1,6 +1,6 @@
 // The timeline: white canvas, keyframes, artwork, and the gaps between them; what is chosen can be changed below it.
 
-const strip = { key: "", marked: null };
+const strip = { key: "", held: false };
 
 // From the white canvas to the artwork: pictures and, between them, segments.
 function itemsOf(view) {
@@ -41,17 +41,19 @@ function drawTimeline() {
   const key = JSON.stringify([items, selected, page.language, isLocked(), ratio]);
   for (const control of byId("add").elements) control.disabled = isLocked();
   byId("reroll-all").disabled = isLocked();
-  if (key === strip.key) return;
+  if (key === strip.key || strip.held) return;
   strip.key = key;
   const focused = document.activeElement?.closest?.("#strip [data-id]")?.dataset.id;
   const scrolled = byId("strip").scrollLeft;
   byId("strip").style.setProperty("--ratio", ratio);
   byId("strip").replaceChildren(...items.map(stripItem));
   byId("strip").scrollLeft = scrolled;
-  if (focused) byId("strip").querySelector(`[data-id="${focused}"]`)?.focus();
+  if (focused) focusOn(focused);
   drawActions(items.find((item) => idOf(item) === selected));
   markPlace();
 }
+
+const focusOn = (id) => byId("strip").querySelector(`[data-id="${id}"]`)?.focus();
 
 function stripItem(item) {
   const id = idOf(item);
@@ -60,7 +62,10 @@ function stripItem(item) {
     type: "button", title: words, "aria-label": words, "aria-pressed": String(page.selected === id), "data-id": id,
     className: `${item.kind === "segment" ? "segment" : "picture"} ${item.state ?? "ready"}`, onclick: () => choose(item),
   }, item.kind === "segment" ? make("i") : pictureOf(item));
-  if (item.kind === "keyframe") acceptPicture(button, item.step);
+  if (item.kind === "keyframe") {
+    acceptPicture(button, item.step);
+    button.setAttribute("aria-keyshortcuts", "Delete");
+  }
   const label = item.kind === "segment" ? null : make("span", { className: "label" }, item.kind === "keyframe" ? String(item.step) : nameOf(item));
   return make("li", { className: item.kind }, button, label);
 }
@@ -125,8 +130,10 @@ function drawActions(item) {
   bar.hidden = !item;
   if (!item) return;
   const facts = item.state ? make("span", { className: "aside" }, factsOf(item)) : null;
+  const focused = [...bar.children].indexOf(document.activeElement);
   bar.setAttribute("aria-label", nameOf(item));
   bar.replaceChildren(make("div", { className: "title" }, make("strong", {}, nameOf(item)), facts), ...buttonsFor(item));
+  bar.children[focused]?.focus();
 }
 
 function action(key, run, { values = {}, disabled = false, danger = false } = {}) {
@@ -175,8 +182,11 @@ async function addKeyframe(step) {
 }
 
 async function removeKeyframe(step) {
+  if (isLocked() || !(await question(say("timeline.delete.question", { step })))) return;
   await change("delete_keyframe", { step });
   trigger("fill");
+  const later = page.view.keyframes.map((keyframe) => keyframe.step).filter((other) => other < step);
+  focusOn(later.length ? `keyframe-${Math.max(...later)}` : "artwork-");
 }
 
 async function branch(step, seed) {
@@ -223,13 +233,22 @@ function acceptPicture(button, step) {
   });
 }
 
-// Left and right go along the strip, as along any row of buttons.
+// Left and right go along the strip, as along any row of buttons; Delete asks about a keyframe.
 function onStripKey(event) {
+  const [, keyframe] = /^keyframe-(\d+)$/.exec(document.activeElement.dataset.id) ?? [];
+  if (event.key === "Delete" && keyframe) return removeKeyframe(Number(keyframe));
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step) return;
   const all = [...byId("strip").querySelectorAll("[data-id]")];
   all[all.indexOf(document.activeElement) + step]?.focus();
   event.preventDefault();
+}
+
+// While something is pressed nothing is exchanged: a click counts only if it ends on what it began on.
+function holdWhilePressed() {
+  byId("timeline").addEventListener("pointerdown", () => { strip.held = true; });
+  const release = () => strip.held && setTimeout(() => { strip.held = false; drawTimeline(); }); // after the click
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release);
 }
 
 function startTimeline() {
@@ -241,5 +260,6 @@ function startTimeline() {
   };
   byId("reroll-all").onclick = () => change("reroll_all");
   byId("strip").addEventListener("keydown", onStripKey);
+  holdWhilePressed();
   parts.push(drawTimeline);
 }
