@@ -202,6 +202,21 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
     assert chosen == [None, 1, 1] and "the run may be slow" in caplog.text
 
 
+def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, published, tiny_family):
+    tiny, work = open_family(tiny_family), Work(keyframe_size=(96, 64), video_size=(64, 96))
+    several, alone, *_ = (candidate.plan for candidate in plans_for(tiny, work, CPU, torch.float32))
+    assert (several.lanes, alone.lanes) == (2, 1) and plans.one_by_one(several).lanes == 1
+    assert {candidate.plan.lanes for candidate in plans_for(published, Work(), CPU, torch.float32)} == {1}
+    assert {candidate.plan.lanes for candidate in plans_for(published, Work(), CARD, torch.float16)} == {1}
+
+
+def test_lanes_need_memory_each(two_cores, tiny_family):
+    tiny = open_family(tiny_family)
+    several, alone, *_ = plans_for(tiny, Work(keyframe_size=(96, 64), video_size=(64, 96)), CPU, torch.float32)
+    weights = 4 * sum(count_weights(tiny, part) for part in PARTS)
+    assert several.peak - weights == pytest.approx(2 * (alone.peak - weights), rel=0.01)
+
+
 class Broken:
     renew = None  # no file of it can be fetched again
 

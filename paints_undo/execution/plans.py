@@ -25,6 +25,7 @@ NAMES = ("resident", "stage", "sliced", "streamed", "least")
 GIB = 2**30
 WORKSPACE = GIB // 2  # what libraries take for themselves beside the tensors
 HEADROOM = 1.05  # memory lost between tensors
+LANE = GIB // 4  # on a CPU, activations of a lane: networks with more use all cores, and lanes fight for the cache
 HOST_WEIGHTS = 4 * GIB  # on a CPU, networks in float32 that stay in memory
 
 
@@ -119,7 +120,8 @@ def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torc
     if device.type == "cpu":
         usual = replace(RESIDENT, keyframes_at_once=1, decoded_frames=None)  # batches gain nothing there
         sliced = replace(usual, name="sliced", guidance_batch=False, decoded_frames=1)
-        most = lanes_for(torch.get_num_threads())
+        alone = max(count_activations(usual, family, work).values()) * dtype.itemsize
+        most = lanes_for(torch.get_num_threads()) if alone <= LANE else 1
         plans = [*(replace(usual, lanes=lanes) for lanes in range(most, 0, -1) if most % lanes == 0), sliced]
     else:
         several = {min(work.pairs, 4): None, min(work.pairs, 2): RESIDENT.decoded_frames}
