@@ -30,6 +30,7 @@ from paints_undo.web.engine import Engine
 from paints_undo.web.exporting import export_panel
 from paints_undo.web.exposure import guards, warning
 from paints_undo.web.form import Form
+from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -125,9 +126,8 @@ def _prompt_step(form: Form) -> None:
 def _keyframe_step(form: Form, engine: Engine) -> None:
     defaults = engine.default_options.keyframes
     multiple = engine.family.size_multiple if engine.family else PUBLISHED_MULTIPLE
-    sides = {"minimum": 256, "maximum": 1024, "step": multiple}
-    if min(defaults.width, defaults.height) < 256:  # a small family: from its smallest picture to twice its usual one
-        sides = {"minimum": multiple, "maximum": 2 * max(defaults.width, defaults.height), "step": multiple}
+    least = multiple if min(defaults.width, defaults.height) < SMALL_SIDE else SMALL_SIDE
+    sides = {"minimum": least, "maximum": largest_side(engine.default_options), "step": multiple}
     _heading("step2")
     with gr.Row(elem_id="recipes"):
         form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
@@ -223,7 +223,6 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "share": options.share,
         "auth": options.auth,
         "max_file_size": LARGEST_UPLOAD,
-        "allowed_paths": [str(options.out)],
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
