@@ -25,6 +25,7 @@ from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
+from paints_undo.web.connections import watched
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.exporting import export_panel
@@ -41,7 +42,6 @@ TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
 LARGEST_UPLOAD = "40mb"
-WAITING_LINE = 64  # calls of the endpoints by all visitors together
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
@@ -73,7 +73,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)
-    return app.queue(max_size=WAITING_LINE, api_open=False)
+    return app.queue(api_open=False)
 
 
 def _masthead() -> str:
@@ -228,7 +228,10 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "mcp_server": options.mcp,
-        "app_kwargs": {"middleware": guards(options.listen, options.share, options.host_name, options.out)},
+        "app_kwargs": {
+            "middleware": guards(options.listen, options.share, options.host_name, options.out),
+            "lifespan": watched,
+        },
     }
 
 

@@ -19,7 +19,7 @@ from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 
-ME, OTHER = SimpleNamespace(session_hash="one"), SimpleNamespace(session_hash="two")
+ME, OTHER = SimpleNamespace(session_hash="one", client=None), SimpleNamespace(session_hash="two", client=None)
 VIDEO = {"prompt": "1girl", "seed": 7, "guidance_scale": 7.5, "sampling_steps": 2, "fps": 8}
 
 

@@ -53,7 +53,9 @@ class Server:
         return self.client.post(f"/gradio_api/run/{endpoint}", json={"data": [artwork, *values]}).text
 
     def asked(self, what: str, **arguments: Any) -> dict[str, Any]:
-        call = {"do": what, "visitor": "a secret of one visitor", "language": "en", "args": arguments}
+        return self.asked_as({"do": what, "visitor": "a secret of one visitor", "language": "en", "args": arguments})
+
+    def asked_as(self, call: dict[str, Any]) -> dict[str, Any]:
         body = {"data": call, "fn_name": "ask", "component_id": self._bench, "session_hash": "s"}
         return self.client.post("/gradio_api/component_server", json=body).json()
 

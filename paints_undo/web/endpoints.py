@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
 
@@ -190,4 +191,5 @@ class _Told:
 
 def _visitor(request: gr.Request) -> str:
     """A session of a program is a visitor of its own; a call without a session is one by itself."""
+    CLIENT.set(request.client.host if request.client else "")  # calls are served apart from the requests they came in
     return f"session {request.session_hash or secrets.token_hex(16)}"
