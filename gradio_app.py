@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -16,23 +17,24 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
 from paints_undo.pipeline import PaintsUndo
+from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
-from paints_undo.web.connections import watched
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.exporting import export_panel
-from paints_undo.web.exposure import guards, warning
+from paints_undo.web.exposure import guarded, guards, warning
 from paints_undo.web.form import Form
+from paints_undo.web.hosts import host_name
 from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
+from paints_undo.web.proxies import LOOPBACK, believe_forwarded, proxies_named, spare_loopback
+from paints_undo.web.starting import check_any_port, check_port, own_upload_folder, port_number
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
 from paints_undo.web.texts import say
@@ -51,8 +53,9 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
     """Return the page. `load` gives the pipeline or raises CheckpointError; runs are kept in folders under `out`.
 
     `load` is called at once, to show which family is there, and again by each job until it succeeds. `out` is made
-    when the first run is opened.
+    when the first run is opened. Uploads are kept in GRADIO_TEMP_DIR, which is set where it is not yet.
     """
+    own_upload_folder()  # before gradio's components ask for it
     engine = Engine(load)
     studio = Studio(engine, out)
     form = Form()
@@ -202,19 +205,28 @@ def main(arguments: list[str] | None = None) -> int:
         app = build_app(load, options.out)
         if said := warning(options.listen, options.share, options.auth):
             logging.warning(said)
-        app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **launch_settings(options))
+        settings = launch_settings(options)
+        host, port = settings["server_name"], options.port
+        check_any_port(host) if port is None else check_port(host, port)
+        app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **settings)
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
         return 2
-    except OSError:  # what gradio raises, after every port it may use was refused
-        taken = f"port {options.port} is" if options.port else "all ports from 7860 to 7959 are"
-        print(f"gradio_app.py: {taken} taken; choose another one with --port", file=sys.stderr)
-        return 2
+    except OSError as error:
+        # with a free port gradio tells whatever keeps its server from starting as a taken one; the log has the cause
+        reason = "what is said above kept it from that" if "Cannot find empty port" in str(error) else str(error)
+        print(f"gradio_app.py: the server could not start: {reason}", file=sys.stderr)
+        return 1
     return 0
 
 
 def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return what the server is started with: loopback only unless asked otherwise, and nothing sent anywhere."""
+    """Return what the server is started with: loopback only unless asked otherwise, and nothing sent anywhere.
+
+    Settles for this process what gradio and its server take from the environment: proxies on both sides.
+    """
+    spare_loopback()
+    believe_forwarded(options.behind_proxy or "")
     return {
         "theme": theme(),
         "css": CSS,
@@ -228,10 +240,8 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "enable_monitoring": False,
         "ssr_mode": False,
         "mcp_server": options.mcp,
-        "app_kwargs": {
-            "middleware": guards(options.listen, options.share, options.host_name, options.out),
-            "lifespan": watched,
-        },
+        "root_path": options.root_path,
+        "app_kwargs": guarded(guards(options.listen, options.share, options.host_name, options.out)),
     }
 
 
@@ -244,10 +254,15 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     add_engine_flags(parser)
     parser.add_argument("--mcp", action="store_true", help="offer the three steps to MCP clients (extra: .[mcp])")
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
-    parser.add_argument("--port", type=int, help="by default the first free one from 7860 on")
+    parser.add_argument("--port", type=port_number, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")
-    parser.add_argument("--host-name", action="append", default=[], metavar="NAME",
+    parser.add_argument("--host-name", type=_host_name, action="append", default=[], metavar="NAME",
                         help="a further name the server is known under, such as that of a proxy before it")  # fmt: skip
+    parser.add_argument("--root-path", type=_root_path, metavar="/PATH",
+                        help="where a proxy before it serves this program, if not at the top of its host")  # fmt: skip
+    parser.add_argument("--behind-proxy", type=_proxies, nargs="?", const=",".join(LOOPBACK[::2]),
+                        metavar="ADDRESSES", help="believe a proxy on this computer, or at these addresses or networks "
+                        "(10.0.0.2,172.16.0.0/12), which address a visitor comes from")  # fmt: skip
     parser.add_argument("--auth", type=_user_and_password, metavar="USER:PASSWORD", help="ask visitors to log in")
     parser.add_argument("--verbose", action="store_true", help="say on the terminal what happens, step by step")
     parser.add_argument("--out", type=Path, default=Path("outputs"), help="where runs are kept (default: outputs)")
@@ -258,9 +273,31 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 def _user_and_password(text: str) -> tuple[str, str]:
     user, colon, password = text.partition(":")
+    user = user.strip()  # as gradio reads what a visitor writes
     if not (user and colon and password):
         raise argparse.ArgumentTypeError("write it as USER:PASSWORD")
     return user, password
+
+
+def _host_name(text: str) -> str:
+    name = host_name(text.lower())
+    if not name or name != text.lower().strip("[]"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a host: write it without https://, port and path")
+    return name
+
+
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path) or ".." in path:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path: write it as /paints, without the host")
+    return path
+
+
+def _proxies(text: str) -> str:
+    try:
+        return proxies_named(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} names no proxies: give addresses or networks in numbers") from None
 
 
 if __name__ == "__main__":

@@ -30,10 +30,10 @@ IN_A_BROWSER = [
 class Desk:
     """The app with an engine that pretends, and windows on it that ask no other host and meet no script error."""
 
-    def __init__(self, browser, out: Path) -> None:
+    def __init__(self, browser, out: Path, *arguments: str) -> None:
         self.engine, self.out, self._browser = FakeEngine(), out, browser
         app = gradio_app.build_app(lambda: self.engine, out)
-        options = gradio_app._arguments(["--out", str(out)])
+        options = gradio_app._arguments(["--out", str(out), *arguments])
         _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
         self._app = app
         self._visits: list = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import re
@@ -12,9 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from fake_engine import FakeEngine
+from gradio.utils import get_upload_folder
 
 import gradio_app
 from paints_undo import examples
+from paints_undo.web.answers import CarefulAnswers
 from paints_undo.web.exposure import guards, warning
 from paints_undo.web.hosts import KnownHosts
 from paints_undo.web.logins import MOST_FAILURES
@@ -99,6 +102,52 @@ def test_nothing_is_taken_from_pages_of_other_origins(served: Served, route: str
     assert served.engine.steps_done == steps
 
 
+ORIGINS = ["http://localhost:9999", "http://127.0.0.1:9999", "http://0.0.0.0:1", "null", "http://evil.example"]
+
+
+@pytest.mark.parametrize("origin", [*ORIGINS, "the own one"])
+def test_pages_of_other_origins_may_read_nothing(served: Served, origin: str) -> None:
+    own = str(served.client.base_url).rstrip("/")
+    asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    for route in (*ROUTES, *SENDING, "/gradio_api/upload", "/gradio_api/run/nothing"):
+        for method, more in (("GET", {}), ("POST", {}), ("OPTIONS", asking), ("DELETE", {})):
+            headers = {"Origin": own if origin == "the own one" else origin, **more}
+            with served.client.stream(method, route, headers=headers) as answer:
+                assert not [name for name in answer.headers if name.startswith("access-control-")], (method, route)
+
+
+def test_a_question_before_a_request_is_no_way_around_the_name(served: Served) -> None:
+    asking = {"Host": "evil.example", "Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    assert served.client.options("/gradio_api/queue/join", headers=asking).status_code == 421
+
+
+def test_every_answer_is_what_it_says_it_is(served: Served) -> None:
+    view = served.finished_run()
+    routes = [*ROUTES, *SENDING, *(f"/gradio_api/file={view[name]}" for name in ("video", "artwork"))]
+    routes += [f"/gradio_api/file={served.uploaded()}", "/gradio_api/file=/etc/passwd", "/assets/x"]
+    for route in routes:
+        for method in ("GET", "HEAD", "POST", "OPTIONS", "BREW"):
+            for headers in ({}, EVIL, {"Host": "evil.example"}, {"Range": "bytes=0-3"}, {"Upgrade": "websocket"}):
+                with served.client.stream(method, route, headers=headers) as answer:
+                    said = answer.headers.get_list("x-content-type-options", split_commas=True)
+                    assert said == ["nosniff"], (method, route, answer.status_code)
+
+
+def test_what_fails_inside_is_answered_in_few_words() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        raise KeyError("/secret/place")
+
+    async def keep(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    with pytest.raises(KeyError):
+        asyncio.run(CarefulAnswers(failing)({"type": "http"}, None, keep))
+    assert sent[0]["status"] == 500 and (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
+    assert b"its log says what" in sent[1]["body"] and b"secret" not in sent[1]["body"]
+
+
 def test_the_own_page_is_served(served: Served) -> None:
     own = str(served.client.base_url).rstrip("/")
     answer = served.client.post("/gradio_api/call/generate_prompt", json={"data": [None]}, headers={"Origin": own})
@@ -162,9 +211,9 @@ def test_no_answer_tells_a_path_or_a_traceback(served: Served) -> None:
               "session_hash": "s", "data": body}) for body in bodies]  # fmt: skip
     for answer in asked:
         assert "Traceback" not in answer.text and 'File "' not in answer.text
-        # gradio's own place for uploads, /tmp/gradio/<hash>/, is in its protocol; nothing else is told
+        # the place for uploads is in gradio's protocol; nothing else is told
         told = set(re.findall(r"/(?:home|root|usr|srv|work|opt|tmp)/[\w./-]+", answer.text))
-        assert not {path for path in told if "/gradio/" not in path}, answer.request.url
+        assert not {path for path in told if not path.startswith(get_upload_folder())}, answer.request.url
 
 
 def test_a_full_disk_is_told_without_its_folder(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paints_undo.web.hosts import KnownHosts, OwnPagesOnly, host_name, own_names
+from paints_undo.web.hosts import KnownHosts, OwnPagesOnly, host_name, own_names, route_of
 
 
 def answer(guard: type, headers: dict[str, str], method: str = "GET", kind: str = "http", **options: Any) -> Any:
@@ -31,7 +31,9 @@ def test_own_names_are_answered(host: str) -> None:
 
 
 FOREIGN = ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "localhost.evil:1", "[evil]:7860"]
-FOREIGN += ["localhost@evil.example", "192.0.2.7", "x.gradio.live"]
+FOREIGN += ["localhost@evil.example", "192.0.2.7", "x.gradio.live", "[::1].evil.example", "[::1]evil:1", "[::1", "::1"]
+FOREIGN += ["127.0.0.1@evil", "localhost:7860.evil", "localhost:", "localhost:x", "localhost:7860:1", "127.0.0.1, evil"]
+FOREIGN += ["localhost.", " localhost", "localhost:123456", "localhost/evil", "127.0.0.1\t", "[127.0.0.1]:1:2", "127.1"]
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -40,8 +42,35 @@ def test_other_names_are_refused(host: str) -> None:
     assert answer(KnownHosts, {"host": host}, kind="websocket") == 1008
 
 
-def test_no_host_is_refused() -> None:
+def test_no_host_is_refused_and_more_than_one() -> None:
     assert answer(KnownHosts, {}) == 421
+    assert asked_with([(b"host", b"localhost"), (b"host", b"localhost")])[0] == 421
+    assert asked_with([(b"host", b"localhost"), (b"host", b"evil.example")])[0] == 421
+
+
+def asked_with(headers: list[tuple[bytes, bytes]]) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The status, and the headers that went further, for a server that is also known as paint.example."""
+    arrived: list[tuple[bytes, bytes]] = []
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        arrived.extend(scope["headers"])
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    guard = KnownHosts(app, names=("localhost", "paint.example"))
+    asyncio.run(guard({"type": "http", "method": "GET", "headers": headers}, None, send))
+    return sent[0]["status"], arrived
+
+
+def test_an_unknown_name_as_the_forwarded_one_is_left_out() -> None:
+    host = (b"host", b"localhost")
+    for name in (b"evil.example", b"evil.example, paint.example", b"", b"paint.example.evil"):
+        assert asked_with([host, (b"x-forwarded-host", name), (b"x-gradio-server", b"http://evil")]) == (200, [host])
+    known = (b"x-forwarded-host", b"paint.example, 10.0.0.1")
+    assert asked_with([host, known]) == (200, [host, known])
 
 
 def test_an_open_server_answers_to_numbers_and_to_what_it_is_given() -> None:
@@ -81,6 +110,13 @@ def test_reading_is_left_to_the_browser() -> None:
     assert answer(OwnPagesOnly, {**OWN, "origin": "http://evil.example"}, "GET") == 200
 
 
+def test_the_route_is_what_is_left_of_the_path_below_the_root() -> None:
+    cases = [("/login", ""), ("/login/", ""), ("/paints/login", "/paints"), ("/login", "/paints")]
+    assert {route_of({"path": path, "root_path": root}) for path, root in cases} == {"/login"}
+    assert route_of({"path": "/paints", "root_path": "/paints"}) == "/" == route_of({"path": "/"})
+    assert route_of({"path": "/paintsx/login", "root_path": "/paints"}) == "/paintsx/login"
+
+
 def test_names() -> None:
-    assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "")] == ["a", "a", "::1", ""]
+    assert [host_name(host) for host in ("a:1", "a", "[::1]:1", "", "[::1]x")] == ["a", "a", "::1", "", ""]
     assert own_names() and all(name == name.lower() for name in own_names())

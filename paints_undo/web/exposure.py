@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from paints_undo.web.answers import CarefulAnswers
 from paints_undo.web.bodies import BoundedBodies
 from paints_undo.web.calls import BoundedCalls
+from paints_undo.web.connections import watched
 from paints_undo.web.hosts import LOOPBACK_NAMES, SHARE_NAMES, KnownHosts, OwnPagesOnly, own_names
 from paints_undo.web.logins import BoundedLogins
 from paints_undo.web.refusals import RefusedNotFailed
 from paints_undo.web.run_files import RunFiles
+from paints_undo.web.sessions import LoginFirst
 
 Guard = tuple[type, tuple[Any, ...], dict[str, Any]]  # an ASGI middleware and its arguments
 
@@ -23,14 +27,34 @@ def guards(listen: bool, share: bool, host_names: Sequence[str], out: Path) -> l
     """
     names = (*LOOPBACK_NAMES, *host_names, *(own_names() if listen else ()), *(SHARE_NAMES if share else ()))
     return [
+        (CarefulAnswers, (), {}),
         (KnownHosts, (), {"names": names, "addresses": listen}),
         (OwnPagesOnly, (), {"names": tuple(host_names)}),
         (BoundedBodies, (), {}),
+        (LoginFirst, (), {}),
         (BoundedLogins, (), {}),
         (BoundedCalls, (), {}),
         (RunFiles, (), {"out": out}),
         (RefusedNotFailed, (), {}),
     ]
+
+
+def guarded(guards: Sequence[Guard]) -> dict[str, Any]:
+    """What makes gradio's server one behind the guards: the keyword arguments of its application.
+
+    Gradio puts middleware of its own before any that it is given, which would answer some requests by itself (CORS).
+    The guards change places with it when the server starts.
+    """
+    own = [guard for guard, _, _ in guards]
+
+    @contextlib.asynccontextmanager
+    async def first(app: Any) -> AsyncIterator[None]:
+        app.user_middleware.sort(key=lambda middleware: next(iter(middleware)) not in own)
+        app.middleware_stack = app.build_middleware_stack()
+        async with watched(app):
+            yield
+
+    return {"middleware": list(guards), "lifespan": first}
 
 
 def warning(listen: bool, share: bool, auth: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -15,6 +16,7 @@ App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 SHARE_NAMES = (".gradio.live",)
 _ONLY_READING = ("GET", "HEAD", "OPTIONS")
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z_.-]+))(?::[0-9]{1,5})?")
 
 
 class KnownHosts:
@@ -23,6 +25,8 @@ class KnownHosts:
     A page on the web can let its own host name point to this computer and would then be of the same origin as this
     server (DNS rebinding); the Host header still carries that name.  An address in numbers is nobody's name, so
     `addresses` may all be let in.  A name that begins with a dot stands for all names that end so.
+
+    Gradio would take its own address from X-Forwarded-Host, and tell it to others: unknown names there are left out.
     """
 
     def __init__(self, app: App, names: Collection[str] = LOOPBACK_NAMES, addresses: bool = False) -> None:
@@ -34,10 +38,17 @@ class KnownHosts:
         if scope["type"] in ("http", "websocket") and not self._known(host_name(header(scope, b"host"))):
             await refuse(scope, send, 421, "This server does not answer to this name; see --listen and --host-name.")
             return
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [each for each in scope["headers"] if not self._misleading(*each)]}
         await self.app(scope, receive, send)
 
+    def _misleading(self, name: bytes, value: bytes) -> bool:
+        if name == b"x-forwarded-host":
+            return not self._known(host_name(value.decode("latin-1").lower().partition(",")[0].strip()))
+        return name == b"x-gradio-server"
+
     def _known(self, name: str) -> bool:
-        if any(name == known or (known[:1] == "." and name.endswith(known)) for known in self._names):
+        if name and any(name == known or (known[:1] == "." and name.endswith(known)) for known in self._names):
             return True
         if not self._addresses:
             return False
@@ -84,21 +95,29 @@ def own_names() -> tuple[str, ...]:
 
 
 def header(scope: dict[str, Any], name: bytes) -> str:
-    """A request header in lower case; empty where there is none, or more than one that differ."""
-    values = {value.decode("latin-1").lower() for key, value in scope["headers"] if key == name}
-    return values.pop() if len(values) == 1 else ""
+    """A request header in lower case; empty where there is none, or more than one."""
+    values = [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]
+    return values[0] if len(values) == 1 else ""
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name in a Host header in lower case, without port and brackets; empty where it is none."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]) if found else ""
+
+
+def route_of(scope: dict[str, Any]) -> str:
+    """The path of a request below the path that a proxy serves the program at, without a slash at its end."""
+    path, root = scope["path"], scope.get("root_path", "")
+    if root and (path == root or path.startswith(f"{root}/")):
+        path = path[len(root) :]
+    return path.removesuffix("/") or "/"
 
 
 async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
     """Answer with one sentence and nothing else."""
     if scope["type"] == "websocket":
+        # Before the handshake this is answered with status 403.
         await send({"type": "websocket.close", "code": 1008, "reason": sentence})
         return
     body = f"{sentence}\n".encode()

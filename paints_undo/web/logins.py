@@ -2,64 +2,118 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from threading import Lock
 from typing import Any
 
-from paints_undo.web.hosts import App, Receive, Send, refuse
+from paints_undo.web.hosts import App, Receive, Send, refuse, route_of
 
 MOST_FAILURES = 10  # of one address within WINDOW_S
 MOST_FAILURES_OF_ALL = 100  # of all addresses together: guessing from many computers is bounded, too
 WINDOW_S = 300.0
-_MOST_ADDRESSES = 10_000  # remembered at a time
-_ALL = ""
+LARGEST_FORM = 16_384  # bytes of a name and a password
 
 
 class BoundedLogins:
     """ASGI middleware that refuses further logins for a while after too many failed ones.
 
-    With those ten wrong passwords in five minutes, a random one of eight letters and digits takes ages to guess.
-    Behind a proxy or a shared link everybody has one address: then everybody's failures count together.
+    With those ten wrong passwords in five minutes, a random one of eight letters and digits takes ages to guess. An
+    attempt counts from before it is looked at, one at a time, until it has turned out right: however many are sent
+    side by side, no more than these are looked at. What is not sent whole is neither looked at nor counted.
+    Behind a proxy (without --behind-proxy) or a shared link everybody has one address: then everybody's count together.
     """
 
     def __init__(self, app: App, clock: Callable[[], float] = time.monotonic) -> None:
         self.app = app
         self._clock = clock
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
-        self._guard = Lock()
+        self._attempts: deque[tuple[float, str]] = deque()
+        self._turn = asyncio.Lock()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/").split("/")[-1] != "login":
+        if scope["type"] != "http" or scope["method"] != "POST" or route_of(scope) != "/login":
             await self.app(scope, receive, send)
             return
-        address = (scope.get("client") or ("unknown",))[0]
-        wait_s = max(self._wait_s(address, MOST_FAILURES), self._wait_s(_ALL, MOST_FAILURES_OF_ALL))
-        if wait_s > 0:
-            after = (b"retry-after", str(int(wait_s) + 1).encode())
-            await refuse(scope, send, 429, "Too many wrong passwords; try again in some minutes.", after)
+        address = _place_of(scope)
+        if (wait_s := self._wait_s(address)) > 0:
+            await _make_wait(scope, send, wait_s)
             return
-
-        async def watch(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                self._note(address)
-                self._note(_ALL)
+        form = await _whole(receive)
+        if form is None:
+            await refuse(scope, send, 413, "This is no name and password.")
+            return
+        if not form:
+            return
+        answer: list[dict[str, Any]] = []
+        async with self._turn:
+            wait_s = self._wait_s(address)
+            if wait_s <= 0:
+                answer = await self._looked_at(address, scope, form)
+        if wait_s > 0:
+            await _make_wait(scope, send, wait_s)
+        for message in answer:  # after the turn: who does not read it keeps nobody waiting
             await send(message)
 
-        await self.app(scope, receive, watch)
+    async def _looked_at(self, address: str, scope: dict[str, Any], form: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        attempt = (self._clock(), address)
+        self._attempts.append(attempt)
+        answer: list[dict[str, Any]] = []
+        form = list(form)
 
-    def _wait_s(self, address: str, most: int) -> float:
+        async def receive() -> dict[str, Any]:
+            return form.pop(0) if form else {"type": "http.disconnect"}
+
+        async def keep(message: dict[str, Any]) -> None:
+            answer.append(message)
+
+        await self.app(scope, receive, keep)
+        if answer and answer[0]["status"] < 400:
+            self._attempts.remove(attempt)
+        return answer
+
+    def _wait_s(self, address: str) -> float:
         """Seconds until one more failure may be afforded; 0 or less where it may now."""
-        with self._guard:
-            failures = self._failures.get(address, ())
-            return failures[-most] + WINDOW_S - self._clock() if len(failures) >= most else 0.0
+        now = self._clock()
+        while self._attempts and self._attempts[0][0] + WINDOW_S <= now:
+            self._attempts.popleft()
+        of_all = [when for when, _ in self._attempts]
+        own = [when for when, place in self._attempts if place == address]
+        until = [
+            times[-most] + WINDOW_S
+            for times, most in ((own, MOST_FAILURES), (of_all, MOST_FAILURES_OF_ALL))
+            if len(times) >= most
+        ]
+        return max(until) - now if until else 0.0
 
-    def _note(self, address: str) -> None:
-        with self._guard:
-            self._failures.setdefault(address, deque(maxlen=MOST_FAILURES_OF_ALL)).append(self._clock())
-            self._failures.move_to_end(address)
-            if _ALL in self._failures:
-                self._failures.move_to_end(_ALL)  # never among those that are forgotten
-            while len(self._failures) > _MOST_ADDRESSES:
-                self._failures.popitem(last=False)
+
+def _place_of(scope: dict[str, Any]) -> str:
+    """The client's address; of IPv6 the network of 64 bits, which one client has to itself."""
+    text = (scope.get("client") or ("unknown",))[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if address.version == 6:
+        address = address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False)
+    return str(address)
+
+
+async def _whole(receive: Receive) -> list[dict[str, Any]] | None:
+    """The messages of a whole request; none where its sender is gone, None for a body that is too large."""
+    messages: list[dict[str, Any]] = []
+    size = 0
+    while not messages or messages[-1].get("more_body", False):
+        messages.append(await receive())
+        if messages[-1]["type"] != "http.request":
+            return []
+        size += len(messages[-1].get("body", b""))
+        if size > LARGEST_FORM:
+            return None
+    return messages
+
+
+async def _make_wait(scope: dict[str, Any], send: Send, wait_s: float) -> None:
+    after = (b"retry-after", str(int(wait_s) + 1).encode())
+    await refuse(scope, send, 429, "Too many wrong passwords; try again in some minutes.", after)
