@@ -83,7 +83,7 @@ def test_huge_artworks_become_videos_that_players_show(source):
 
 
 def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("paints_undo.video._encoders", lambda: " libx264 ")
+    monkeypatch.setattr("paints_undo.video.encoders", lambda purpose: " libx264 ")
     with pytest.raises(InputError, match="cannot encode av1 .*choose another format"):
         videos.write_av1(source, tmp_path / "a.mp4", OPTIONS)
     assert not list(tmp_path.iterdir())

@@ -144,7 +144,7 @@ def test_exception_from_the_frames_passes_and_keeps_the_old_video(tmp_path, erro
 
 def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setitem(video.CODECS, "h264", (["-c:v", "no_such_encoder"], "mp4"))
-    monkeypatch.setattr(video, "_encoders", lambda: " no_such_encoder ")
+    monkeypatch.setattr(video, "encoders", lambda purpose: " no_such_encoder ")
     with pytest.raises(OSError, match=r"Cannot write the video .*a\.mp4: ffmpeg says .*; check the folder") as caught:
         write_video(gradients(40, 512, 512), tmp_path / "a.mp4", 4)
     assert str(caught.value).count("\n") == 0 and "Encoder not found" in str(caught.value)
@@ -153,7 +153,7 @@ def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("codec", "encoder"), [("av1", "libsvtav1"), ("vp9", "libvpx-vp9")])
 def test_an_encoder_that_is_missing_is_one_sentence(tmp_path, monkeypatch, codec, encoder):
-    monkeypatch.setattr(video, "_encoders", lambda: " libx264 ")
+    monkeypatch.setattr(video, "encoders", lambda purpose: " libx264 ")
     with pytest.raises(InputError, match=f"cannot encode {codec} .no {encoder}.; choose another format"):
         write_video(gradients(2), tmp_path / "a.mp4", 4, codec=codec)
     assert list(tmp_path.iterdir()) == []
