@@ -20,7 +20,7 @@ INSTALL = "pip install --force-reinstall imageio-ffmpeg"
 # hours, and its largest frame on a slow computer ten seconds.
 SILENCE = 120.0
 _listed: dict[str, str] = {}  # program -> what it lists as its encoders
-_SAID = re.compile(r"^[a-z_0-9]+=\s*\S+$")  # a line of -progress
+_COUNT = re.compile(r"^[a-z_0-9]+=\s*\S+$")  # a line of -progress
 
 
 class Ffmpeg:
@@ -63,6 +63,13 @@ class Ffmpeg:
     def said(self) -> str:
         """What it has said so far, with its counts."""
         return self._messages.read_text(encoding="utf-8", errors="replace")
+
+    def last_words(self) -> str:
+        """The last line it has said that tells something; nothing where there is none."""
+        # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.
+        lines = [re.sub(r"^(\[[^\]]*\]\s*)+", "", line.strip()) for line in self.said().splitlines()]
+        telling = [line for line in lines if line not in ("", "Conversion failed!") and not _COUNT.match(line)]
+        return telling[-1] if telling else ""
 
     def close(self) -> None:
         """Closes our ends of its pipes. Closing lets a healthy ffmpeg finish, so that waiting for it cannot hang."""
@@ -141,7 +148,10 @@ def encoders(purpose: str) -> str:
         with running(["-encoders"], purpose, stdout=subprocess.PIPE) as process:
             listed = process.read(2**20).decode("utf-8", "replace")
             if not re.search(r"^ [VAS][A-Z.]{5} \w", listed, re.MULTILINE) and not process.hangs:
-                raise unusable(purpose, "does not say what it encodes")
+                process.close()
+                process.ended()
+                reason = process.last_words()
+                raise unusable(purpose, "does not say what it encodes" + (f" but {reason!r}" if reason else ""))
         _listed[program] = listed
     return _listed[program]
 
@@ -180,8 +190,5 @@ def _failure(purpose: str, process: Ffmpeg, status: int) -> OSError:
         )
     if status == 0:
         return unusable(purpose, "ended before it was done")
-    # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.
-    lines = [re.sub(r"^(\[[^\]]*\]\s*)+", "", line.strip()) for line in process.said().splitlines()]
-    telling = [line for line in lines if line not in ("", "Conversion failed!") and not _SAID.match(line)]
     remedy = "check that the file is a video" if purpose.startswith("read") else "check the folder and its free space"
-    return OSError(f"Cannot {purpose}: ffmpeg says {(telling or ['it gave no reason'])[-1]!r}; {remedy}.")
+    return OSError(f"Cannot {purpose}: ffmpeg says {process.last_words() or 'it gave no reason'!r}; {remedy}.")
