@@ -1,6 +1,9 @@
 """Formats by name, whole files or none."""
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 from export_runs import make_source
@@ -9,6 +12,7 @@ from paints_undo.atomic import explained
 from paints_undo.errors import InputError
 from paints_undo.exports import formats
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
+from paints_undo.runs import RunFolder
 
 
 def test_names_of_formats():
@@ -58,3 +62,39 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Cannot make out in the folder .*file"):
         export(source, "curves", tmp_path / "file" / "out")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills")
+def test_the_next_export_sweeps_what_a_killed_one_left(tmp_path):
+    """In whatever folder; and an export at work beside it, in the run's folder too, goes on undisturbed."""
+    source, run, out = make_source(tmp_path), tmp_path / "girl", tmp_path / "out"
+    endless = (
+        "import sys, time\n"
+        "from paints_undo.exports import formats\n"
+        "from paints_undo.exports.source import Source\n"
+        "def write(source, path, options):\n"
+        "    path.write_bytes(b'half')\n"
+        "    print('begun', flush=True)\n"
+        "    sys.stdin.read()\n"
+        "formats.FORMATS['curves'] = formats.Format('curves.svg', '', write)\n"
+        "formats.export(Source.of_run(sys.argv[1]), 'curves', sys.argv[2])\n"
+    )
+
+    def begun(folder):
+        arguments = [sys.executable, "-c", endless, str(run), str(folder)]
+        process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"begun\n"
+        return process
+
+    killed, at_work = begun(out), begun(run / "exports")
+    killed.kill()
+    killed.wait()
+    assert len(list(out.glob(".*.tmp"))) == 1
+    export(source, "contact", out)
+    assert [file.name for file in out.iterdir()] == ["contact-sheet.png"]
+    RunFolder.open(run)  # sweeps what it holds
+    export(source, "contact", run / "exports")
+    assert len(list((run / "exports").glob(".*.tmp"))) == 1
+    at_work.communicate()
+    assert at_work.returncode == 0
+    assert sorted(file.name for file in (run / "exports").iterdir()) == ["contact-sheet.png", "curves.svg"]

@@ -57,6 +57,7 @@ def export_command(chosen: argparse.Namespace) -> int:
     from paints_undo.exports.options import ExportOptions
     from paints_undo.exports.source import Source
     from paints_undo.finishing.pacing import Pacing
+    from paints_undo.runs import EXPORTS
 
     if chosen.list:
         for name, each in FORMATS.items():
@@ -71,7 +72,7 @@ def export_command(chosen: argparse.Namespace) -> int:
     # before any work: a misspelt format shall not cost minutes
     wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
     source = Source.of_run(chosen.run, chosen.title)
-    out = chosen.out or Path(chosen.run) / "exports"
+    out = chosen.out or Path(chosen.run) / EXPORTS
     if chosen.compare:
         for path in compare(source, Source.of_run(chosen.compare), out, chosen.title):
             print(path)
