@@ -6,17 +6,25 @@ import contextlib
 import errno
 import logging
 import os
+import platform
 import re
 import secrets
 import shutil
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-# As temporary_for() names them: whose process, and a random part.
-_OURS = re.compile(r"\..+\.(?:([0-9a-f]+)-)?[0-9a-f]{8}\.tmp")
+# As temporary_for() names them: the number of the process, its computer, a mark of its own, and a random part. The
+# number alone says little: in a container each process may have the same one, and other computers have their own.
+_OURS = re.compile(r"\..+\.(?:([0-9a-f]+)-)?(?:([0-9a-f]{4})([0-9a-f]{4})-)?[0-9a-f]{8}\.tmp")
+_PROCESSES = Path("/proc/self/ns/pid")  # which numbers count: a container has its own
+_COMPUTER = f"{platform.node()} {os.readlink(_PROCESSES) if _PROCESSES.is_symlink() else ''}"
+_COMPUTER = f"{zlib.crc32(_COMPUTER.encode('utf-8', 'replace')) & 0xFFFF:04x}"
+_MARK = secrets.token_hex(2)
+LONG_AGO = 24 * 3600  # seconds after which nobody is at a temporary any more, wherever it was begun
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NOT_OFFERED = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES, errno.EPERM}
@@ -72,7 +80,7 @@ def sync_folder(folder: Path) -> None:
 
 def temporary_for(path: Path) -> Path:
     """A fresh name beside ``path``, ending in .tmp: two writers of one file never share a temporary."""
-    return path.with_name(f".{path.name}.{os.getpid():x}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid():x}-{_COMPUTER}{_MARK}-{secrets.token_hex(4)}.tmp")
 
 
 def temporaries(folder: Path) -> list[Path]:
@@ -83,22 +91,39 @@ def temporaries(folder: Path) -> list[Path]:
 def sweep(folder: Path, older_than_s: float = 0) -> None:
     """Removes the temporaries that a killed process left in ``folder`` (not in folders below it).
 
-    Those of this process stay: another thread may be at work on them. ``older_than_s`` spares those of other
-    processes at work, where no lock on the folder keeps them out.
+    Those of this process stay: another thread may be at work on them. ``older_than_s`` is for folders that no lock
+    keeps others out of: it spares those of processes that live, and where that cannot be known younger ones.
     """
     for leftover in temporaries(folder):
-        if _OURS.fullmatch(leftover.name)[1] == f"{os.getpid():x}":
+        number, computer, mark = _OURS.fullmatch(leftover.name).groups()
+        if number == f"{os.getpid():x}" and (computer, mark) in ((None, None), (_COMPUTER, _MARK)):
             continue
-        with contextlib.suppress(OSError):
-            # a time to come is that of a clock that was put back since
-            if older_than_s and 0 <= time.time() - leftover.stat().st_mtime < older_than_s:
-                continue
+        if older_than_s and (alive := _lives(number, computer)) is not False:
+            with contextlib.suppress(OSError):
+                # a time to come is that of a clock that was put back since
+                if alive or 0 <= time.time() - leftover.stat().st_mtime < older_than_s:
+                    continue
         logger.info("removing %s, left by an interrupted write", leftover)
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             with contextlib.suppress(OSError):
                 leftover.unlink()
+
+
+def _lives(number: str | None, computer: str | None) -> bool | None:
+    """Whether a process of this number, in hexadecimal, lives on this computer; None where it cannot be known."""
+    if number is None or computer != _COMPUTER or os.name != "posix":  # on Windows asking would end it
+        return None
+    if number == f"{os.getpid():x}":
+        return False  # an earlier one: the marks differ
+    try:
+        os.kill(int(number, 16), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # there, but somebody else's
+        return None
+    return True
 
 
 @contextlib.contextmanager

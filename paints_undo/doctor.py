@@ -6,25 +6,30 @@ import dataclasses
 import importlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import PIL
 import torch
 
 from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.ffmpeg import INSTALL, VARIABLE
 from paints_undo.hub import status as hub_status
 from paints_undo.hub.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.files import pillow_may_decode_jpeg
 from paints_undo.runs import package_versions
+from paints_undo.video import write_video
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
@@ -227,18 +232,16 @@ def examine_disk(report: Report, out: Path) -> None:
 
 def examine_tools(report: Report) -> None:
     """The video encoder, which is needed last, and the reader of pictures."""
-    import imageio_ffmpeg
-
-    try:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
-        works = b"libx264" in subprocess.run(command, capture_output=True, timeout=30, check=True).stdout
-    except (OSError, RuntimeError, subprocess.SubprocessError):
-        works = False
-    if works:
-        report.add("video", "ffmpeg encodes H.264")
-    else:
-        fix = f"{sys.executable} -m pip install --force-reinstall imageio-ffmpeg"
-        report.add("video", "ffmpeg with libx264 does not start", PROBLEM, where=f"run: {fix}", fix=fix)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            write_video(np.full((2, 64, 64, 3), 255, np.uint8), Path(folder, "two-frames.mp4"), 4)
+            report.add("video", "ffmpeg encodes H.264")
+        except (OSError, InputError) as error:
+            fix, chosen = f"run: {sys.executable} -m {INSTALL}", os.environ.get(VARIABLE)
+            if chosen:
+                fix = f"let {VARIABLE} name an ffmpeg program, not {chosen}, or unset it"
+            reason = re.sub(r"^Cannot write the video .*two-frames\.mp4: |; .*$", "", str(error))
+            report.add("video", f"no video can be written: {reason}", PROBLEM, where=fix, fix=fix.removeprefix("run: "))
     text = f"PNG, JPEG, WebP and GIF, with Pillow {PIL.__version__}"
     if pillow_may_decode_jpeg():
         report.add("pictures", text)

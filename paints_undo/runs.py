@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paints_undo.atomic import explained, sweep, sync_folder, temporaries, temporary_for, write_atomically
+from paints_undo.atomic import LONG_AGO, explained, sweep, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.folder_names import run_folder_for
 from paints_undo.images import encode_png, read_picture
@@ -50,6 +50,7 @@ from paints_undo.video import write_video
 
 __all__ = ["FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 
+EXPORTS = "exports"  # the folder in a run's that other formats go into
 logger = logging.getLogger(__name__)
 
 
@@ -120,7 +121,7 @@ class RunFolder:
         with self._lock.held() as alone:
             if alone:
                 for place in (self.path, *(entry for entry in self.path.iterdir() if entry.is_dir())):
-                    sweep(place)
+                    sweep(place, 0 if place.name != EXPORTS else LONG_AGO)  # exports are written without the lock
             yield
 
     # What the run is

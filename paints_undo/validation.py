@@ -44,12 +44,20 @@ def yes_or_no(field: str, value: object) -> bool:
 
 
 def text(field: str, value: object, longest: int = 10_000) -> str:
-    """`value` as a string of at most `longest` characters."""
+    """`value` as a legible string of at most `longest` characters."""
     if not isinstance(value, str):
         raise InputError(f"{field} is {value!r}; use text")
     if len(value) > longest:
         raise InputError(f"{field} has {len(value):,} characters; use at most {longest:,}")
-    return value
+    return legible(value)
+
+
+def legible(text: str) -> str:
+    """The text with the replacement sign for what is no character: half of a pair, or a byte of a file's name.
+
+    Python has strings with such halves, from file names, command lines and JSON; no file or page can hold them.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def operation_steps(values: Iterable[object]) -> tuple[int, ...]:

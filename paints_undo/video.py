@@ -1,4 +1,4 @@
-"""Frames to an H.264 file and back, through the ffmpeg program that imageio-ffmpeg brings along."""
+"""Frames to an H.264 file and back, through ffmpeg."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
-import imageio_ffmpeg
 import numpy as np
 
 from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError
+from paints_undo.ffmpeg import Ffmpeg, encoders, running, unusable
 from paints_undo.provenance.embedding import xmp_box
 from paints_undo.provenance.records import Record, xmp_packet
 
@@ -25,11 +23,12 @@ FPS_RANGE = (1, 60)
 _SPECIAL, _ESCAPED = r"([=;#\\\n])", r"\\\1"  # in ffmpeg's metadata files
 
 # BT.709 is what players assume of HD video; saying so in the file keeps small videos from being shown with the
-# BT.601 colours of old television. full_chroma_int and accurate_rnd keep flat colours from drifting.
+# BT.601 colours of old television. The frames have to say it: encoders and containers take it from them, whatever
+# options the output has. full_chroma_int and accurate_rnd keep flat colours from drifting.
 _SCALER = "flags=bicubic+accurate_rnd+full_chroma_int"
-_TO_VIDEO = f"scale=in_range=pc:out_range=tv:out_color_matrix=bt709:{_SCALER},format=yuv420p"
+_TAGS = "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+_TO_VIDEO = f"scale=in_range=pc:out_range=tv:out_color_matrix=bt709:{_SCALER},format=yuv420p,{_TAGS}"
 _TO_PIXELS = f"scale=out_range=pc:{_SCALER},format=rgb24"
-_COLOUR_TAGS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # CRF 16 is visually lossless for line art; 18, the usual figure, already frays thin strokes.
 _H264 = ["-c:v", "libx264", "-preset", "medium", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
 _AV1 = ["-c:v", "libsvtav1", "-preset", "9", "-crf", "24", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
@@ -59,9 +58,10 @@ def write_video(
     sentence) when the file cannot be written. An exception from the iterable passes through. In each case
     nothing is left at ``path``.
     """
-    fps, (encoder, container) = _checked_fps(fps), _checked_codec(codec)
-    channels = 4 if codec.endswith("alpha") else 3
     path = Path(path).absolute()
+    purpose = f"write the video {path}"
+    fps, (encoder, container) = _checked_fps(fps), _checked_codec(codec, purpose)
+    channels = 4 if codec.endswith("alpha") else 3
     frames = iter(frames)
     first = next(frames, None)
     if first is None:
@@ -73,71 +73,63 @@ def write_video(
         command = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", size, "-r", str(fps), "-i", "pipe:0", "-an"]
         command += ["-f", "ffmetadata", "-i", str(tags), "-map", "0:v", "-map_metadata", "1"]
         into = _TO_VIDEO.replace("yuv420p", "yuva420p") if channels == 4 else _TO_VIDEO
-        command += ["-vf", into, *encoder, *_COLOUR_TAGS, "-f", container, "-y", str(temporary)]
-        with _ffmpeg(command, f"write the video {path}", stdin=subprocess.PIPE) as process:
+        command += ["-vf", into, *encoder, "-f", container, "-y", str(temporary)]
+        with running(command, purpose, stdin=subprocess.PIPE) as process:
             for number, frame in enumerate(chain([first], frames)):
                 _checked_frame(frame, number, (height, width), channels)
                 even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-                process.stdin.write(even.tobytes())
+                process.feed(even.tobytes())
+        _check_playable(temporary, purpose, number + 1, size)
         if record is not None and container == "mp4":
             with explained("write", path), open(temporary, "ab") as file:
                 file.write(xmp_box(xmp_packet(record)))
 
 
+def _check_playable(file: Path, purpose: str, count: int, size: str) -> None:
+    """Raises OSError unless a player finds so many frames of this size: what ends well need not have written well."""
+    try:
+        found = video_frames(file)
+    except OSError:
+        found = (0, "")
+    if found != (count, size):
+        raise unusable(purpose, f"wrote no playable video ({found[0]} of {count} frames)")
+
+
+def video_frames(path: Path) -> tuple[int, str]:
+    """How many frames a video file has, and their size, "96x64"; each is decoded. Raises OSError, one sentence."""
+    command = ["-xerror", "-i", str(path), "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framecrc", "pipe:1"]
+    count, size = 0, ""
+    with running(command, f"read the video {path}", stdout=subprocess.PIPE) as process:
+        while line := process.readline():
+            count += line.startswith(b"0,")
+            if line.startswith(b"#dimensions 0:"):
+                size = line.partition(b":")[2].strip().decode("ascii", "replace")
+    return count, size
+
+
 def read_video(path: str | Path) -> np.ndarray:
     """The frames of a video file, uint8 (n, h, w, 3) RGB. Raises InputError when it is missing or no video."""
-    path = Path(path).absolute()
+    return np.stack(list(stream_video(path)))
+
+
+def stream_video(path: str | Path, filters: str = "") -> Iterator[np.ndarray]:
+    """Yield the frames of a video file, uint8 (h, w, 3) RGB, after more filters of ffmpeg. InputError as above."""
+    path, some = Path(path).absolute(), False
     if not path.is_file():
         raise InputError(f"There is no video at {path}; check the path.")
     # PPM frames carry their own size, so nothing has to be guessed from ffmpeg's messages.
-    command = ["-i", str(path), "-map", "0:v:0", "-vf", _TO_PIXELS, "-fps_mode", "passthrough"]
+    chain_of = f"{filters},{_TO_PIXELS}" if filters else _TO_PIXELS
+    command = ["-i", str(path), "-map", "0:v:0", "-vf", chain_of, "-fps_mode", "passthrough"]
     command += ["-f", "image2pipe", "-c:v", "ppm", "pipe:1"]
     try:
-        with _ffmpeg(command, f"read the video {path}", stdout=subprocess.PIPE) as process:
-            frames = list(_ppm_frames(process.stdout))
+        with running(command, f"read the video {path}", stdout=subprocess.PIPE) as process:
+            while (frame := _ppm_frame(process)) is not None:
+                some = True
+                yield frame
     except OSError as error:
         raise InputError(str(error)) from error
-    if not frames:
+    if not some:
         raise InputError(f"{path} holds no video frames; give a video file.")
-    return np.stack(frames)
-
-
-@contextmanager
-def _ffmpeg(command: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) -> Iterator:
-    """Runs ffmpeg while the block feeds or drains it; raises OSError with its last line if it fails."""
-    # Errors go to a file and not to a pipe: nobody reads a pipe here, and a full one would stop ffmpeg.
-    with tempfile.TemporaryFile() as messages:
-        try:
-            process = subprocess.Popen(
-                [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *command],
-                stdin=stdin,
-                stdout=stdout,
-                stderr=messages,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # no console window on Windows
-            )
-        except (OSError, RuntimeError) as error:  # RuntimeError: imageio-ffmpeg finds none
-            reason = getattr(error, "strerror", None) or "it is not there"
-            raise OSError(
-                f"Cannot {purpose}: ffmpeg does not start ({reason.lower()}); install the package imageio-ffmpeg again."
-            ) from error
-        try:
-            try:
-                yield process
-                if process.stdin:
-                    process.stdin.close()
-            except OSError as error:
-                # Most likely ffmpeg gave up and closed its end; then its own last line says why. Closing our end first
-                # lets a healthy ffmpeg finish, so that waiting for it cannot hang.
-                _close_quietly(process)
-                if process.wait() == 0:
-                    raise
-                raise _ffmpeg_failure(purpose, messages, process.returncode) from error
-            if process.wait() != 0:
-                raise _ffmpeg_failure(purpose, messages, process.returncode)
-        finally:
-            process.kill()
-            process.wait()
-            _close_quietly(process)
 
 
 @contextmanager
@@ -153,38 +145,16 @@ def _tags(record: Record | None) -> Iterator[Path]:
         yield file
 
 
-def _close_quietly(process: subprocess.Popen) -> None:
-    for stream in (process.stdin, process.stdout):
-        try:
-            if stream:
-                stream.close()
-        except OSError:  # unsent bytes of a pipe whose reader is gone
-            continue
-
-
-def _ffmpeg_failure(purpose: str, messages: IO[bytes], status: int) -> OSError:
-    if status < 0:
-        return OSError(
-            f"Cannot {purpose}: ffmpeg was ended from outside (signal {-status}); "
-            "close programs that need much memory and try again."
-        )
-    messages.seek(0)
-    said = messages.read().decode("utf-8", "replace")
-    # Lines begin with the part that speaks, as in "[out#0/mp4 @ 0x55c4]", which tells a user nothing.
-    lines = [re.sub(r"^(\[[^\]]*\]\s*)+", "", line.strip()) for line in said.splitlines()]
-    telling = [line for line in lines if line not in ("", "Conversion failed!")] or ["it gave no reason"]
-    remedy = "check that the file is a video" if purpose.startswith("read") else "check the folder and its free space"
-    return OSError(f"Cannot {purpose}: ffmpeg says {telling[-1]!r}; {remedy}.")
-
-
-def _ppm_frames(stream: IO[bytes]) -> Iterator[np.ndarray]:
-    while stream.readline():  # "P6"
-        width, height = (int(number) for number in stream.readline().split())
-        stream.readline()  # "255", the largest value
-        pixels = stream.read(width * height * 3)
-        if len(pixels) < width * height * 3:
-            return  # ffmpeg stopped in the middle; its exit status says so
-        yield np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+def _ppm_frame(process: Ffmpeg) -> np.ndarray | None:
+    header = [process.readline() for _ in range(3)]  # "P6", the size, "255", the largest value
+    size = re.fullmatch(rb"(\d{1,6}) (\d{1,6})", header[1].strip())
+    if header[0].strip() != b"P6" or not size:
+        return None
+    width, height = int(size[1]), int(size[2])
+    pixels = process.read(width * height * 3)
+    if len(pixels) < width * height * 3:
+        return None  # ffmpeg stopped in the middle; its exit status says so
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
 def _checked_fps(fps: int) -> int:
@@ -198,24 +168,16 @@ def _checked_fps(fps: int) -> int:
     return number
 
 
-def _checked_codec(codec: str) -> tuple[list[str], str]:
+def _checked_codec(codec: str, purpose: str) -> tuple[list[str], str]:
     if codec not in CODECS:
         raise InputError(f"codec is {codec!r}; use one of {', '.join(CODECS)}.")
     encoder = CODECS[codec][0][1]
-    if f" {encoder} " not in _encoders():
+    if f" {encoder} " not in encoders(purpose):
         raise InputError(
-            f"The ffmpeg of imageio-ffmpeg here cannot encode {codec} (no {encoder}); choose another format or "
+            f"The ffmpeg here cannot encode {codec} (no {encoder}); choose another format or "
             "install imageio-ffmpeg from PyPI, whose ffmpeg can."
         )
     return CODECS[codec]
-
-
-@cache
-def _encoders() -> str:
-    """What ffmpeg lists as its encoders."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console window on Windows
-    return subprocess.run(command, capture_output=True, text=True, creationflags=hidden).stdout
 
 
 def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray:

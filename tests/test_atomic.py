@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,37 @@ def test_sweep_spares_what_is_being_written(tmp_path):
     os.utime(own, (0, 0))
     sweep(tmp_path, older_than_s=3600)
     assert own.exists() and not other.exists()
+
+
+def named_by(process: int, path: Path, computer: str = "", mark: str = "0000") -> Path:
+    """A temporary as another process would have named it."""
+    return path.with_name(f".{path.name}.{process:x}-{computer or atomic._COMPUTER}{mark}-0123abcd.tmp")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="asks the system which processes live")
+def test_without_a_lock_only_the_dead_are_swept(tmp_path):
+    """The next export into a folder sweeps what a killed one left there, at once, and nothing of those at work."""
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    dead = subprocess.Popen([sys.executable, "-c", "pass"])
+    dead.wait()
+    of_dead = named_by(dead.pid, tmp_path / "a")
+    of_earlier_container = named_by(os.getpid(), tmp_path / "a")  # the same number, another process
+    spared = [
+        named_by(living.pid, tmp_path / "a"),
+        named_by(dead.pid, tmp_path / "a", computer="fffe"),  # of another computer on the same drive
+        temporary_for(tmp_path / "a"),
+        tmp_path / ".mine.tmp",
+    ]
+    for file in (of_dead, of_earlier_container, *spared):
+        file.write_bytes(b"half")
+    sweep(tmp_path, atomic.LONG_AGO)
+    assert sorted(tmp_path.iterdir()) == sorted(spared)
+    os.utime(spared[1], (0, 0))
+    sweep(tmp_path, atomic.LONG_AGO)
+    assert sorted(tmp_path.iterdir()) == sorted({*spared} - {spared[1]})
+    living.communicate(b"\n")
+    sweep(tmp_path, atomic.LONG_AGO)
+    assert sorted(tmp_path.iterdir()) == sorted(spared[2:])
 
 
 def test_temporaries_never_share_a_name(tmp_path):

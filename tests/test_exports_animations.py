@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from export_runs import make_source
 from PIL import Image
+from test_provenance_embedding import chunks, frames_of_ffmpeg
 
 from paints_undo.exports import animations
+from paints_undo.exports.formats import export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.finishing.pacing import Pacing, schedule
 from paints_undo.provenance.metadata import read_record
@@ -57,3 +59,28 @@ def test_a_chosen_size_is_kept(source, tmp_path):
     animations.write_gif(source, tmp_path / "a.gif", ExportOptions(OPTIONS.pacing, longest_side=75))
     with Image.open(tmp_path / "a.gif") as film:
         assert film.size == (60, 75)
+
+
+@pytest.mark.parametrize("name", ["gif", "webp", "apng"])
+def test_an_animation_is_smooth_without_a_choice(source, tmp_path, name):
+    """Each drawn frame stands a 25th of a second; for Pillow and for ffmpeg it moves, and all frames are there."""
+    path = export(source, name, tmp_path)[name]
+    durations, drawn = stands_of(path), len(schedule(source.change, Pacing(25), 4))
+    assert drawn - 3 <= len(durations) <= drawn  # equal neighbours are one frame
+    assert max(durations[1:-2]) <= 80 and sorted(durations)[len(durations) // 2] == 40
+    assert sum(durations) == pytest.approx(40 * (drawn - 1) + 2500, abs=50)
+    assert frames_of_ffmpeg(path) in (len(durations), len(durations) + 1)  # a long last one may be told twice
+    if name == "apng":
+        kinds = chunks(path.read_bytes())
+        assert kinds[:2] == [b"IHDR", b"acTL"] and kinds[-3:] == [b"iTXt", b"iTXt", b"IEND"]
+
+
+@pytest.mark.parametrize(("fps", "fastest"), [(4, 250), (10, 100), (60, 20)])
+def test_chosen_frames_a_second_are_obeyed_as_far_as_a_gif_can(source, tmp_path, fps, fastest):
+    path = export(source, "gif", tmp_path, ExportOptions(Pacing(fps, hold_start=0, hold_end=1)))["gif"]
+    assert min(stands_of(path)) == fastest  # browsers show what stands 10 ms as long as 100
+
+
+def stands_of(path):
+    with Image.open(path) as film:
+        return [(film.seek(number), film.load(), film.info["duration"])[-1] for number in range(film.n_frames)]

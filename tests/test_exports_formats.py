@@ -1,14 +1,22 @@
 """Formats by name, whole files or none."""
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
-from export_runs import make_source
+from export_runs import make_run, make_source
+from psd_tools import PSDImage
 
 from paints_undo.atomic import explained
 from paints_undo.errors import InputError
 from paints_undo.exports import formats
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.finishing.pacing import Pacing
+from paints_undo.runs import RunFolder
 
 
 def test_names_of_formats():
@@ -32,6 +40,47 @@ def test_files_and_progress(tmp_path):
     assert {name: path.name for name, path in done.items()} == {"contact": "contact-sheet.png", "curves": "curves.svg"}
     assert all(path.stat().st_size > 1000 for path in done.values())
     assert [(p.stage, p.detail, p.done, p.total) for p in seen][-1] == ("export", "curves", 2, 2)
+
+
+@pytest.fixture(scope="module")
+def misnamed(tmp_path_factory):
+    """A run in a folder of which the name is no text, as systems other than Windows and macOS have them."""
+    folder = tmp_path_factory.mktemp("runs") / os.fsdecode(b"girl\xff")
+    try:
+        return make_run(folder)
+    except OSError:
+        pytest.skip("this system has no such names")
+
+
+@pytest.mark.parametrize("title", ["", "\udcff\ud800 x"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_title_that_is_no_text_has_a_sign_in_its_place(misnamed, tmp_path, name, title):
+    options = ExportOptions(Pacing(fps=12, seconds=3), longest_side=64, title=title)
+    assert options.title == title and not title or options.title == "\ufffd\ufffd x"
+    source = Source.of_run(misnamed, title)
+    assert source.name == (options.title or "girl\ufffd")
+    path = export(source, name, tmp_path, options)[name]
+    shown = {"html": "<title>{}</title>", "curves": "{}"}.get(name)
+    if shown:
+        assert shown.format(source.name) in path.read_text("utf-8")
+    if name == "psd" and title:
+        assert PSDImage.open(path)[-1].name == options.title
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are text there")
+def test_the_command_line_takes_names_that_are_no_text(misnamed, tmp_path):
+    command = [sys.executable, "-m", "paints_undo"]
+    out, run = os.fsencode(tmp_path) + b"/o\xff", os.fsencode(misnamed)
+    for arguments in (
+        ["export", run, "--as", "curves,steps,html,psd", "--title", b"\xff", "--out", out, "--longest-side", "64"],
+        ["export", run, "--compare", run, "--title", b"\xff", "--out", out],
+        ["verify", run + b"/artwork.png"],
+    ):
+        done = subprocess.run([*command, *arguments], capture_output=True)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr.decode("utf-8", "replace")
+    assert {"curves.svg", "steps.pdf", "player.html", "layers.psd", "comparison.svg"} <= set(
+        os.listdir(os.fsdecode(out))
+    )
 
 
 @pytest.mark.parametrize("name", ["mp4", "gif", "psd"])
@@ -58,3 +107,39 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Cannot make out in the folder .*file"):
         export(source, "curves", tmp_path / "file" / "out")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills")
+def test_the_next_export_sweeps_what_a_killed_one_left(tmp_path):
+    """In whatever folder; and an export at work beside it, in the run's folder too, goes on undisturbed."""
+    source, run, out = make_source(tmp_path), tmp_path / "girl", tmp_path / "out"
+    endless = (
+        "import sys, time\n"
+        "from paints_undo.exports import formats\n"
+        "from paints_undo.exports.source import Source\n"
+        "def write(source, path, options):\n"
+        "    path.write_bytes(b'half')\n"
+        "    print('begun', flush=True)\n"
+        "    sys.stdin.read()\n"
+        "formats.FORMATS['curves'] = formats.Format('curves.svg', '', write)\n"
+        "formats.export(Source.of_run(sys.argv[1]), 'curves', sys.argv[2])\n"
+    )
+
+    def begun(folder):
+        arguments = [sys.executable, "-c", endless, str(run), str(folder)]
+        process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout.readline() == b"begun\n"
+        return process
+
+    killed, at_work = begun(out), begun(run / "exports")
+    killed.kill()
+    killed.wait()
+    assert len(list(out.glob(".*.tmp"))) == 1
+    export(source, "contact", out)
+    assert [file.name for file in out.iterdir()] == ["contact-sheet.png"]
+    RunFolder.open(run)  # sweeps what it holds
+    export(source, "contact", run / "exports")
+    assert len(list((run / "exports").glob(".*.tmp"))) == 1
+    at_work.communicate()
+    assert at_work.returncode == 0
+    assert sorted(file.name for file in (run / "exports").iterdir()) == ["contact-sheet.png", "curves.svg"]

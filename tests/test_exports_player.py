@@ -69,3 +69,32 @@ def test_the_player_in_a_browser(written, browser):
     assert page.locator("h1").text_content() == TITLE
     assert troubles == []
     context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(PLACE is None, reason="needs Chromium or Chrome, and none is on the PATH")
+@pytest.mark.parametrize("fps", [None, 4])
+def test_without_a_choice_one_frame_leads_over_to_the_next(written, browser, tmp_path, fps):
+    """While a frame stands the canvas changes as often as the screen; not where the frames a second are chosen."""
+    write_player(written[0], tmp_path / "player.html", ExportOptions(Pacing(fps, hold_start=0), longest_side=64))
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto((tmp_path / "player.html").as_uri())
+    page.wait_for_selector("#canvas[data-shown]", timeout=20_000)
+    seen = page.evaluate("""() => new Promise((done) => {
+      const seen = new Set(), numbers = new Set(), begun = performance.now();
+      document.getElementById("scrubber").value = 20;
+      document.getElementById("scrubber").oninput();
+      document.getElementById("play").click();
+      const look = (now) => {
+        const canvas = document.getElementById("canvas");
+        seen.add(canvas.toDataURL());
+        numbers.add(canvas.dataset.shown);
+        if (now - begun < 2500) requestAnimationFrame(look);
+        else { document.getElementById("play").click(); done([seen.size, numbers.size]); }
+      };
+      requestAnimationFrame(look);
+    })""")
+    assert seen[1] >= 5
+    assert seen[0] > 2 * seen[1] if fps is None else seen[0] <= seen[1] + 1
+    context.close()

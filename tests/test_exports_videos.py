@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from export_runs import make_source
 from PIL import Image
+from test_video import colours_said, probe
 
 from paints_undo.errors import InputError
 from paints_undo.exports import videos
+from paints_undo.exports.formats import export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.finishing.pacing import Pacing, schedule
 from paints_undo.provenance.metadata import read_record
@@ -39,6 +41,38 @@ def test_a_video_has_all_frames_and_ends_on_the_artwork(source, tmp_path, write,
         assert read_record(tmp_path / name) == source.described("timelapse")
     else:
         assert b"Paints-UNDO" in (tmp_path / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["mp4", "av1", "webm", "webm-alpha"])
+def test_a_film_for_people_is_smooth_without_a_choice(source, tmp_path, name):
+    """25 frames a second, each unlike the one before, in the length of the run's video; and all of its colours said."""
+    path = export(source, name, tmp_path)[name]
+    frames = read_video(path)
+    seconds = (len(frames) - 50) / 25  # the hold at the end
+    live = len(schedule(source.change, Pacing(4), 4)) - 1
+    assert seconds == pytest.approx(live / 4 + 0.5, abs=0.1)
+    assert " 25 fps" in probe(path)
+    assert colours_said(path) == {"color_range:tv color_space:bt709 color_primaries:bt709 color_trc:bt709"}
+    assert np.abs(frames[-1].astype(int) - source.artwork).mean() < 4 or name == "webm-alpha"
+
+
+@pytest.mark.parametrize("fps", [1, 4, 60])
+def test_chosen_frames_a_second_are_obeyed_exactly(source, tmp_path, fps):
+    path = export(source, "mp4", tmp_path, ExportOptions(Pacing(fps, hold_start=0, hold_end=1)))["mp4"]
+    drawn = len(schedule(source.change, Pacing(fps, hold_start=0, hold_end=1), 4)) - 1
+    assert len(read_video(path)) == drawn + fps and f" {fps} fps" in probe(path)
+
+
+def test_a_drawn_frame_leads_over_to_the_next_and_is_shown_as_it_is(source):
+    white, grey, black = (np.full((2, 2, 3), value, np.uint8) for value in (255, 100, 0))
+    pairs = [(white, 4), (grey, 4), (black, 3)]
+    smooth = ExportOptions(Pacing(hold_start=0.08))  # two frames
+    levels = [int(frame[0, 0, 0]) for frame in videos.in_time(pairs, smooth, source)]
+    assert levels == [255, 255, 255, 178, 100, 75, 50, 25, 0, 0, 0]
+    chosen = ExportOptions(Pacing(25, hold_start=0.08))
+    levels = [int(frame[0, 0, 0]) for frame in videos.in_time(pairs, chosen, source)]
+    assert levels == [255] * 4 + [100] * 4 + [0] * 3
+    assert [int(frame[0, 0, 0]) for frame in videos.in_time([(black, 2)], smooth, source)] == [0, 0]
 
 
 def test_a_transparent_video_shows_ink_on_nothing_and_then_the_artwork(source, tmp_path):
@@ -83,7 +117,7 @@ def test_huge_artworks_become_videos_that_players_show(source):
 
 
 def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("paints_undo.video._encoders", lambda: " libx264 ")
+    monkeypatch.setattr("paints_undo.video.encoders", lambda purpose: " libx264 ")
     with pytest.raises(InputError, match="cannot encode av1 .*choose another format"):
         videos.write_av1(source, tmp_path / "a.mp4", OPTIONS)
     assert not list(tmp_path.iterdir())

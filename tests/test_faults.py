@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo import atomic, locks, video
+from paints_undo import atomic, ffmpeg, locks
 from paints_undo.errors import InputError
 from paints_undo.locks import LOCK
 from paints_undo.provenance.verify import RECORDED, verify
@@ -27,6 +27,7 @@ from paints_undo.web.studio import Studio
 VISITOR = "a secret of one visitor"
 SETTINGS = {"width": 64, "height": 64, "sampling_steps": 1, "video_sampling_steps": 1, "operation_steps": [400, 999]}
 ARTWORK = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+KNOWS = f'case "$*" in *-encoders*) exec {ffmpeg.imageio_ffmpeg.get_ffmpeg_exe()} "$@";; esac'  # and then ...
 FULL, BROKEN = "free some space there", "check that the folder is there or choose another one"
 FORBIDDEN = "close programs that have it open, or choose a folder you may write to"
 
@@ -74,7 +75,8 @@ class Bench:
         program = self.path.parent / "ffmpeg.sh"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        self.patch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
+        self.patch.setattr(ffmpeg, "SILENCE", 1.0)
+        self.patch.setattr(ffmpeg.imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
 
     def raise_at(self, stage: str, error: BaseException) -> None:
         real = self.engine._work
@@ -107,7 +109,7 @@ class Bench:
         def none() -> str:
             raise RuntimeError("No ffmpeg exe could be found.")
 
-        self.patch.setattr(video.imageio_ffmpeg, "get_ffmpeg_exe", none)
+        self.patch.setattr(ffmpeg.imageio_ffmpeg, "get_ffmpeg_exe", none)
 
 
 @pytest.fixture
@@ -162,20 +164,28 @@ FAULTS: dict[str, tuple[Callable[[Bench], Any], str]] = {
         FORBIDDEN,
     ),
     "another process at work in the folder": (Bench.hold, "is being worked on by another process; wait until it is"),
-    "ffmpeg is gone": (Bench.no_ffmpeg, r"ffmpeg does not start \(it is not there\); install the package imageio-"),
+    "ffmpeg is gone": (Bench.no_ffmpeg, r"ffmpeg does not start \(it is not there\); let .*"),
     "ffmpeg must not be started": (
         lambda b: (b.ffmpeg("exit 0"), (b.path.parent / "ffmpeg.sh").chmod(0)),
-        r"ffmpeg does not start \(.*\); install the package imageio-ffmpeg again",
+        r"ffmpeg does not start \(permission denied\); let .*",
     ),
     "ffmpeg fails at once": (
-        lambda b: b.ffmpeg("echo 'Unknown encoder' >&2; exit 1"),
+        lambda b: b.ffmpeg(f"{KNOWS}; echo 'Unknown encoder' >&2; exit 1"),
         "ffmpeg says 'Unknown encoder'; check the folder and its free space",
     ),
     "ffmpeg fails on the way": (
-        lambda b: b.ffmpeg("head -c 5000 >/dev/null; echo 'No space left on device' >&2; exit 1"),
+        lambda b: b.ffmpeg(f"{KNOWS}; head -c 5000 >/dev/null; echo 'No space left on device' >&2; exit 1"),
         "ffmpeg says 'No space left on device'; check the folder and its free space",
     ),
-    "ffmpeg is killed": (lambda b: b.ffmpeg("head -c 99 >/dev/null; kill -9 $$"), r"ended from outside \(signal 9\)"),
+    "ffmpeg is killed": (
+        lambda b: b.ffmpeg(f"{KNOWS}; head -c 99 >/dev/null; kill -9 $$"),
+        r"ended from outside \(signal 9\)",
+    ),
+    "ffmpeg hangs": (lambda b: b.ffmpeg(f"{KNOWS}; sleep 1000"), "ffmpeg did nothing for 1 seconds and was ended; try"),
+    "ffmpeg ends well without a video": (
+        lambda b: b.ffmpeg(f"{KNOWS}; cat >/dev/null"),
+        r"ffmpeg wrote no playable video \(0 of \d+ frames\); let IMAGEIO_FFMPEG_EXE name an ffmpeg program",
+    ),
 }  # fmt: skip
 
 

@@ -10,13 +10,29 @@ STEADY = np.array([0.0] + [2.0] * 9)
 
 
 def test_each_frame_once_between_the_holds():
-    assert schedule(STEADY, Pacing(), 4) == [(0, 3), *((n, 1) for n in range(1, 10)), (10, 8)]
+    assert schedule(STEADY, Pacing(6), 4) == [(0, 4), *((n, 1) for n in range(1, 10)), (10, 12)]
+
+
+@pytest.mark.parametrize(("run_fps", "fps"), [(1, 25), (4, 25), (23, 25), (24, 24), (30, 30), (60, 60)])
+def test_without_a_choice_a_film_is_smooth_and_as_long_as_the_run(run_fps, fps):
+    pacing = Pacing(hold_start=0, hold_end=2)
+    assert pacing.frames_a_second(run_fps) == fps
+    shown = schedule(STEADY, pacing, run_fps)
+    assert [number for number, _ in shown] == list(range(11))
+    assert sum(stands for _, stands in shown) / fps == pytest.approx(len(STEADY) / run_fps + 2, abs=1 / fps)
+    assert max(stands for _, stands in shown[:-1]) - min(stands for _, stands in shown[:-1]) <= 1
+
+
+@pytest.mark.parametrize("fps", [1, 4, 23, 60])
+def test_a_choice_is_obeyed(fps):
+    pacing = Pacing(fps, hold_start=0, hold_end=0)
+    assert pacing.frames_a_second(30) == fps and schedule(STEADY, pacing, 30) == [(n, 1) for n in range(11)]
 
 
 def test_dead_frames_go_and_stay_if_wanted():
     change = np.array([0, 2, 0, 0.01, 3, 0, 2.0])
-    assert [n for n, _ in schedule(change, Pacing(), 4)] == [0, 1, 4, 6, 7]
-    assert [n for n, _ in schedule(change, Pacing(keep_dead_frames=True), 4)] == list(range(8))
+    assert [n for n, _ in schedule(change, Pacing(4), 4)] == [0, 1, 4, 6, 7]
+    assert [n for n, _ in schedule(change, Pacing(4, keep_dead_frames=True), 4)] == list(range(8))
 
 
 @pytest.mark.parametrize(("seconds", "fps"), [(10, 24), (3, 1), (0.6, 60), (3600, 1)])

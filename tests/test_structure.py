@@ -38,10 +38,12 @@ MAY_IMPORT = {
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
     "paints_undo.prompts": [],
+    "paints_undo.ffmpeg": [],
     "paints_undo.video": [
         "paints_undo.atomic",
         "paints_undo.provenance.embedding",
         "paints_undo.errors",
+        "paints_undo.ffmpeg",
         "paints_undo.provenance.records",
     ],
     "paints_undo.locks": ["paints_undo.atomic", "paints_undo.errors"],

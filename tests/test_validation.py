@@ -88,3 +88,11 @@ def test_yes_or_no():
     for wrong in (1, "yes", None):
         with pytest.raises(InputError, match="field is .*; use true or false"):
             validation.yes_or_no("field", wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "legible"),
+    [("夏 😀", "夏 😀"), ("\udcff", "\ufffd"), ("a\ud800b", "a\ufffdb"), ("\ud83d\ude00", "😀"), ("", "")],
+)
+def test_text_is_legible(given, legible):
+    assert validation.text("title", given) == legible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import subprocess
 import weakref
 from pathlib import Path
@@ -54,8 +55,35 @@ def test_solid_colours_survive(tmp_path, colour):
 def test_format_is_what_every_player_takes(tmp_path):
     write_video(gradients(8, 320, 512), tmp_path / "a.mp4", 4)
     said = probe(tmp_path / "a.mp4")
-    assert "h264" in said and "yuv420p(tv, bt709" in said and "512x320" in said and "4 fps" in said
+    assert "h264" in said and "yuv420p(tv, bt709, progressive)" in said and "512x320" in said and "4 fps" in said
     assert "Duration: 00:00:02.00" in said
+
+
+def colours_said(path: Path) -> set[str]:
+    """What the decoder says of the colours of a file's frames, from the bitstream and the container."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path), "-vf", "showinfo", "-f", "null", "-"]
+    said = subprocess.run(command, capture_output=True, text=True).stderr
+    return set(re.findall(r"color_range:\S+ color_space:\S+ color_primaries:\S+ color_trc:\S+", said))
+
+
+@pytest.mark.parametrize("codec", video.CODECS)
+def test_matrix_primaries_transfer_and_range_are_in_every_video(tmp_path, codec):
+    path = tmp_path / f"a.{video.CODECS[codec][1]}"
+    frames = gradients(3, 65, 96)  # odd, and small: players take small videos for old television
+    if codec.endswith("alpha"):
+        frames = np.concatenate([frames, np.full_like(frames[..., :1], 255)], -1)
+    write_video(frames, path, 25, codec=codec)
+    assert colours_said(path) == {"color_range:tv color_space:bt709 color_primaries:bt709 color_trc:bt709"}
+    data = path.read_bytes()
+    if path.suffix == ".mp4":  # 1 is BT.709 in each: primaries, transfer, matrix; then the flag of full range
+        assert data.count(b"colr") == 1
+        assert data[data.index(b"colr") :][4:15] == b"nclx" + bytes([0, 1, 0, 1, 0, 1, 0])
+    else:  # the element Colour of Matroska: matrix, range, transfer, primaries
+        colour = data[data.index(bytes.fromhex("55b0")) :][:64]
+        assert all(bytes.fromhex(element) in colour for element in ("55b18101", "55b98101", "55ba8101", "55bb8101"))
+    # and as the tags say, the colours are right
+    back = read_video(path)[:, :65].astype(int)
+    assert np.abs(back - frames[..., :3]).mean() < 2
 
 
 def test_index_comes_first_so_that_playing_starts_while_loading(tmp_path):
@@ -144,7 +172,7 @@ def test_exception_from_the_frames_passes_and_keeps_the_old_video(tmp_path, erro
 
 def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
     monkeypatch.setitem(video.CODECS, "h264", (["-c:v", "no_such_encoder"], "mp4"))
-    monkeypatch.setattr(video, "_encoders", lambda: " no_such_encoder ")
+    monkeypatch.setattr(video, "encoders", lambda purpose: " no_such_encoder ")
     with pytest.raises(OSError, match=r"Cannot write the video .*a\.mp4: ffmpeg says .*; check the folder") as caught:
         write_video(gradients(40, 512, 512), tmp_path / "a.mp4", 4)
     assert str(caught.value).count("\n") == 0 and "Encoder not found" in str(caught.value)
@@ -153,7 +181,7 @@ def test_failing_ffmpeg_gives_its_last_line_and_no_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("codec", "encoder"), [("av1", "libsvtav1"), ("vp9", "libvpx-vp9")])
 def test_an_encoder_that_is_missing_is_one_sentence(tmp_path, monkeypatch, codec, encoder):
-    monkeypatch.setattr(video, "_encoders", lambda: " libx264 ")
+    monkeypatch.setattr(video, "encoders", lambda purpose: " libx264 ")
     with pytest.raises(InputError, match=f"cannot encode {codec} .no {encoder}.; choose another format"):
         write_video(gradients(2), tmp_path / "a.mp4", 4, codec=codec)
     assert list(tmp_path.iterdir()) == []

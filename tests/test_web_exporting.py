@@ -93,3 +93,19 @@ def test_faults_of_the_program_are_no_tracebacks(studio, monkeypatch):
 def test_the_panel_calls_formats_what_the_command_line_does():
     for name, each in FORMATS.items():
         assert say(f"export.formats.of.{name}") == f"{name}: {each.words}"
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_no_ffmpeg_is_one_sentence_without_a_place_on_the_server(studio, monkeypatch, tmp_path, language):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "secret" / "nowhere"))
+    (*_, (words, files, _)) = write_exports(studio, **{**GIVEN, "formats": ["curves", "mp4"], "language": language})
+    assert "role='alert'" in words and "secret" not in words and "IMAGEIO_FFMPEG_EXE" in words
+    assert ("does not start" in words) == (language == "en")
+    assert [file.rpartition("/")[2] for file in files] == ["curves.svg"]  # what was done before stays
+
+
+def test_a_title_that_is_no_text_has_a_sign_in_its_place(studio):
+    formats = ["curves", "psd", "steps", "html"]
+    (*_, (words, files, _)) = write_exports(studio, **{**GIVEN, "formats": formats, "title": "x\ud800"})
+    assert "✓" in words and len(files) == 4
+    assert "x\ufffd" in (studio.folder / "exports" / "curves.svg").read_text("utf-8")

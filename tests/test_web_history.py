@@ -42,6 +42,14 @@ def test_it_is_there_after_a_restart_newest_first(tmp_path):
     assert again.piece(ME, pieces[0].id).version > pieces[0].version
 
 
+@pytest.mark.parametrize("title", ["girl\udcff", "\ud800"])  # of a file's name, and of a form
+def test_a_title_that_is_no_text_has_a_sign_in_its_place(tmp_path, title):
+    add(History(tmp_path), title=title)
+    (kept,) = History(tmp_path).pieces(ME)
+    assert kept["title"] == title[:-1] + "\ufffd"
+    assert json.dumps(kept["title"], ensure_ascii=False).encode("utf-8")  # as a page needs it
+
+
 @pytest.mark.parametrize("card", [b"", b"[1]", b'{"owner": 1}', b"\xff", b"[" * 100_000])
 def test_a_broken_card_is_left_out(tmp_path, card, caplog):
     piece, whole = add(history := History(tmp_path)), add(history)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ GIF_SIDE, WEBP_SIDE, APNG_SIDE = 640, 1080, 640
 LARGEST_GIF = 15_000_000  # bytes
 SMALLEST_SIDE = 64
 GIF_TICK, TICK = 10, 1  # milliseconds: what the formats count in
+GIF_FPS = 50  # browsers show a frame that shall stand for one tick ten times as long
 COLOURS = 255  # of a GIF; one of the 256 is the transparency of what did not change
 
 
 def write_gif(source: Source, path: Path, options: ExportOptions) -> None:
     """GIF of at most 15 MB, unless a size is chosen: one palette, made from the artwork and all stages."""
+    options = quick(source, options, GIF_FPS)
     side = options.longest_side or GIF_SIDE
     while True:
         written = _gif(source, options, side)
@@ -47,6 +50,7 @@ def write_apng(source: Source, path: Path, options: ExportOptions) -> None:
 
 
 def _save(source: Source, path: Path, options: ExportOptions, kind: str, side: int, more: dict[str, Any]) -> None:
+    options = quick(source, options)
     pictures = _pictures(source, options, options.longest_side or side)
     written, durations = io.BytesIO(), milliseconds(source, options, TICK)
     first = next(pictures)  # the others are made while they are written
@@ -71,6 +75,17 @@ def _gif(source: Source, options: ExportOptions, side: int) -> bytes:
     first = next(pictures)
     first.save(written, "GIF", save_all=True, append_images=pictures, duration=durations, loop=0, optimize=False)
     return written.getvalue()
+
+
+def quick(source: Source, options: ExportOptions, most: int = 60) -> ExportOptions:
+    """The options with frames a second: each drawn frame once, where neither they nor a length are chosen.
+
+    As long as a video, and as smooth, an animation would be many times as large.
+    """
+    pacing = options.pacing
+    if pacing.fps is None and pacing.seconds is not None and options.fps(source) <= most:
+        return options
+    return replace(options, pacing=replace(pacing, fps=min(options.fps(source), most)))
 
 
 def milliseconds(source: Source, options: ExportOptions, tick: int) -> list[int]:

@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING
 
 from paints_undo.errors import InputError
 
+FPS_HELP = (
+    "frames a second, 1 to 60, each drawn frame once (25, or the run's from 24 on: videos as long as the run's, one "
+    "frame leading over to the next; GIF, WebP and APNG show each drawn frame once, unless --seconds is given)"
+)
+
 if TYPE_CHECKING:
     from paints_undo.exports.source import Source
 
@@ -30,7 +35,7 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
         "--compare", metavar="RUN", help="draw the curves of another run beside those of this one, nothing else"
     )
     pacing = command.add_argument_group("pacing")
-    pacing.add_argument("--fps", type=int, help="frames a second, 1 to 60 (the run's)")
+    pacing.add_argument("--fps", type=int, help=FPS_HELP)
     pacing.add_argument("--seconds", type=float, help="length of the whole, holds included")
     pacing.add_argument("--hold-start", type=float, default=0.5, metavar="SECONDS", help="of the first frame (0.5)")
     pacing.add_argument("--hold-end", type=float, default=2.0, metavar="SECONDS", help="of the finished artwork (2)")
@@ -57,6 +62,7 @@ def export_command(chosen: argparse.Namespace) -> int:
     from paints_undo.exports.options import ExportOptions
     from paints_undo.exports.source import Source
     from paints_undo.finishing.pacing import Pacing
+    from paints_undo.runs import EXPORTS
 
     if chosen.list:
         for name, each in FORMATS.items():
@@ -70,10 +76,10 @@ def export_command(chosen: argparse.Namespace) -> int:
     options = ExportOptions(pacing, chosen.longest_side, chosen.title)
     # before any work: a misspelt format shall not cost minutes
     wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
-    source = Source.of_run(chosen.run, chosen.title)
-    out = chosen.out or Path(chosen.run) / "exports"
+    source = Source.of_run(chosen.run, options.title)
+    out = chosen.out or Path(chosen.run) / EXPORTS
     if chosen.compare:
-        for path in compare(source, Source.of_run(chosen.compare), out, chosen.title):
+        for path in compare(source, Source.of_run(chosen.compare), out, options.title):
             print(path)
         return 0
     if chosen.midpoints:

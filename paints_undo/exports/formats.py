@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from paints_undo.atomic import explained, written_atomically
+from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
 from paints_undo.errors import InputError
 from paints_undo.exports import animations, charts, layers, player, sheets, videos
 from paints_undo.exports.options import ExportOptions
@@ -76,6 +76,7 @@ def export(
     wanted, folder, options = chosen_formats(names), Path(out), options or ExportOptions()
     with explained("make", folder):
         folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder, LONG_AGO)
     done = {}
     for number, name in enumerate(wanted):
         on_progress(Progress("export", name, number, len(wanted)))

@@ -26,8 +26,8 @@ class ExportOptions:
         if self.longest_side is not None:
             checked = validation.whole_number("longest side", self.longest_side, 32, 16384)
             object.__setattr__(self, "longest_side", checked)
-        validation.text("title", self.title, LONGEST_TITLE)
+        object.__setattr__(self, "title", validation.text("title", self.title, LONGEST_TITLE))
 
     def fps(self, source: Source) -> int:
         """Frames a second of an export."""
-        return self.pacing.fps or source.fps
+        return self.pacing.frames_a_second(source.fps)

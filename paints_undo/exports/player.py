@@ -29,6 +29,8 @@ def write_player(source: Source, path: Path, options: ExportOptions) -> None:
         "width": size[0],
         "height": size[1],
         "milliseconds": durations,
+        # of the first frame, until it leads over to the next; none of them does where the frames a second are chosen
+        "still": round(options.pacing.hold_start * 1000) if options.pacing.fps is None else None,
         "frames": [
             _address(frame, lossless=number == len(durations) - 1)
             for number, (frame, _) in enumerate(source.played(size, options.pacing))

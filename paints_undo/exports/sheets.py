@@ -25,7 +25,7 @@ STEPS_ON_PAGE = 3
 INK, PALE, ACCENT = "#222222", "#777777", "#d1641b"
 MOMENTS, COLUMNS, THUMBNAIL = 20, 5, 380  # of the contact sheet; pixels of a thumbnail's longer side
 OLD = 0.18  # how much is left of what is not new
-_EVEN = Pacing(hold_start=0, hold_end=0, curve="strokes", seconds=MOMENTS)
+_EVEN = Pacing(fps=1, hold_start=0, hold_end=0, curve="strokes", seconds=MOMENTS)
 
 
 def write_contact_sheet(source: Source, path: Path, options: ExportOptions) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
 from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
@@ -68,7 +69,7 @@ class Source:
                 raise InputError(f"keyframes/{name}.png of the run in {run.path} is gone; generate its keyframes again")
             keyframes.append(as_keyframe(picture, size, drawing.width, drawing.height, options.fit))
         return cls(
-            title or run.path.resolve().name,
+            validation.legible(title or run.path.resolve().name),
             artwork,
             np.stack(keyframes[::-1]),
             tuple(keyframe.step for keyframe in reversed(timeline.keyframes)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -43,14 +43,15 @@ def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -
     shown = schedule(source.change, options.pacing, source.fps)
     frames = source.finished_frames(size)
 
-    def layers() -> Iterator[np.ndarray]:
+    def layers() -> Iterator[tuple[np.ndarray, int]]:
         pictures = frames.chosen([number for number, _ in shown])
         for picture, (number, stands) in zip(pictures, shown, strict=True):
-            layer = on_transparency(picture, frames.reached(number))
-            for _ in range(stands):
-                yield layer
+            opacity = on_transparency(picture, frames.reached(number))[..., 3]
+            yield np.dstack([picture, opacity]), stands
 
-    write_video(layers(), path, options.fps(source), source.described("video"), codec="vp9-alpha")
+    # the canvas is taken away afterwards: what two pictures have in common they have on white
+    shown_in_time = (without_canvas(*np.split(both, [3], -1)) for both in in_time(layers(), options, source))
+    write_video(shown_in_time, path, options.fps(source), source.described("video"), codec="vp9-alpha")
 
 
 def write_png_frames(source: Source, path: Path, options: ExportOptions) -> None:
@@ -83,8 +84,13 @@ def on_transparency(picture: np.ndarray, covered: np.ndarray | None = None) -> n
     opacity = ink.max(-1)
     if covered is not None:
         opacity = np.maximum(opacity, np.ceil(covered * 255).astype(np.uint8))
+    return without_canvas(picture, opacity)
+
+
+def without_canvas(picture: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """A picture uint8 (H, W, 3) on white as uint8 (H, W, 4) with this opacity, uint8 (H, W) or (H, W, 1)."""
     # in OpenCV's saturating 8-bit arithmetic, ten times as quick as in floats
-    colour = 255 - cv2.divide(ink, cv2.merge([opacity] * 3), scale=255)
+    colour = 255 - cv2.divide(255 - picture, cv2.merge([opacity] * 3), scale=255)
     return np.dstack([colour, opacity])
 
 
@@ -94,10 +100,24 @@ def _quick_png(picture: np.ndarray) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
-def _write(source: Source, path: Path, options: ExportOptions, codec: str) -> None:
-    def frames() -> Iterator[np.ndarray]:
-        for frame, stands in source.played(video_size(source, options), options.pacing):
-            for _ in range(stands):
-                yield frame
+def in_time(pictures: Iterable[tuple[np.ndarray, int]], options: ExportOptions, source: Source) -> Iterator[np.ndarray]:
+    """Yield the video frames of pairs (picture, how many video frames it stands).
 
-    write_video(frames(), path, options.fps(source), source.described("timelapse"), codec=codec)
+    Where nobody chose how many there are a second, a picture goes over to the next one while it stands, except in the
+    hold at the start; else it would be seen that fewer pictures were drawn. Each is shown as it is, too.
+    """
+    still = round(options.pacing.hold_start * options.fps(source))  # video frames at the beginning
+    pairs = iter(pictures)
+    picture, stands = next(pairs)
+    for following, stands_then in pairs:
+        still = still if options.pacing.fps is None else stands
+        for place in range(stands):
+            share = (place - still) / (stands - still) if place > still else 0
+            yield cv2.addWeighted(following, share, picture, 1 - share, 0) if share else picture
+        picture, stands, still = following, stands_then, 0
+    yield from (picture for _ in range(stands))
+
+
+def _write(source: Source, path: Path, options: ExportOptions, codec: str) -> None:
+    frames = in_time(source.played(video_size(source, options), options.pacing), options, source)
+    write_video(frames, path, options.fps(source), source.described("timelapse"), codec=codec)

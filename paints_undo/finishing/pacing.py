@@ -10,6 +10,8 @@ from paints_undo import validation
 from paints_undo.errors import InputError
 
 CURVES = ("steps", "strokes")
+SMOOTH = 24  # frames a second from on which the eye sees one movement
+USUAL = 25  # ... of a film for which nobody chose them, where the run has fewer; GIF cannot count 24
 LONGEST = 3600.0  # seconds
 DEAD = 0.03  # of the mean change between frames: less is a frame in which nothing happens
 UNSEEN = 0.05  # grey levels, likewise
@@ -20,7 +22,7 @@ SLOWEST = 0.2  # of the mean change: no frame counts for less in the curve "stro
 class Pacing:
     """How a timelapse is played."""
 
-    fps: int | None = None  # frames a second; the run's own by default
+    fps: int | None = None  # frames a second, each drawn frame once; by default smooth, and as long as the run's video
     seconds: float | None = None  # of the whole, holds included; as long as it takes by default
     hold_start: float = 0.5  # seconds that the first frame stands
     hold_end: float = 2.0  # seconds that the finished artwork stands
@@ -44,6 +46,10 @@ class Pacing:
             raise InputError(f"curve is {self.curve!r}; use steps (as drawn) or strokes (equal change in equal time)")
         validation.yes_or_no("keep dead frames", self.keep_dead_frames)
 
+    def frames_a_second(self, run_fps: int) -> int:
+        """What was chosen, or else at least SMOOTH; run_fps: of the run."""
+        return self.fps or (run_fps if run_fps >= SMOOTH else USUAL)
+
 
 def changes(frames: np.ndarray) -> np.ndarray:
     """Mean change (n,) in grey levels of each frame, uint8 (n, h, w, 3), against the one before; 0 at first."""
@@ -54,14 +60,14 @@ def changes(frames: np.ndarray) -> np.ndarray:
 def schedule(change: np.ndarray, pacing: Pacing, run_fps: int) -> list[tuple[int, int]]:
     """Pairs (frame number, how many video frames it stands), ascending; number n, the last, is the artwork itself.
 
-    change: (n,) as changes() gives it.  run_fps: of the run, used where the pacing names none.
+    change: (n,) as changes() gives it.  run_fps: of the run, whose length the film has where the pacing names no fps.
     """
-    fps, count = pacing.fps or run_fps, len(change)
+    fps, count = pacing.frames_a_second(run_fps), len(change)
     live = np.arange(count)
     if not pacing.keep_dead_frames and count > 1:
         live = live[(change > max(DEAD * change[1:].mean(), UNSEEN)) | (live == 0)]
     hold_start, hold_end = round(pacing.hold_start * fps), max(1, round(pacing.hold_end * fps))
-    body = len(live)
+    body = len(live) if pacing.fps else round(len(live) * fps / run_fps)
     if pacing.seconds is not None:
         body = max(1, round(pacing.seconds * fps) - hold_start - hold_end)
     weights = np.ones(len(live))

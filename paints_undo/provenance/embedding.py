@@ -12,6 +12,7 @@ from paints_undo.errors import InputError
 from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
 from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 
+_PNG_END = b"\0\0\0\0IEND"
 _GIF_LOOPS = b"!\xff\x0bNETSCAPE2.0"  # one block of three bytes follows, and the empty one
 _VP8X_XMP, _VP8X_ALPHA = 0x04, 0x10
 
@@ -43,12 +44,19 @@ def xmp_box(packet: bytes) -> bytes:
 
 
 def _into_png(data: bytes, comment: bytes, packet: bytes) -> bytes:
-    end_of_header = len(PNG) + 25  # IHDR: length, kind, 13 bytes, checksum
+    """After the header of a still picture, where every reader looks; at the end of an APNG.
+
+    The animation control of an APNG comes directly after the header and its first frame soon after that: what looks
+    for both in the first two kilobytes only, as ffmpeg does, would see one still picture.
+    """
+    place = len(PNG) + 25  # IHDR: length, kind, 13 bytes, checksum
+    if data[place + 4 : place + 8] == b"acTL":
+        place = data.rindex(_PNG_END)
     texts = b"".join(
         _png_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text)
         for keyword, text in ((KEYWORD, comment), (XMP_KEYWORD, packet))
     )
-    return data[:end_of_header] + texts + data[end_of_header:]
+    return data[:place] + texts + data[place:]
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:

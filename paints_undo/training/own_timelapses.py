@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import torch
 
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to, read_picture
 from paints_undo.training.process import LAST_STEP
+from paints_undo.video import stream_video, video_frames
 
 log = logging.getLogger(__name__)
 
@@ -108,16 +108,12 @@ def _read(path: Path, size: int) -> np.ndarray | None:
 def _read_video(path: Path, size: int) -> Iterator[np.ndarray]:
     """Evenly chosen frames, decoded small and one by one, because a whole time-lapse would not fit into memory."""
     try:
-        total, _ = imageio_ffmpeg.count_frames_and_secs(str(path))
-        wanted = set(_evenly(total, path))
-        scale = f"scale={size}:{size}:force_original_aspect_ratio=increase:flags=area,crop={size}:{size}"
-        frames = imageio_ffmpeg.read_frames(str(path), output_params=["-vf", scale, "-s", f"{size}x{size}"])
-        next(frames)  # the description of the video
-        for number, frame in enumerate(frames):
-            if number in wanted:
-                yield np.frombuffer(frame, np.uint8).reshape(size, size, 3)
-    except (RuntimeError, StopIteration, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a video ({str(error)[-120:]}); convert it to mp4") from error
+        total, _ = video_frames(path)
+    except OSError as error:
+        raise InputError(str(error)) from error
+    wanted = set(_evenly(total, path))
+    scale = f"scale={size}:{size}:force_original_aspect_ratio=increase:flags=area,crop={size}:{size}"
+    yield from (frame for number, frame in enumerate(stream_video(path, scale)) if number in wanted)
 
 
 def _evenly(total: int, path: Path) -> list[int]:

@@ -16,6 +16,7 @@ from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import CURVES, Pacing
+from paints_undo.runs import EXPORTS
 from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
 from paints_undo.web.run_files import handed_out
@@ -127,7 +128,7 @@ def write_exports(
         source = Source.of_run(folder, title or studio.view(visitor, run_id)["title"] or "Paints-UNDO")
         for number, name in enumerate(wanted):
             yield _state(f"{name} ({number + 1}/{len(wanted)}) …", done)
-            written = export(source, [name], folder / "exports", options)
+            written = export(source, [name], folder / EXPORTS, options)
             done |= {name: handed_out(path) for name, path in written.items()}
         yield _state("✓", done)
     except (InputError, CheckpointError, OSError, MemoryError) as error:

@@ -20,6 +20,7 @@ from typing import Any
 
 from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
 from paints_undo.errors import InputError
+from paints_undo.validation import legible
 from paints_undo.web.jobs import Job
 from paints_undo.web.playable import LivePreview, PlayableRun
 
@@ -127,7 +128,7 @@ class History:
             newest = max((piece["created"] for piece in self._pieces.values()), default=0.0)
         card = {
             "owner": owner_of(visitor),
-            "title": title[:100],
+            "title": legible(title)[:100],
             "created": max(time.time(), newest + 0.001),
             "parent": parent,
             "wanted": None,
