@@ -126,8 +126,8 @@ def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int, int]:
         place, marker = _next_marker(file)
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
             continue
-        length = int.from_bytes(file.read(2), "big")
-        if marker in (0xD8, 0xD9, 0xDA) or length < 2:  # the picture begins or ends without a frame header
+        length = max(2, int.from_bytes(file.read(2), "big"))  # too short a segment is an empty one
+        if marker in (0xD8, 0xD9, 0xDA):  # the picture begins or ends without a frame header
             break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             frame = file.read(6)
