@@ -31,7 +31,7 @@ from paints_undo.pictures.headers.png import COLOUR, Png, read_png
 from paints_undo.pictures.headers.webp import read_webp
 
 MAX_PIXELS = 64_000_000
-MAX_BYTES = 256_000_000  # of a file; 64 megapixels in 8 bits with transparency, not compressed
+MAX_BYTES = 256_000_000  # of a file by every door: 64 megapixels in 8 bits with transparency, not compressed
 MIN_SIDE = 32  # pixels
 MAX_RATIO = 8  # longer side : shorter side
 MAX_SCANS = 500  # of a JPEG file: progressive ones have about ten, and each takes the time of a whole picture
@@ -55,10 +55,7 @@ def read_file(file: IO[bytes], name: str) -> np.ndarray:
     Raises InputError, one sentence that begins with `name`.
     """
     with naming(name):
-        size = file.seek(0, io.SEEK_END)
-        if size > MAX_BYTES:
-            limit = f"{size / 1e6:.0f} MB, limit {MAX_BYTES // 10**6} MB"
-            raise InputError(f"is too large ({limit}): make it smaller first")
+        check_bytes(file.seek(0, io.SEEK_END))
         header = read_header(file)
         check_size(header.width, header.height)
         file.seek(0)
@@ -93,6 +90,13 @@ def naming(name: str) -> Iterator[None]:
     except Exception as error:  # PIL raises nearly anything on damaged content
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(f"{name} is damaged or incomplete ({reason}): save it again as PNG") from error
+
+
+def check_bytes(size: int) -> None:
+    """Raises InputError, the end of a sentence, for a file of more bytes than any door takes."""
+    if size > MAX_BYTES:
+        limit = f"{size / 1e6:.0f} MB, limit {MAX_BYTES // 10**6} MB"
+        raise InputError(f"is too large ({limit}): make it smaller first")
 
 
 def check_size(width: int, height: int) -> None:

@@ -13,6 +13,14 @@ from typing import IO
 from paints_undo.errors import InputError
 
 READ = "PNG, JPEG, WebP or GIF"
+# What files of these formats are called. The content decides; names say which files of a folder are meant as pictures.
+SUFFIXES = frozenset((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".gif"))
+# Pictures and drawings in formats that are not read, and so are told about
+_UNREAD = """
+    .avif .avifs .heic .heif .bmp .dib .tif .tiff .psd .psb .clip .xcf .kra .ora .procreate .sai .sai2 .mdp .ico .jxl .jp2
+    .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
+"""
+UNREAD_SUFFIXES = frozenset(_UNREAD.split())
 _MOST_SEGMENTS = 2_000  # of a JPEG file before its frame header
 _MOST_FILL = 4_096  # bytes between two of them
 
@@ -76,6 +84,11 @@ def read_header(file: IO[bytes]) -> Header:
         if start[offset:].startswith(signature):
             return Header(name, *size_of(file, start))
     raise InputError(_refusal(start))
+
+
+def is_read(start: bytes) -> bool:
+    """Whether a file that starts like this (32 bytes) is of a format that is read."""
+    return any(start[offset:].startswith(signature) for signature, offset, _ in _SIZES.values())
 
 
 def _refusal(start: bytes) -> str:
