@@ -21,8 +21,8 @@ from paints_undo.pictures.files import check_size, decode, naming, on_white, rea
 def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.ndarray:
     """Return a picture as a fresh uint8 array (H, W, 3), RGB in sRGB, upright, transparency composited on white.
 
-    The first frame of an animation counts, and 16-bit values are scaled to 8. Format and size are checked in the file's
-    header, before a pixel is decoded.
+    Colours and orientation are what a browser shows. The first frame of an animation counts, and 16-bit values are
+    scaled to 8. Format and size are checked in the file's header, before a pixel is decoded.
 
     Args:
         source: the path or the content of a PNG, JPEG, WebP or GIF file, a PIL image, or a uint8 array (H, W),

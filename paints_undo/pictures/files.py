@@ -26,7 +26,7 @@ from paints_undo.errors import InputError
 from paints_undo.pictures.headers import Header, read_header
 from paints_undo.pictures.headers.colours import colours_of, to_srgb
 from paints_undo.pictures.headers.exif import orientation_of
-from paints_undo.pictures.headers.jpeg import END, read_jpeg
+from paints_undo.pictures.headers.jpeg import END, Jpeg, read_jpeg
 from paints_undo.pictures.headers.png import COLOUR, Png, read_png
 from paints_undo.pictures.headers.webp import read_webp
 
@@ -60,7 +60,7 @@ def read_file(file: IO[bytes], name: str) -> np.ndarray:
         check_size(header.width, header.height)
         file.seek(0)
         if header.format == "JPEG":
-            return _decode_jpeg(file.read(), header)
+            return _decode_jpeg(read_jpeg(file.read()), header)
         if header.format == "PNG":
             return _decode_png(read_png(file.read()))
         info: dict[str, Any] = {}
@@ -165,8 +165,7 @@ def _not_the_key(png: Png, image: Image.Image) -> Image.Image:
     return Image.fromarray(np.where((values == png.key[::-1]).all(axis=2), 0, 255).astype(np.uint8))
 
 
-def _decode_jpeg(data: bytes, header: Header) -> np.ndarray:
-    jpeg = read_jpeg(data)
+def _decode_jpeg(jpeg: Jpeg, header: Header) -> np.ndarray:
     if jpeg.scans > MAX_SCANS:
         raise InputError(f"has {jpeg.scans} scans, which would take hours (limit {MAX_SCANS}): save it again as PNG")
     orientation = orientation_of(jpeg.exif or b"")

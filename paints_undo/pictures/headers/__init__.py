@@ -17,8 +17,8 @@ READ = "PNG, JPEG, WebP or GIF"
 SUFFIXES = frozenset((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".gif"))
 # Pictures and drawings in formats that are not read, and so are told about
 _UNREAD = """
-    .avif .avifs .heic .heif .bmp .dib .tif .tiff .psd .psb .clip .xcf .kra .ora .procreate .sai .sai2 .mdp .ico .jxl .jp2
-    .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
+    .avif .avifs .heic .heif .bmp .dib .tif .tiff .psd .psb .clip .xcf .kra .ora .procreate .sai .sai2 .mdp .ico .jxl
+    .jp2 .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
 """
 UNREAD_SUFFIXES = frozenset(_UNREAD.split())
 _MOST_SEGMENTS = 2_000  # of a JPEG file before its frame header

@@ -83,18 +83,17 @@ def _managed(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> np.ndarra
         table = np.asarray(_converted(ramp, profile, ImageCms.Flags.NOOPTIMIZE))[0]
         return table[np.asarray(image)]
     image = image.convert("RGB") if kind == "RGB" and image.mode == "L" else image
-    if kind != image.mode or (kind == "RGB" and _is_srgb(profile.tobytes())):
+    if kind != image.mode or (kind == "RGB" and _is_srgb(profile)):
         return np.asarray(image.convert("RGB"))
     return np.asarray(_converted(image, profile))
 
 
-@lru_cache(8)
-def _is_srgb(profile: bytes) -> bool:
+def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     """Whether a profile changes nothing but rounding, whatever it is called: 729 colours and 256 greys tell."""
     steps = np.linspace(0, 255, 9).round().astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(1, -1, 3)
     probe = np.concatenate([colours, np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, 2)], 1)
-    seen = np.asarray(_converted(Image.fromarray(probe), ImageCms.ImageCmsProfile(io.BytesIO(profile))))
+    seen = np.asarray(_converted(Image.fromarray(probe), profile))
     return bool(np.abs(seen.astype(int) - probe).max() <= SAME)
 
 

@@ -48,7 +48,7 @@ class Jpeg:
 
 def read_jpeg(data: bytes) -> Jpeg:
     """Take a JPEG file apart; no pixel is decoded. A segment that is too short says nothing, and the next ones do."""
-    jpeg, kept, parts, place = Jpeg(), [data[:2]], {}, 2
+    jpeg, view, kept, parts, place = Jpeg(), memoryview(data), [data[:2]], {}, 2
     for _ in range(MOST_SEGMENTS):
         found = _MARKER.search(data, place)
         if not found:
@@ -72,7 +72,7 @@ def read_jpeg(data: bytes) -> Jpeg:
         elif marker == 0xE2 and content[:12] == b"ICC_PROFILE\0" and len(content) > 14 and not jpeg.scans:
             parts.setdefault((content[12], content[13]), content[14:])
         if marker not in _FOREIGN:
-            kept.append(data[start:place])
+            kept.append(view[start:place])
     jpeg.profile = _joined(parts)
     jpeg.stream = b"".join(kept) if jpeg.ended else b"".join(kept).rstrip(b"\xff")
     return jpeg

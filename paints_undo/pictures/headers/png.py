@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_CHUNKS = 1_000_000  # 256 MB in parts of 256 bytes
 MOST_PROFILE = 8 * 2**20  # bytes of a colour profile once unpacked; printers' have one to four MiB
 _START = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -33,26 +34,28 @@ class Png:
 def read_png(data: bytes) -> Png:
     """Take a PNG file apart whose header is known to be there; no pixel is decoded."""
     depth, colour_type = data[24:26].ljust(2, b"\0")
-    kept, found = [_START], {}
+    view, kept, found = memoryview(data), [_START], {}
     place, pixels = len(_START), False
-    while place + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if place + 8 > len(data):
+            break
         length, kind = struct.unpack_from(">I4s", data, place)
         stop = place + 12 + length
         if not kind.isalpha() or stop > len(data):
             if not pixels or kind == b"IDAT":
-                kept.append(data[place:])  # the decoder says in its own words that pixels are missing
+                kept.append(view[place:])  # the decoder says in its own words that pixels are missing
             break
         if kind == b"IEND":
             break
         if kind == b"IDAT" or kind == b"IHDR":
-            kept.append(data[place:stop])
+            kept.append(view[place:stop])
             pixels |= kind == b"IDAT"
         elif kind == b"PLTE" and colour_type == PALETTE:
             kept.append(_full_palette(data[place:stop]))
             found.pop(b"tRNS", None)  # it counts after the palette only
         elif kind in _WANTED and kind not in found and not pixels:
             content = data[place + 8 : stop - 4]
-            if zlib.crc32(kind + content) == int.from_bytes(data[stop - 4 : stop], "big"):
+            if zlib.crc32(content, zlib.crc32(kind)) == int.from_bytes(data[stop - 4 : stop], "big"):
                 found[kind] = content
         place = stop
     info, key = _info(found), None

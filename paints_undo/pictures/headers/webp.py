@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MOST_CHUNKS = 10_000
 _PROFILE, _EXIF, _XMP = 0x20, 0x08, 0x04  # flags of the extended header
 _PIXELS = (b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF")
 
@@ -21,7 +22,9 @@ def read_webp(data: bytes) -> WebP:
     kept, info, place = [], {}, 12
     flags = data[20] if data[12:16] == b"VP8X" and len(data) >= 30 else 0
     ended = False
-    while place + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if place + 8 > len(data):
+            break
         kind, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
         content = data[place + 8 : place + 8 + length]
         whole = len(content) == length
