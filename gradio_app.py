@@ -26,11 +26,13 @@ from paints_undo.logs import configure
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.components import Artwork, OperationSteps, Slider
+from paints_undo.web.connections import watched
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.exporting import export_panel
 from paints_undo.web.exposure import guards, warning
 from paints_undo.web.form import Form
+from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -40,7 +42,6 @@ from paints_undo.web.workbench import workbench
 TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
-WAITING_LINE = 64  # calls of the endpoints by all visitors together
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
@@ -72,7 +73,7 @@ def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form)
-    return app.queue(max_size=WAITING_LINE, api_open=False)
+    return app.queue(api_open=False)
 
 
 def _masthead() -> str:
@@ -125,9 +126,8 @@ def _prompt_step(form: Form) -> None:
 def _keyframe_step(form: Form, engine: Engine) -> None:
     defaults = engine.default_options.keyframes
     multiple = engine.family.size_multiple if engine.family else PUBLISHED_MULTIPLE
-    sides = {"minimum": 256, "maximum": 1024, "step": multiple}
-    if min(defaults.width, defaults.height) < 256:  # a small family: from its smallest picture to twice its usual one
-        sides = {"minimum": multiple, "maximum": 2 * max(defaults.width, defaults.height), "step": multiple}
+    least = multiple if min(defaults.width, defaults.height) < SMALL_SIDE else SMALL_SIDE
+    sides = {"minimum": least, "maximum": largest_side(engine.default_options), "step": multiple}
     _heading("step2")
     with gr.Row(elem_id="recipes"):
         form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
@@ -223,13 +223,15 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "share": options.share,
         "auth": options.auth,
         "max_file_size": MAX_BYTES,
-        "allowed_paths": [str(options.out)],
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
         "mcp_server": options.mcp,
-        "app_kwargs": {"middleware": guards(options.listen, options.share, options.host_name, options.out)},
+        "app_kwargs": {
+            "middleware": guards(options.listen, options.share, options.host_name, options.out),
+            "lifespan": watched,
+        },
     }
 
 

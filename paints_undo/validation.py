@@ -1,6 +1,7 @@
 """Checks of the values a user gives, with the field, the value and the allowed range in the message."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from paints_undo.errors import InputError
@@ -58,7 +59,8 @@ def operation_steps(values: Iterable[object]) -> tuple[int, ...]:
     steps = [whole_number("operation step", value, 0, 999) for value in values]
     if not steps:
         raise InputError("operation steps are empty; give at least one from 0 (finished) to 999 (first stroke)")
-    repeated = sorted({step for step in steps if steps.count(step) > 1})
+    counts = Counter(steps)  # at once: programs may send a million
+    repeated = sorted(step for step, count in counts.items() if count > 1)
     if repeated:
-        raise InputError(f"operation step {repeated[0]} is given {steps.count(repeated[0])} times; name each step once")
+        raise InputError(f"operation step {repeated[0]} is given {counts[repeated[0]]} times; name each step once")
     return tuple(sorted(steps))

@@ -19,7 +19,7 @@ from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 
-ME, OTHER = SimpleNamespace(session_hash="one"), SimpleNamespace(session_hash="two")
+ME, OTHER = SimpleNamespace(session_hash="one", client=None), SimpleNamespace(session_hash="two", client=None)
 VIDEO = {"prompt": "1girl", "seed": 7, "guidance_scale": 7.5, "sampling_steps": 2, "fps": 8}
 
 
@@ -40,9 +40,10 @@ def endpoints(tmp_path, engine) -> Endpoints:
 
 
 @pytest.fixture
-def drawing(tmp_path) -> dict:
+def drawing(tmp_path, monkeypatch) -> dict:
     picture = np.random.default_rng(0).integers(0, 256, (80, 64, 3), dtype=np.uint8)
     Image.fromarray(picture).save(tmp_path / "art.png")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # as if it had been uploaded
     return {
         "artwork": str(tmp_path / "art.png"),
         "prompt": "1girl",
@@ -94,7 +95,7 @@ def test_sessions_are_apart(endpoints, drawing):
         ({"prompt": None}, "prompt is None"),
         ({"width": float("nan")}, "width is nan"),
         ({"artwork": None}, "there is no picture yet"),
-        ({"artwork": "/nowhere"}, "cannot be read"),
+        ({"artwork": "/nowhere"}, "this file was not uploaded here"),
     ],
 )
 def test_bad_values_are_one_sentence(endpoints, drawing, engine, change, said):

@@ -1,6 +1,7 @@
 """The export panel: files of a visitor's own run, and a sentence for everything that goes wrong."""
 
 import re
+from pathlib import Path
 
 import pytest
 from export_runs import make_run
@@ -26,7 +27,8 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path):
+def studio(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "handed out"))
     return Studio(make_run(tmp_path / "secret" / "run"))
 
 
@@ -48,7 +50,9 @@ def test_files_appear_one_after_the_other(studio):
     states = list(write_exports(studio, **GIVEN))
     assert [len(files) for _, files, _ in states] == [0, 1, 2]
     words, files, pictures = states[-1]
-    assert "✓" in words and pictures == [files[0]] and files[0].endswith("exports/curves-png".replace("-png", ".png"))
+    assert "✓" in words and pictures == [files[0]] and files[0].endswith("/curves.png")
+    for file in files:
+        assert Path(file).read_bytes() == (studio.folder / "exports" / Path(file).name).read_bytes()
     assert "夏" in (studio.folder / "exports" / "curves.svg").read_text("utf-8")
 
 

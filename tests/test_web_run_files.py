@@ -13,24 +13,87 @@ from paints_undo.web.run_files import RunFiles, without_folders, without_place
 OUT = Path("/srv/somewhere/outputs")
 
 
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/gradio_api/file=runs/a/run.json", "/gradio_api/file=/srv/somewhere/outputs/a/run.json"),
-        ("/prefix/gradio_api/file=runs/a b.png", "/prefix/gradio_api/file=/srv/somewhere/outputs/a b.png"),
-        ("/gradio_api/file=runs/../../etc/passwd", "/gradio_api/file=runs/../../etc/passwd"),
-        ("/gradio_api/file=/tmp/a.png", "/gradio_api/file=/tmp/a.png"),
-        ("/config", "/config"),
-    ],
-)
-def test_only_addresses_of_runs_are_changed(path: str, expected: str) -> None:
-    seen: list[str] = []
+SHOWN = ("artwork.png", "timelapse.mp4", "keyframes/0400.png", "previews/a/00.jpg", "frames/00000.png")
+KEPT = ("run.json", "run.log", ".lock", "segments/a.npz", "exports/a.html", "keyframes/.a.png.tmp")
+RUN = "20260102-030405-0123456789abcdef"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Runs of the app and of the command line under one folder, each with everything that a run may hold."""
+    out = tmp_path / "out"
+    for run in (RUN, "girl", "20260102-030405-0123456789abcdee"):
+        for name in (*SHOWN, *KEPT):
+            file = out / run / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{run}/{name}")
+    (out / RUN / "app.json").write_text("whose it is")
+    (out / RUN / "keyframes" / "link.png").symlink_to(out / "girl" / "artwork.png")
+    (tmp_path / "outside.png").write_text("not a run's")
+    return out
+
+
+def fetched(out: Path, path: str, method: str = "GET") -> tuple[int, str]:
+    """The status and the text of what the middleware answers by itself; (0, path) for what it hands on."""
+    passed: list[str] = []
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        seen.append(scope["path"])
+        passed.append(scope["path"])
 
-    asyncio.run(RunFiles(app, OUT)({"type": "http", "path": path}, None, None))
-    assert seen == [expected]
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()  # somebody who stays
+        raise AssertionError
+
+    scope = {"type": "http", "method": method, "path": path, "headers": []}
+    asyncio.run(RunFiles(app, out)(scope, receive, send))
+    if passed:
+        return 0, passed[0]
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("prefix", ["", "/below/a/proxy"])
+def test_what_the_page_shows_of_its_runs_is_handed_out(out: Path, prefix: str, name: str) -> None:
+    assert fetched(out, f"{prefix}/gradio_api/file=runs/{RUN}/{name}") == (200, f"{RUN}/{name}")
+    assert fetched(out, f"{prefix}/gradio_api/file=runs/{RUN}/{name}", "HEAD") == (200, "")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *(f"girl/{name}" for name in (*SHOWN, "run.json", "run.log")),
+        *(f"20260102-030405-0123456789abcdee/{name}" for name in SHOWN),  # named like one of the app's, but none
+        *(f"{RUN}/{name}" for name in (*KEPT, "app.json")),
+        f"{RUN}/keyframes/link.png",
+        f"{RUN}/keyframes/../../girl/artwork.png",
+        f"{RUN}/../girl/artwork.png",
+        f"{RUN}//../girl/artwork.png",
+        f"{RUN}\\..\\girl\\artwork.png",
+        f"{RUN}/keyframes",
+        f"{RUN}/nothing.png",
+        f"{RUN}/keyframes/\0.png",
+        f"{RUN}",
+        "",
+        ".",
+        "..",
+        "../outside.png",
+        "/etc/passwd",
+        f"/{RUN}/artwork.png/",
+    ],
+)
+def test_nothing_else_below_that_folder_is(out: Path, rest: str) -> None:
+    status, said = fetched(out, f"/gradio_api/file=runs/{rest}")
+    assert status == 404 and said.startswith("There is no such file of a run that this page made")
+
+
+@pytest.mark.parametrize("path", ["/gradio_api/file=/tmp/a.png", "/config", "/gradio_api/file=runsx/a"])
+def test_other_addresses_are_not_touched(out: Path, path: str) -> None:
+    assert fetched(out, path) == (0, path)
 
 
 def test_paths_are_told_from_the_folder_of_runs_on() -> None:

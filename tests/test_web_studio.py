@@ -18,7 +18,8 @@ from paints_undo.images import read_picture
 
 
 @pytest.fixture
-def desk(tmp_path) -> StudioDesk:
+def desk(tmp_path, monkeypatch) -> StudioDesk:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # as if what lies there had been uploaded
     return StudioDesk(tmp_path / "runs")
 
 
@@ -279,6 +280,11 @@ def test_everything_comes_back_from_its_files(desk, tmp_path):
         ({"long_prompt": "yes"}, "long prompt is 'yes'"),
         ({"magic": 1}, "there is no setting 'magic'"),
         ({"width": 500}, "width is 500"),
+        ({"width": 4096, "height": 4096}, "width is 4096; use at most 1024"),
+        (
+            {"timeline": {"keyframes": [{"step": step, "seed": 1, "segment_seed": 1} for step in range(40)]}},
+            "timeline|40",
+        ),
         ({"size": "huge"}, "size is 'huge'"),
         ({"timeline": {"keyframes": []}}, "this timeline is not of this version"),
         ({"timeline": 7}, "this timeline is not of this version"),
@@ -307,10 +313,10 @@ def test_impossible_settings(still, changes, said):
         (lambda desk, run: desk.redo_segment(run, None), "segment is None"),
         (lambda desk, run: desk.lock_keyframe(run, 400, "no"), "locked is 'no'"),
         (lambda desk, run: desk.replace_keyframe(run, 400, None), "there is no picture yet"),
-        (lambda desk, run: desk.replace_keyframe(run, 400, "/etc/hostname"), "is not a picture|not a readable|cannot"),
+        (lambda desk, run: desk.replace_keyframe(run, 400, "/etc/hostname"), "was not uploaded here"),
         (lambda desk, run: desk.replace_keyframe(run, 400, np.zeros((9, 900, 3), np.uint8)), "too"),
         (lambda desk, run: desk.recipe(run, ["draft"]), "there is no recipe"),
-        (lambda desk, run: desk.open("/nowhere/a.png"), "cannot be read"),
+        (lambda desk, run: desk.open("/nowhere/a.png"), "was not uploaded here"),
         (lambda desk, run: desk.open(ARTWORK, "settings"), "settings are"),
     ],
 )

@@ -52,20 +52,21 @@ def on_timeline(change: Callable[[Timeline], Timeline]) -> Change:
     return lambda options, timeline: (options, change(timeline))
 
 
-def set_settings(piece: Piece, changes: dict[str, Any], check_size: Callable[[int, int], None]) -> None:
+def set_settings(piece: Piece, changes: dict[str, Any], check: Callable[[UndoOptions], None]) -> None:
     """Change flat settings; a timeline among them replaces the present one.
 
-    check_size: raises InputError for a width and height that the networks cannot work at.
+    check: raises InputError for options that the networks cannot work with.
     """
     given = dict(changes)
     record = given.pop("timeline", None)
 
     def change(options: UndoOptions, timeline: Timeline) -> tuple[UndoOptions, Timeline]:
         after = settings.changed(options, given)
-        if given.keys() & {"width", "height"}:
-            check_size(after.keyframes.width, after.keyframes.height)
         if record is not None:
-            return after, Timeline.from_record(record)
+            timeline = Timeline.from_record(record)
+            check(settings.agreeing(after, timeline))
+            return after, timeline
+        check(after)
         drawn = drawn_in(piece, options, timeline)
         return after, settings.following(timeline, options, after, drawn.__getitem__)
 

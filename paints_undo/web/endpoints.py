@@ -15,7 +15,8 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.web.run_files import without_folders
+from paints_undo.web.jobs import CLIENT
+from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
 
 PULSE_S = 0.25  # between two chances to notice that nobody waits for the result any more
@@ -101,7 +102,7 @@ class Endpoints:
             except GeneratorExit:  # the session never learns of this run
                 self._forget(visitor, run)
                 raise
-            yield [(keyframe["path"], f"Step {keyframe['step']}") for keyframe in view["keyframes"]], run
+            yield [(handed_out(keyframe["path"]), f"Step {keyframe['step']}") for keyframe in view["keyframes"]], run
 
     def generate_video(
         self,
@@ -139,7 +140,8 @@ class Endpoints:
                 raise InputError("there are no key frames yet: call /generate_keyframes in this session first")
             self._studio.set_settings(visitor, drawn, **settings)
             view = yield from self._done(visitor, drawn, self._studio.generate_video)
-            yield view["video"], [str(file) for file in self._studio.frame_files(visitor, drawn)], drawn
+            frames = self._studio.frame_files(visitor, drawn)
+            yield handed_out(view["video"]), [handed_out(frame) for frame in frames], drawn
 
     def _done(
         self, visitor: str, run: str, begin: Callable[[str, str], None]
@@ -187,6 +189,7 @@ class _Told:
             raise gr.Error(without_folders(str(error)), print_exception=False) from None
 
 
-def _visitor(request: gr.Request) -> Iterator[Any]:
+def _visitor(request: gr.Request) -> str:
     """A session of a program is a visitor of its own; a call without a session is one by itself."""
+    CLIENT.set(request.client.host if request.client else "")  # calls are served apart from the requests they came in
     return f"session {request.session_hash or secrets.token_hex(16)}"

@@ -18,6 +18,7 @@ from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import CURVES, Pacing
 from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
+from paints_undo.web.run_files import handed_out
 from paints_undo.web.studio import Studio
 from paints_undo.web.texts import say
 
@@ -113,7 +114,7 @@ def write_exports(
 
     Whatever goes wrong becomes that line, one sentence in the visitor's language.
     """
-    done: dict[str, Path] = {}
+    done: dict[str, str] = {}
     folder = Path()
     try:
         if not run_id:
@@ -126,7 +127,8 @@ def write_exports(
         source = Source.of_run(folder, title or studio.view(visitor, run_id)["title"] or "Paints-UNDO")
         for number, name in enumerate(wanted):
             yield _state(f"{name} ({number + 1}/{len(wanted)}) …", done)
-            done |= export(source, [name], folder / "exports", options)
+            written = export(source, [name], folder / "exports", options)
+            done |= {name: handed_out(path) for name, path in written.items()}
         yield _state("✓", done)
     except (InputError, CheckpointError, OSError, MemoryError) as error:
         # a visitor need not know where on the server a run is
@@ -147,7 +149,7 @@ def _number(field: str, text: str) -> float | None:
         raise InputError(f"{field} is {text[:40]!r}; use a number") from None
 
 
-def _state(words: str, done: dict[str, Path], failed: bool = False) -> State:
+def _state(words: str, done: dict[str, str], failed: bool = False) -> State:
     role = "alert" if failed else "status"
-    files = [str(path) for path in done.values()]
-    return f"<p role='{role}'>{escape(words)}</p>", files, [str(done[name]) for name in _SHOWN if name in done]
+    files, shown = list(done.values()), [done[name] for name in _SHOWN if name in done]
+    return f"<p role='{role}'>{escape(words)}</p>", files, shown

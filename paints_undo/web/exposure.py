@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from paints_undo.web.bodies import BoundedBodies
+from paints_undo.web.calls import BoundedCalls
 from paints_undo.web.hosts import LOOPBACK_NAMES, SHARE_NAMES, KnownHosts, OwnPagesOnly, own_names
 from paints_undo.web.logins import BoundedLogins
 from paints_undo.web.refusals import RefusedNotFailed
@@ -23,7 +25,9 @@ def guards(listen: bool, share: bool, host_names: Sequence[str], out: Path) -> l
     return [
         (KnownHosts, (), {"names": names, "addresses": listen}),
         (OwnPagesOnly, (), {"names": tuple(host_names)}),
+        (BoundedBodies, (), {}),
         (BoundedLogins, (), {}),
+        (BoundedCalls, (), {}),
         (RunFiles, (), {"out": out}),
         (RefusedNotFailed, (), {}),
     ]

@@ -26,7 +26,7 @@ from paints_undo.web.playable import LivePreview, PlayableRun
 log = logging.getLogger(__name__)
 
 CARD = "app.json"
-_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 _GONE = "this run is not there (any more); choose one from the history or start with a new picture"
 
 
@@ -163,7 +163,7 @@ def _read(path: Path) -> Piece | None:
     """The run that a card belongs to, offered to be continued if the program ended while it was at work."""
     try:
         card = json.loads(path.read_bytes())
-        if not _RUN_ID.fullmatch(path.parent.name) or not (path.parent / "run.json").is_file():
+        if not RUN_ID.fullmatch(path.parent.name) or not (path.parent / "run.json").is_file():
             return None
         known = {"owner", "title", "created", "parent", "wanted", "state", "message", "frames"}
         piece = Piece(path.parent, {field: card[field] for field in known})

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +14,9 @@ from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.progress import OnProgress, Progress, TimeLeft
 
 log = logging.getLogger(__name__)
+
+MOST_JOBS_OF_CLIENT = 32  # waiting or at work, of all visitors who come from one address; secrets cost nothing
+CLIENT: ContextVar[str] = ContextVar("CLIENT", default="")  # the address that the present request comes from
 
 Outcome = Literal["finished", "cancelled", "paused", "failed"]
 # What a person can do something about; anything else is a fault of the program.
@@ -48,6 +51,7 @@ class Job:
         self.outcome: Outcome | None = None
         self.sentence = ""  # what went wrong, for people; empty for a fault of the program
         self.progress: Progress | None = None
+        self.client = CLIENT.get()
         self._work = work
         self._context = copy_context()  # of whoever asked: hosts that lend GPUs look there for the visitor
         self._told = told
@@ -157,6 +161,13 @@ class Queue:
                 self._thread = threading.Thread(target=self._serve, name=f"device {self._name}", daemon=True)
                 self._thread.start()
             self.changed.notify_all()
+
+    def refuse_many_of(self, client: str) -> None:
+        """Raises InputError where many jobs of this client are in the line; "" is nobody's address."""
+        with self.changed:
+            own = sum(job.client == client for job in self._line)
+        if client and own >= MOST_JOBS_OF_CLIENT:
+            raise InputError(f"{own} pictures from your address are being drawn or wait for it; let some be done first")
 
     def ahead(self, job: Job) -> int:
         """How many jobs go before this one."""

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
+from starlette.responses import FileResponse
+
+from paints_undo.web.history import CARD, RUN_ID
 from paints_undo.web.hosts import App, Receive, Send, refuse
 
 PREFIX = "runs"
-_ROUTE = "/gradio_api/file="
+_ADDRESS = f"/gradio_api/file={PREFIX}/"
+# What the page shows of a run, by what is first below its folder.  Whatever else is kept there, such as its log and
+# whose it is, is nobody's to fetch.
+_FILES = ("artwork.png", "thumbnail.jpg", "preview.jpg", "timelapse.mp4")
+_FOLDERS_OF_FILES = ("keyframes", "shown", "previews", "frames")
+_KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".mp4": "video/mp4"}
 # An absolute path, on Windows too, up to its last part.
 _FOLDERS = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>|;,]+[/\\])+")
 
 
 class RunFiles:
-    """ASGI middleware that finds /gradio_api/file=runs/... in the folder of the runs.
+    """ASGI middleware that hands out files of runs that the app made, under /gradio_api/file=runs/<run id>/...
 
-    Only the address is changed: what may be read, and by whom, is decided where it always is.
+    The id, with its 64 random bits, is the key.  Runs of the command line in the same folder have names that can be
+    guessed, so the app hands out nothing of them, and gradio, which never learns of the folder, of none.
     """
 
     def __init__(self, app: App, out: Path) -> None:
@@ -25,26 +36,35 @@ class RunFiles:
         self._out = out
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        route, found, rest = scope.get("path", "").partition(f"{_ROUTE}{PREFIX}/")
-        if scope["type"] == "http" and found and ".." not in rest:
-            path = f"{route}{_ROUTE}{(self._out / rest).as_posix()}"
-            scope, send = {**scope, "path": path, "raw_path": path.encode()}, _refused_in_few_words(scope, send)
-        await self.app(scope, receive, send)
+        _, found, rest = scope.get("path", "").partition(_ADDRESS)
+        if scope["type"] != "http" or not found:
+            await self.app(scope, receive, send)
+            return
+        if scope["method"] not in ("GET", "HEAD") or (file := self._file(rest)) is None:
+            sentence = "There is no such file of a run that this page made; other runs are opened where they lie."
+            await refuse(scope, send, 404, sentence)
+            return
+        await FileResponse(file, media_type=_KINDS[file.suffix])(scope, receive, send)
+
+    def _file(self, rest: str) -> Path | None:
+        """The file of a run that is meant; None for whatever is not to be handed out, or not there."""
+        run, *parts = PurePosixPath(rest).parts or ("",)
+        if not RUN_ID.fullmatch(run) or not parts or ".." in parts or "\\" in rest or "\0" in rest:
+            return None
+        if not (parts[0] in _FOLDERS_OF_FILES if len(parts) > 1 else parts[0] in _FILES):
+            return None
+        folder = self._out / run
+        try:
+            file = folder.joinpath(*parts).resolve(strict=True)
+            shown = (folder / CARD).is_file() and file.is_relative_to(folder.resolve()) and file.is_file()
+        except (OSError, RuntimeError):
+            return None
+        return file if shown and file.suffix in _KINDS else None
 
 
-def _refused_in_few_words(scope: dict[str, Any], send: Send) -> Send:
-    """What sends an answer, one that refuses without its text, which would name the file on the server."""
-    refused = False
-
-    async def send_on(message: dict[str, Any]) -> None:
-        nonlocal refused
-        if message["type"] == "http.response.start" and message["status"] >= 400:
-            refused = True
-            await refuse(scope, send, message["status"], "There is no such file of a run.")
-        elif not refused:
-            await send(message)
-
-    return send_on
+def handed_out(path: str | Path) -> str:
+    """A copy of a file of a run where gradio keeps what it hands out; the file itself it may not read."""
+    return save_file_to_cache(path, get_upload_folder())
 
 
 def without_place(values: Any, out: Path) -> Any:

@@ -11,13 +11,15 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import read_picture, size_like
+from paints_undo.images import size_like
+from paints_undo.options import UndoOptions
 from paints_undo.timeline import Timeline
-from paints_undo.web import edits, recipes, settings
+from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import Engine
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import read_settings
+from paints_undo.web.uploads import picture_of, uploaded
 from paints_undo.web.views import row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, start
 
@@ -29,6 +31,7 @@ class Studio:
 
     visitor: a secret that the visitor's browser keeps.  A run of another visitor is answered as if it did not exist.
     Every method raises InputError or CheckpointError with one sentence where it cannot do what is asked.
+    A path is that of an uploaded file; any other file of this computer is refused.
 
     Settings are flat and plain: the fields of KeyframeOptions under their own names (prompt, negative_prompt,
     operation_steps, width, height, seed, sampling_steps, guidance_scale, long_prompt), those of SegmentOptions
@@ -71,9 +74,9 @@ class Studio:
 
     def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
         """A new run from an artwork, nothing computed yet; its run id."""
-        picture = _read(artwork)
-        title = "" if isinstance(artwork, np.ndarray) else Path(artwork).stem
-        return self._new_run(visitor, picture, {} if settings is None else settings, title)
+        with picture_of(artwork) as picture:
+            title = "" if isinstance(artwork, np.ndarray) else Path(artwork).stem
+            return self._new_run(visitor, picture, {} if settings is None else settings, title)
 
     def runs(self, visitor: str) -> list[dict[str, Any]]:
         """The visitor's runs, newest first: run, title, state, created (seconds), thumbnail, frame_count, parent.
@@ -123,7 +126,7 @@ class Studio:
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
             changes = recipes.changes_of(name, self._engine.default_options)
-            edits.set_settings(piece, changes, self._engine.get().family.check_keyframe_size)
+            edits.set_settings(piece, changes, self._check)
             piece.note(message=said)
             return [piece.id]
         options, artwork = options_of(piece.run), piece.run.artwork
@@ -139,7 +142,7 @@ class Studio:
         {"settings": for open() or set_settings(), "run": its run id where it is here and the visitor's own, else None,
         "piece": "artwork", "keyframe", "frame", "timelapse" or "run"}.  An "artwork" can itself be given to open().
         """
-        found, file_id = read_settings(path)
+        found, file_id = read_settings(uploaded(path))
         own = [piece for piece in self._history.pieces(visitor) if file_id and piece.run.id == file_id]
         return {**found, "run": own[0].id if own else None}
 
@@ -153,7 +156,7 @@ class Studio:
         """
         piece = self._history.piece(visitor, run_id)
         given = self._with_size(changes, piece.run.artwork_size, always=False)
-        edits.set_settings(piece, given, self._engine.get().family.check_keyframe_size)
+        edits.set_settings(piece, given, self._check)
 
     def add_keyframe(self, visitor: str, run_id: str, step: int) -> None:
         """A keyframe at one more operation step, 0 to 999."""
@@ -177,7 +180,8 @@ class Studio:
 
     def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
         """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""
-        edits.replace_keyframe(self._history.piece(visitor, run_id), step, _read(picture))
+        with picture_of(picture) as own:
+            edits.replace_keyframe(self._history.piece(visitor, run_id), step, own)
 
     def redo_segment(self, visitor: str, run_id: str, index: int, seed: int | None = None) -> None:
         """Another seed for one segment, counted from the artwork; a random one by default."""
@@ -253,11 +257,11 @@ class Studio:
         given = self._with_size(changes, artwork.shape[:2], always=True)
         record = given.pop("timeline", None)
         options = settings.changed(engine.default_options, given)
-        engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
         timeline = Timeline.of(options.keyframes, options.segments)
         if record is not None:
             timeline = edits.without_own_pictures(Timeline.from_record(record))
             options = settings.agreeing(options, timeline)
+        self._check(options)
         folder, settled = self._history.new_folder(), engine.settings_of(options)
         run = PlayableRun.create(folder, settled, timeline.to_record(), artwork)
         run.make_thumbnail(artwork)
@@ -279,6 +283,12 @@ class Studio:
             width, height = size_like(*shape, width * height, family.size_multiple)
         return {**given, "width": width, "height": height}
 
+    def _check(self, options: UndoOptions) -> None:
+        """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""
+        engine = self._engine.get()
+        engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        limits.check(options, engine.default_options)
+
     def _count_tokens(self, prompt: str) -> int:
         try:
             return self._engine.get().count_tokens(prompt)
@@ -289,15 +299,5 @@ class Studio:
         piece, engine = self._history.piece(visitor, run_id), self._engine.get()
         if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
             raise InputError(f"{MOST_JOBS} of your pictures are being drawn or wait for it; let some be done first")
+        self._check(options_of(piece.run))  # the timeline was edited since
         start(engine, piece, name)
-
-
-def _read(picture: str | Path | np.ndarray) -> np.ndarray:
-    if picture is None:
-        raise InputError("there is no picture yet: upload one first")
-    if isinstance(picture, np.ndarray):
-        return read_picture(picture)
-    try:
-        return read_picture(Path(picture).read_bytes())  # as bytes, so that no message names a folder of the server
-    except OSError as error:
-        raise InputError(f"the uploaded picture cannot be read ({error.strerror}); upload it again") from None

@@ -29,10 +29,12 @@ def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
     with piece.lock:
         piece.refuse_while_at_work()
         check_family(engine, piece)
-        piece.planned = []
-        piece.job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
+        job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
+        queue = queue_of(str(engine.parts.device))
+        queue.refuse_many_of(job.client)
+        piece.planned, piece.job = [], job
         piece.note(wanted=name, message=message(""))
-        queue_of(str(engine.parts.device)).submit(piece.job)
+        queue.submit(job)
 
 
 def write_prompt(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web import texts
@@ -21,16 +20,11 @@ logger = logging.getLogger(__name__)
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("core.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
 STEPS = ("prompt", "keyframes", "video")
-# What a page may ask for, and the argument that must be a file the visitor uploaded.
-_CALLS = {
-    **dict.fromkeys(("family", "count_tokens", "runs", "unfinished", "view", "set_settings")),
-    **dict.fromkeys(("duplicate", "branch", "delete", "recipe")),
-    **dict.fromkeys(("add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe")),
-    **dict.fromkeys(("redo_segment", "cancel", "pause", "resume")),
-    "replace_keyframe": "picture",
-    "restore": "path",
-    "open": "artwork",
-}
+# What a page may ask for.
+_CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open"}
+_CALLS |= {"add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe", "replace_keyframe"}
+_CALLS |= {"redo_segment", "cancel", "pause", "resume"}
 
 
 def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
@@ -99,8 +93,6 @@ def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
     known = arguments.pop("known", None) if name == "view" else None
     if known is not None and studio.version(visitor, **arguments) == known:
         return None  # the page has it already
-    if (file := _CALLS[name]) is not None:
-        arguments[file] = _uploaded(arguments.get(file))
     return getattr(studio, name)(visitor, **arguments)
 
 
@@ -109,7 +101,7 @@ def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, s
     if step not in STEPS or not isinstance(settings, dict):
         raise InputError("this request is not understood; reload the page")
     if run_id is None:
-        run_id = studio.open(visitor, _uploaded(artwork), settings)
+        run_id = studio.open(visitor, artwork, settings)
     else:
         studio.set_settings(visitor, run_id, **settings)
     start: Callable[[str, str], None] = getattr(studio, f"generate_{step}")
@@ -122,16 +114,6 @@ def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, s
 
 def _only(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: arguments.get(name) for name in names}
-
-
-def _uploaded(path: Any) -> str:
-    """A file that came through the page's upload. Raises InputError for any other file of this computer."""
-    if not isinstance(path, str) or not path:
-        raise InputError("There is no picture yet: upload one in step 1.")
-    file = Path(path).resolve()
-    if not file.is_relative_to(Path(get_upload_folder()).resolve()) or not file.is_file():
-        raise InputError("this file was not uploaded here; choose it again")
-    return str(file)
 
 
 def _static(name: str) -> str:
