@@ -163,7 +163,7 @@ def _toned(to_xyz: np.ndarray, scene: bool, light: np.ndarray) -> np.ndarray:
     that hues stay. scene: the light is HLG's, of the scene; a display of 1000 cd/m2 shows it (BT.2100, table 5).
     """
     if scene:
-        light = light * (_PEAK * (light @ to_xyz[1])[..., None] ** 0.2)
+        light = light * (_PEAK * (light @ to_xyz[1]).clip(0)[..., None] ** 0.2)
     wide = light @ (np.linalg.solve(_to_xyz(_PRIMARIES[9]), to_xyz)).T
     brightest = wide.max(-1, keepdims=True).clip(1e-6)
     wide *= np.interp(brightest, *_TONES) / brightest
