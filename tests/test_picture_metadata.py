@@ -18,7 +18,21 @@ from paints_undo.images import read_picture
 
 PICTURE = waves(48, 64)
 PNG = png(PICTURE)
-ANCILLARY = ("tEXt", "zTXt", "iTXt", "pHYs", "gAMA", "cHRM", "sRGB", "sBIT", "bKGD", "hIST", "tIME", "eXIf", "sPLT")
+ANCILLARY: tuple[str, ...] = (
+    "tEXt",
+    "zTXt",
+    "iTXt",
+    "pHYs",
+    "gAMA",
+    "cHRM",
+    "sRGB",
+    "sBIT",
+    "bKGD",
+    "hIST",
+    "tIME",
+    "eXIf",
+    "sPLT",
+)
 ANCILLARY += ("cICP", "iCCP", "tRNS", "acTL", "mDCV", "oFFs", "prVt")
 SOUND = {
     b"gAMA": struct.pack(">I", 100_000),

@@ -113,7 +113,8 @@ def check_size(width: int, height: int) -> None:
 def decode(image: Image.Image) -> np.ndarray:
     """Return uint8 (H, W, 3) from a PIL image that is no JPEG file, or is decoded already: its first frame."""
     check_size(image.width, image.height)  # again: a GIF's first frame may be larger than its header says
-    frame = image.tile[0][1] if image.format == "GIF" and getattr(image, "tile", None) else None
+    tiles = getattr(image, "tile", None)  # where what is to be decoded lies
+    frame = tiles[0][1] if tiles and image.format == "GIF" else None
     image.load()
     pixels = _to_rgb(image)
     if frame and "transparency" not in image.info:  # browsers leave empty what a first frame does not cover
@@ -147,7 +148,7 @@ def _decode_png(png: Png) -> np.ndarray:
     with _opened(io.BytesIO(png.stream), "PNG") as image:
         image.info.update(png.info)
         if png.key and png.depth == 16 and png.colour_type == COLOUR:
-            image.putalpha(_not_the_key(png, image))
+            image.putalpha(_not_the_key(png.key, png, image))
         elif png.key:
             scale = 255 // (2**png.depth - 1) if png.depth < 8 else 1  # Pillow spreads 2 and 4 bits over 0..255
             key = tuple(value * scale for value in png.key)
@@ -155,14 +156,14 @@ def _decode_png(png: Png) -> np.ndarray:
         return decode(image)
 
 
-def _not_the_key(png: Png, image: Image.Image) -> Image.Image:
+def _not_the_key(key: tuple[int, ...], png: Png, image: Image.Image) -> Image.Image:
     """The opacity of 16-bit colours of which one is transparent: Pillow gives their high bytes alone, OpenCV all."""
     check_size(image.width, image.height)
     image.load()  # first: OpenCV does not say that pixels are missing
     values = cv2.imdecode(np.frombuffer(png.stream, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.shape != (image.height, image.width, 3):
         raise _undecodable()
-    return Image.fromarray(np.where((values == png.key[::-1]).all(axis=2), 0, 255).astype(np.uint8))
+    return Image.fromarray(np.where(np.all(values == key[::-1], axis=2), 0, 255).astype(np.uint8))
 
 
 def _decode_jpeg(jpeg: Jpeg, header: Header) -> np.ndarray:

@@ -49,7 +49,7 @@ class Space:
     to_srgb: Curve | None = None  # its light (..., 3) -> that of sRGB; None where both are the same
 
 
-def colours_of(info: Mapping[str, Any]) -> Space | ImageCms.ImageCmsProfile | None:
+def colours_of(info: Mapping[Any, Any]) -> Space | ImageCms.ImageCmsProfile | None:
     """What a picture's colours are, from Pillow's names for what its file says; None: sRGB."""
     space = _by_code(info.get("cicp"))
     if space:
@@ -99,7 +99,8 @@ def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
 
 def _converted(image: Image.Image, profile: ImageCms.ImageCmsProfile, flags: int = 0) -> Image.Image:
     target = ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(image, profile, target, outputMode="RGB", flags=ImageCms.Flags(flags))
+    converted = ImageCms.profileToProfile(image, profile, target, outputMode="RGB", flags=ImageCms.Flags(flags))
+    return converted or image  # which is changed where nothing comes back
 
 
 def _through(values: np.ndarray, space: Space) -> np.ndarray:

@@ -48,7 +48,8 @@ class Jpeg:
 
 def read_jpeg(data: bytes) -> Jpeg:
     """Take a JPEG file apart; no pixel is decoded. A segment that is too short says nothing, and the next ones do."""
-    jpeg, view, kept, parts, place = Jpeg(), memoryview(data), [data[:2]], {}, 2
+    kept: list[bytes | memoryview] = [data[:2]]
+    jpeg, view, parts, place = Jpeg(), memoryview(data), {}, 2
     for _ in range(MOST_SEGMENTS):
         found = _MARKER.search(data, place)
         if not found:

@@ -34,7 +34,8 @@ class Png:
 def read_png(data: bytes) -> Png:
     """Take a PNG file apart whose header is known to be there; no pixel is decoded."""
     depth, colour_type = data[24:26].ljust(2, b"\0")
-    view, kept, found = memoryview(data), [_START], {}
+    kept: list[bytes | memoryview] = [_START]
+    view, found = memoryview(data), {}
     place, pixels = len(_START), False
     for _ in range(MOST_CHUNKS):
         if place + 8 > len(data):
