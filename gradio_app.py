@@ -22,6 +22,7 @@ from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
+from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -43,7 +44,6 @@ from paints_undo.web.workbench import workbench
 TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
-LARGEST_UPLOAD = "40mb"
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
@@ -234,7 +234,7 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "server_port": options.port,
         "share": options.share,
         "auth": options.auth,
-        "max_file_size": LARGEST_UPLOAD,
+        "max_file_size": MAX_BYTES,
         "footer_links": ["api", "settings"],
         "run_history": False,
         "enable_monitoring": False,

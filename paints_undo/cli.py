@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="draw the timelapse of one or more artworks")
-    run.add_argument("artworks", nargs="*", metavar="ARTWORK", help="picture files")
+    run.add_argument("artworks", nargs="*", metavar="ARTWORK", help="picture files: PNG, JPEG, WebP or GIF")
     run.add_argument(
         "--replay", metavar="RUN", help="repeat an earlier run: its folder, or a PNG or MP4 of it and the ARTWORK"
     )

@@ -21,8 +21,8 @@ from paints_undo.pictures.files import check_size, decode, naming, on_white, rea
 def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.ndarray:
     """Return a picture as a fresh uint8 array (H, W, 3), RGB in sRGB, upright, transparency composited on white.
 
-    The first frame of an animation counts, and 16-bit values are scaled to 8. Format and size are checked in the file's
-    header, before a pixel is decoded.
+    Colours and orientation are what a browser shows. The first frame of an animation counts, and 16-bit values are
+    scaled to 8. Format and size are checked in the file's header, before a pixel is decoded.
 
     Args:
         source: the path or the content of a PNG, JPEG, WebP or GIF file, a PIL image, or a uint8 array (H, W),
@@ -140,9 +140,13 @@ def encode_png(picture: np.ndarray) -> bytes:
 
 
 def _from_image(image: Image.Image) -> np.ndarray:
-    if image.format in ("JPEG", "MPO") and getattr(image, "tile", None):  # opened, but not decoded by Pillow yet
-        image.fp.seek(0)
-        return read_file(io.BytesIO(image.fp.read()), "the image")
+    if getattr(image, "tile", None):  # opened, but not decoded by Pillow yet
+        file = getattr(image, "fp", None)
+        if file is None or getattr(file, "closed", False):
+            raise InputError("the image's file is closed, and no pixel was read: load() it first, or give its path")
+        if image.format in ("JPEG", "MPO", "PNG") or (image.format == "GIF" and image.tell() == 0):
+            file.seek(0)  # the same file gives the same pixels, whoever opened it
+            return read_file(io.BytesIO(file.read()), "the image")
     with naming("the image"):
         return decode(image)
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from batch_pictures import options, write_pictures
+from PIL import Image
 
 from paints_undo.batch.items import item_of
-from paints_undo.batch.manifest import find_items, manifest_lines
+from paints_undo.batch.manifest import find_items, manifest_lines, named_by
 from paints_undo.errors import InputError
+from paints_undo.images import read_picture
+from paints_undo.pictures.headers import SUFFIXES
 
 KNOWN = {"seed", "prompt", "operation_steps"}
 
@@ -54,7 +57,7 @@ def test_what_cannot_be_read_is_named_in_one_line(tmp_path):
     assert names(found) == ["picture 000.png"]  # the rest goes on
     reasons = [
         "is empty; give",
-        "holds no pictures, but 1 other files",
+        "holds no pictures, but 1 other files; give a folder with PNG, JPEG, WebP or GIF files",
         "matches no picture",
         "no such file",
         "is empty;",
@@ -69,6 +72,54 @@ def test_globs_reach_below(tmp_path):
     odd = tmp_path / "[1]"
     write_pictures(odd, 1)
     assert len(find(odd / "picture 000.png").items) == 1  # a name that looks like a pattern
+
+
+@pytest.mark.parametrize("suffix", [*sorted(SUFFIXES), ".JPE", ".Jfif", ".jpg_large", ""])
+def test_what_is_read_by_itself_is_found_in_folders_and_globs(tmp_path, suffix):
+    (file,) = write_pictures(tmp_path / "art", 1)
+    file = file.rename(tmp_path / "art" / f"picture{suffix}")
+    for given in (file, tmp_path / "art", tmp_path / "art" / "*"):
+        found = find(given)
+        assert names(found) == [file.name] and not found.rejected
+
+
+def test_pictures_that_are_not_read_are_named_in_the_reader_s_words(tmp_path):
+    (picture,) = write_pictures(tmp_path / "art", 1)
+    image = Image.open(picture)
+    for suffix, file_format in ((".bmp", "BMP"), (".tif", "TIFF"), (".TIFF", "TIFF")):
+        image.save(tmp_path / "art" / f"a{suffix}", file_format)
+    (tmp_path / "art" / "a.avif").write_bytes(b"\0\0\0\x20ftypavif" + bytes(40))
+    (tmp_path / "art" / "a.psd").write_bytes(b"8BPS\0\1" + bytes(40))
+    (tmp_path / "art" / "a.heic").write_bytes(b"")
+    (tmp_path / "art" / "a.tga").write_bytes(bytes(40))
+    (tmp_path / "art" / "notes.txt").write_text("BM no picture")
+    for given in ("", "*"):
+        found = find(tmp_path / "art" / given)
+        assert names(found) == ["picture 000.png"] and len(found.rejected) == 7
+        for what, reason in found.rejected:
+            with pytest.raises(InputError) as refused:
+                read_picture(what)
+            assert str(refused.value) == f"{Path(what).name} {reason}"
+
+
+def test_brackets_in_names_are_letters(tmp_path):
+    for folder in ("[2024] Images", "2 Images", "0 Images"):
+        for number, file in enumerate(write_pictures(tmp_path / folder / "[a] b", 2)):
+            file.rename(file.with_name(f"[{number}] c.JPG"))
+    within = tmp_path / "[2024] Images" / "[a] b"
+    for pattern, count in (
+        (tmp_path / "[2024] Images" / "*" / "*.JPG", 2),
+        (within / "*.JPG", 2),
+        (within / "[1]*.JPG", 1),
+        (within / "[1] ?.JPG", 1),
+        (within / "[[][01]] c.JPG", 2),  # no such name: a choice of letters, in folders whose names are there
+        (tmp_path / "*" / "[a] b" / "[0]*.JPG", 3),
+        (tmp_path / "[02] Images" / "**" / "*.JPG", 4),
+        (tmp_path / "[02] Images" / "[a] b" / "*.JPG", 0),
+        (tmp_path / "[3] Images" / "*.JPG", 0),
+    ):
+        files = [named for named in named_by(str(pattern), KNOWN, None) if not isinstance(named, tuple)]
+        assert len(files) == count, pattern
 
 
 def test_line_731_of_a_manifest_is_broken(tmp_path):

@@ -69,6 +69,16 @@ def test_a_body_that_is_too_large_is_refused_before_it_comes(server: Server, rou
         assert answer_of(sent).startswith("HTTP/1.1 413")
 
 
+def test_an_upload_that_is_too_large_is_refused_in_the_picture_reader_s_words(server: Server) -> None:
+    head = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 300000000\r\n\r\n--b"
+    with opened(server, f"POST /gradio_api/upload HTTP/1.1\r\nHOST{head}") as sent:
+        said = answer_of(sent)
+        while "\n" not in said.partition("\r\n\r\n")[2] and (more := sent.recv(65536)):
+            said += more.decode()
+    sentence = "the uploaded file is too large (300 MB, limit 256 MB): make it smaller first"
+    assert said.startswith("HTTP/1.1 413") and said.endswith(f"\r\n\r\n{sentence}\n")
+
+
 def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way(server: Server) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"data": ["'

@@ -17,6 +17,7 @@ from gradio.utils import get_upload_folder
 
 import gradio_app
 from paints_undo import examples
+from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.web.answers import CarefulAnswers
 from paints_undo.web.exposure import guards, warning
 from paints_undo.web.hosts import KnownHosts
@@ -228,9 +229,14 @@ def test_a_full_disk_is_told_without_its_folder(served: Served, monkeypatch: pyt
     assert served.finished_run()["state"] == "finished"  # and the next one goes well
 
 
-def test_an_upload_beyond_the_limit_is_refused(served: Served) -> None:
-    answer = served.client.post("/gradio_api/upload", files={"files": ("a.png", b"\0" * (43 * 10**6))})
-    assert answer.status_code == 413
+def test_uploads_have_the_limit_of_every_other_door(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def status() -> int:
+        content = {"files": ("a.png", b"\0" * (43 * 10**6))}
+        return served.client.post("/gradio_api/upload", files=content).status_code
+
+    assert served.app.max_file_size == MAX_BYTES and status() == 200
+    monkeypatch.setattr(served.app, "max_file_size", 40 * 10**6)  # a quarter of a gigabyte takes long to send
+    assert status() == 413
     assert served.uploaded().endswith("/evil.png")
 
 

@@ -7,17 +7,17 @@ of the picture's file, is given, the file is not read before its turn comes.
 
 import glob
 import hashlib
+import io
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from paints_undo.batch.items import WorkItem, printable
 from paints_undo.errors import InputError
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+from paints_undo.pictures.headers import READ, SUFFIXES, UNREAD_SUFFIXES, is_read, read_header
 
 # (path, sha256 of the file, settings by their command-line names) -> the work item; InputError for bad settings
 MakeItem = Callable[[Path, str, dict[str, Any]], WorkItem]
@@ -79,28 +79,63 @@ def named_by(entry: str, known_settings: set[str], own_folder: Path | None) -> I
     elif path.exists() or not glob.has_magic(entry):
         yield Named(path, None, {}, printable(entry))
     else:
-        matches = [Path(match) for match in sorted(glob.glob(entry, recursive=True))]
-        pictures = [match for match in matches if is_picture(match, own_folder)]
-        yield from (Named(match, None, {}, printable(str(match))) for match in pictures)
-        if not pictures:
+        found = list(meant_as_pictures(map(Path, matching(entry)), own_folder))
+        yield from found
+        if not found:
             yield printable(entry), "matches no picture file; check the pattern"
+
+
+def matching(pattern: str) -> list[str]:
+    """The paths that a pattern names. Brackets that stand in a name are letters; where none fits, they are a choice."""
+    found = glob.glob(pattern.replace("[", "[[]"), recursive=True)
+    if not found:
+        *folders, name = Path(pattern).parts
+        there = 0
+        while there < len(folders) and Path(*folders[: there + 1]).is_dir():
+            there += 1
+        found = glob.glob(os.path.join(*map(glob.escape, folders[:there]), *folders[there:], name), recursive=True)
+    return sorted(found)
 
 
 def pictures_in(folder: Path, own_folder: Path | None) -> Iterator[Named | tuple[str, str]]:
     """The pictures in a folder and in all below it, in the order of their names."""
     files = [Path(place, name) for place, _, names in os.walk(folder) for name in names]
-    pictures = sorted(file for file in files if is_picture(file, own_folder))
-    yield from (Named(file, None, {}, printable(str(file))) for file in pictures)
-    if not pictures:
+    found = list(meant_as_pictures(sorted(files), own_folder))
+    yield from found
+    if not found:
         contents = f"holds no pictures, but {len(files)} other files" if files else "is empty"
-        yield printable(str(folder)), f"{contents}; give a folder with PNG, JPEG, WebP, GIF, BMP or TIFF files"
+        yield printable(str(folder)), f"{contents}; give a folder with {READ} files"
 
 
-def is_picture(file: Path, own_folder: Path | None) -> bool:
-    """Whether a file's name is that of a picture that somebody else put there."""
-    if file.suffix.lower() not in SUFFIXES or file.name.startswith("."):
-        return False
-    return own_folder is None or own_folder.resolve() not in file.resolve().parents
+def meant_as_pictures(files: Iterable[Path], own_folder: Path | None) -> Iterator[Named | tuple[str, str]]:
+    """What somebody else put there as a picture: by its content whatever it is called, and by its name."""
+    for file in files:
+        own = own_folder is not None and own_folder.resolve() in file.resolve().parents
+        if own or file.name.startswith(".") or not file.is_file():
+            continue
+        suffix = file.suffix.lower()
+        if suffix in SUFFIXES or is_read(start_of(file)):
+            yield Named(file, None, {}, printable(str(file)))
+        elif suffix in UNREAD_SUFFIXES:
+            yield printable(str(file)), why_unread(file)
+
+
+def start_of(file: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(32)
+    except OSError:
+        return b""
+
+
+def why_unread(file: Path) -> str:
+    """What the picture reader says about a file that it does not read."""
+    try:
+        read_header(io.BytesIO(start_of(file)))
+    except InputError as error:
+        return str(error)
+    return f"is not a readable picture: use a {READ} file"
 
 
 def lines_of(manifest: Path, known_settings: set[str]) -> Iterator[Named | tuple[str, str]]:

@@ -1,32 +1,37 @@
 """Picture files of strangers: checked by their header, decoded, and brought to upright sRGB on white.
 
+No decoder sees metadata: files are taken apart here first (``headers``), decoders get the pixels alone, and what the
+rest says about them (transparent colour, colour space, orientation) is followed as browsers follow it.
+
 JPEG is decoded by OpenCV alone. Pillow before 13 has a hole in its JPEG decoder (GHSA-8g5g-8vmr-9782), and gradio holds
-Pillow below 13; here it reads only the metadata of a JPEG file, and pixels of one only from version 13 on, where they
-are CMYK with a profile, which OpenCV would hand over converted already.
+Pillow below 13; here it decodes one only from version 13 on, where it is CMYK with a profile, which OpenCV would hand
+over converted already.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, Any
 
 import cv2
 import numpy as np
 import PIL
-from PIL import Image, ImageCms
+from PIL import Image
 
 from paints_undo.errors import InputError
 from paints_undo.pictures.headers import Header, read_header
-
-log = logging.getLogger(__name__)
+from paints_undo.pictures.headers.colours import colours_of, to_srgb
+from paints_undo.pictures.headers.exif import orientation_of
+from paints_undo.pictures.headers.jpeg import END, Jpeg, read_jpeg
+from paints_undo.pictures.headers.png import COLOUR, Png, read_png
+from paints_undo.pictures.headers.webp import read_webp
 
 MAX_PIXELS = 64_000_000
-MAX_BYTES = 256_000_000  # of a file; 64 megapixels in 8 bits with transparency, not compressed
+MAX_BYTES = 256_000_000  # of a file by every door: 64 megapixels in 8 bits with transparency, not compressed
 MIN_SIDE = 32  # pixels
 MAX_RATIO = 8  # longer side : shorter side
 MAX_SCANS = 500  # of a JPEG file: progressive ones have about ten, and each takes the time of a whole picture
@@ -50,18 +55,20 @@ def read_file(file: IO[bytes], name: str) -> np.ndarray:
     Raises InputError, one sentence that begins with `name`.
     """
     with naming(name):
-        size = file.seek(0, io.SEEK_END)
-        if size > MAX_BYTES:
-            limit = f"{size / 1e6:.0f} MB, limit {MAX_BYTES // 10**6} MB"
-            raise InputError(f"is too large ({limit}): make it smaller first")
+        check_bytes(file.seek(0, io.SEEK_END))
         header = read_header(file)
         check_size(header.width, header.height)
         file.seek(0)
         if header.format == "JPEG":
-            return _decode_jpeg(file.read(), header)
-        with _quiet():
-            image = Image.open(file, formats=(header.format,))
-        with image:
+            return _decode_jpeg(read_jpeg(file.read()), header)
+        if header.format == "PNG":
+            return _decode_png(read_png(file.read()))
+        info: dict[str, Any] = {}
+        if header.format == "WEBP":
+            webp = read_webp(file.read())
+            file, info = io.BytesIO(webp.stream), webp.info
+        with _opened(file, header.format) as image:
+            image.info.update(info)
             return decode(image)
 
 
@@ -85,6 +92,13 @@ def naming(name: str) -> Iterator[None]:
         raise InputError(f"{name} is damaged or incomplete ({reason}): save it again as PNG") from error
 
 
+def check_bytes(size: int) -> None:
+    """Raises InputError, the end of a sentence, for a file of more bytes than any door takes."""
+    if size > MAX_BYTES:
+        limit = f"{size / 1e6:.0f} MB, limit {MAX_BYTES // 10**6} MB"
+        raise InputError(f"is too large ({limit}): make it smaller first")
+
+
 def check_size(width: int, height: int) -> None:
     """Raises InputError, the end of a sentence, for a size that no picture of this program has."""
     size = f"{width} x {height} pixels"
@@ -99,8 +113,14 @@ def check_size(width: int, height: int) -> None:
 def decode(image: Image.Image) -> np.ndarray:
     """Return uint8 (H, W, 3) from a PIL image that is no JPEG file, or is decoded already: its first frame."""
     check_size(image.width, image.height)  # again: a GIF's first frame may be larger than its header says
+    tiles = getattr(image, "tile", None)  # where what is to be decoded lies
+    frame = tiles[0][1] if tiles and image.format == "GIF" else None
     image.load()
-    return _turned(_to_rgb(image), _orientation(image))
+    pixels = _to_rgb(image)
+    if frame and "transparency" not in image.info:  # browsers leave empty what a first frame does not cover
+        left, top, right, bottom = frame
+        pixels[:top], pixels[bottom:], pixels[:, :left], pixels[:, right:] = 255, 255, 255, 255
+    return _turned(pixels, _orientation(image))
 
 
 def on_white(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -119,41 +139,76 @@ def pillow_may_decode_jpeg() -> bool:
     return int(PIL.__version__.split(".")[0]) >= 13
 
 
-def _decode_jpeg(data: bytes, header: Header) -> np.ndarray:
-    end = data.find(b"\xff\xd9", header.body)
-    scans = data.count(b"\xff\xda", header.body, end if end >= 0 else len(data))
-    if scans > MAX_SCANS:
-        raise InputError(f"has {scans} scans, which would take hours (limit {MAX_SCANS}): save it again as PNG")
-    orientation, profile = _jpeg_metadata(data)
+def _opened(file: IO[bytes], file_format: str) -> Image.Image:
+    with _quiet():
+        return Image.open(file, formats=(file_format,))
+
+
+def _decode_png(png: Png) -> np.ndarray:
+    with _opened(io.BytesIO(png.stream), "PNG") as image:
+        image.info.update(png.info)
+        if png.key and png.depth == 16 and png.colour_type == COLOUR:
+            image.putalpha(_not_the_key(png.key, png, image))
+        elif png.key:
+            scale = 255 // (2**png.depth - 1) if png.depth < 8 else 1  # Pillow spreads 2 and 4 bits over 0..255
+            key = tuple(value * scale for value in png.key)
+            image.info["transparency"] = key if len(key) > 1 else key[0]
+        return decode(image)
+
+
+def _not_the_key(key: tuple[int, ...], png: Png, image: Image.Image) -> Image.Image:
+    """The opacity of 16-bit colours of which one is transparent: Pillow gives their high bytes alone, OpenCV all."""
+    check_size(image.width, image.height)
+    image.load()  # first: OpenCV does not say that pixels are missing
+    values = cv2.imdecode(np.frombuffer(png.stream, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.shape != (image.height, image.width, 3):
+        raise _undecodable()
+    return Image.fromarray(np.where(np.all(values == key[::-1], axis=2), 0, 255).astype(np.uint8))
+
+
+def _decode_jpeg(jpeg: Jpeg, header: Header) -> np.ndarray:
+    if jpeg.scans > MAX_SCANS:
+        raise InputError(f"has {jpeg.scans} scans, which would take hours (limit {MAX_SCANS}): save it again as PNG")
+    orientation = orientation_of(jpeg.exif or b"")
+    pixels = _jpeg_pixels(jpeg.stream + END, header)
+    # Where decoders find no data they paint a middle grey; files that only lack their end marker are whole.
+    suspect = not jpeg.ended or bool((pixels[-1, -1] == 128).all())
+    if suspect and not ((jpeg.ended or jpeg.has_all_scans) and _is_settled(jpeg.stream, pixels, header)):
+        raise _undecodable()
+    profile = jpeg.profile
     if header.channels == 4:
         if profile and profile[16:20] == b"CMYK":
-            return _turned(_managed_cmyk(data), orientation)
+            return _turned(_managed_cmyk(jpeg.stream + END, profile), orientation)
         profile = None  # a profile of other colours
-    flag = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None or pixels.shape[:2] != (header.height, header.width):
-        raise InputError("is damaged or incomplete (its pixels cannot be decoded): save it again as PNG")
     image = Image.fromarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
-    return _turned(np.array(_to_srgb(image, profile), order="C"), orientation)
+    return _turned(np.array(to_srgb(image, colours_of({"icc_profile": profile})), order="C"), orientation)
 
 
-def _jpeg_metadata(data: bytes) -> tuple[int, bytes | None]:
-    """The EXIF orientation and the colour profile, by Pillow, which decodes nothing before it is asked for pixels."""
-    try:
-        with _quiet(), Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            return _orientation(image), image.info.get("icc_profile")
-    except Exception as error:  # broken metadata must not make a sound picture unreadable
-        log.info("the metadata is ignored: %s", error)
-        return 1, None
+def _jpeg_pixels(stream: bytes, header: Header) -> np.ndarray:
+    flag = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR
+    pixels = cv2.imdecode(np.frombuffer(stream, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None or pixels.shape[:2] != (header.height, header.width):
+        raise _undecodable()
+    return pixels
 
 
-def _managed_cmyk(data: bytes) -> np.ndarray:
+def _is_settled(stream: bytes, pixels: np.ndarray, header: Header) -> bool:
+    """Whether the pixels stay what they are, whatever would come after the stream: then none is missing."""
+    return np.array_equal(pixels, _jpeg_pixels(stream + 64 * b"\x55" + END, header))
+
+
+def _undecodable() -> InputError:
+    return InputError("is damaged or incomplete (its pixels cannot be decoded): save it again as PNG")
+
+
+def _managed_cmyk(stream: bytes, profile: bytes) -> np.ndarray:
     if not pillow_may_decode_jpeg():
         raise InputError(
             f"is a CMYK JPEG with a colour profile, which is read with Pillow 13 or newer (here is {PIL.__version__}): "
             "save it as PNG or as RGB, or run pip install --no-deps 'pillow>=13,<14'"
         )
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+    with _opened(io.BytesIO(stream), "JPEG") as image:
+        image.info["icc_profile"] = profile
         return _to_rgb(image)
 
 
@@ -163,7 +218,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    profile = image.info.get("icc_profile")
+    colours = colours_of(image.info)
     image = _eight_bit(image)
     grey = image.mode in ("1", "L", "LA", "La")
     alpha = None
@@ -175,8 +230,8 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
         image = image.convert("L")
     elif image.mode not in ("RGB", "CMYK"):
         image = image.convert("RGB")
-    colours = np.asarray(_to_srgb(image, profile))
-    return on_white(colours, alpha) if alpha is not None else np.array(colours, order="C")
+    pixels = to_srgb(image, colours)
+    return on_white(pixels, alpha) if alpha is not None else np.array(pixels, order="C")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -197,25 +252,14 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     return image
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image (L, RGB or CMYK) as RGB in sRGB; a profile that is broken or of other colours is ignored."""
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            # An sRGB profile changes nothing but the last bit of some values.
-            if "srgb" not in ImageCms.getProfileDescription(source).lower():
-                return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError) as error:
-            log.info("the colour profile is ignored: %s", error)
-    return image.convert("RGB")
-
-
 def _orientation(image: Image.Image) -> int:
+    """Of an image in memory; XMP and other programs' own ways of writing it down turn nothing, as in browsers."""
+    exif = image.info.get("exif")
+    if isinstance(exif, bytes):
+        return orientation_of(exif)
     try:
-        with _quiet():
-            return int(image.getexif().get(0x0112, 1))
-    except Exception as error:  # broken metadata must not make a sound picture unreadable
-        log.info("the EXIF data is ignored: %s", error)
+        return int(getattr(image, "tag_v2", {}).get(0x0112, 1))  # a TIFF that somebody else opened
+    except (TypeError, ValueError):
         return 1
 
 

@@ -12,13 +12,14 @@ import torch
 
 from paints_undo.errors import InputError
 from paints_undo.images import crop_to, read_picture
+from paints_undo.pictures.headers import SUFFIXES
 from paints_undo.training.process import LAST_STEP
 from paints_undo.video import stream_video, video_frames
 
 log = logging.getLogger(__name__)
 
 VIDEO_ENDINGS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".gif"}
-PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+PICTURE_ENDINGS = SUFFIXES - {".gif"} | {".avif", ".bmp", ".tif", ".tiff"}  # the last four are refused by name
 FEWEST_FRAMES = 8  # fewer show no process
 MOST_FRAMES = 400  # of one time-lapse; longer ones are thinned evenly
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from paints_undo.pictures.files import MAX_BYTES
+from paints_undo.errors import InputError
+from paints_undo.pictures.files import MAX_BYTES, check_bytes
 from paints_undo.web.hosts import App, Receive, Send, header, refuse
 from paints_undo.web.jobs import CLIENT
 
@@ -106,9 +107,13 @@ class _Body:
                     raise _Refused(507, "The disk of this server is nearly full; free some space there.")
 
     def _check(self, count: int) -> None:
-        most = MOST_UPLOADED if self.upload else MOST_BYTES
-        if count > most:
-            raise _Refused(413, f"This is larger than the {most // 10**6} MB that are taken here; send less.")
+        if self.upload and count > MOST_UPLOADED:
+            try:
+                check_bytes(count)  # as the picture reader says it
+            except InputError as error:
+                raise _Refused(413, f"the uploaded file {error}") from None
+        if not self.upload and count > MOST_BYTES:
+            raise _Refused(413, f"This is larger than the {MOST_BYTES // 10**6} MB that are taken here; send less.")
 
     async def receive(self) -> dict[str, Any]:
         """The next message of the server; that the client is gone, where the body is not taken any further."""

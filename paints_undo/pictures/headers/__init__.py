@@ -13,6 +13,14 @@ from typing import IO
 from paints_undo.errors import InputError
 
 READ = "PNG, JPEG, WebP or GIF"
+# What files of these formats are called. The content decides; names say which files of a folder are meant as pictures.
+SUFFIXES = frozenset((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".gif"))
+# Pictures and drawings in formats that are not read, and so are told about
+_UNREAD = """
+    .avif .avifs .heic .heif .bmp .dib .tif .tiff .psd .psb .clip .xcf .kra .ora .procreate .sai .sai2 .mdp .ico .jxl
+    .jp2 .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
+"""
+UNREAD_SUFFIXES = frozenset(_UNREAD.split())
 _MOST_SEGMENTS = 2_000  # of a JPEG file before its frame header
 _MOST_FILL = 4_096  # bytes between two of them
 
@@ -78,6 +86,11 @@ def read_header(file: IO[bytes]) -> Header:
     raise InputError(_refusal(start))
 
 
+def is_read(start: bytes) -> bool:
+    """Whether a file that starts like this (32 bytes) is of a format that is read."""
+    return any(start[offset:].startswith(signature) for signature, offset, _ in _SIZES.values())
+
+
 def _refusal(start: bytes) -> str:
     kind = next((kind for signature, kind in _REFUSED.items() if start.startswith(signature)), None)
     if start[4:8] == b"ftyp":
@@ -108,14 +121,14 @@ def _gif(file: IO[bytes], start: bytes) -> tuple[int, int]:
 def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 30:
         raise _damaged()
-    kind, little = start[12:16], "little"
+    kind = start[12:16]
     if kind == b"VP8X":  # the canvas, 24 bits each
-        return 1 + int.from_bytes(start[24:27], little), 1 + int.from_bytes(start[27:30], little)
+        return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
     if kind == b"VP8L" and start[20] == 0x2F:  # 14 bits each
-        bits = int.from_bytes(start[21:25], little)
+        bits = int.from_bytes(start[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 " and start[23:26] == b"\x9d\x01\x2a":
-        return int.from_bytes(start[26:28], little) & 0x3FFF, int.from_bytes(start[28:30], little) & 0x3FFF
+        return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
     raise _damaged()
 
 
@@ -126,8 +139,8 @@ def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int, int]:
         place, marker = _next_marker(file)
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
             continue
-        length = int.from_bytes(file.read(2), "big")
-        if marker in (0xD8, 0xD9, 0xDA) or length < 2:  # the picture begins or ends without a frame header
+        length = max(2, int.from_bytes(file.read(2), "big"))  # too short a segment is an empty one
+        if marker in (0xD8, 0xD9, 0xDA):  # the picture begins or ends without a frame header
             break
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             frame = file.read(6)
