@@ -106,6 +106,20 @@ def test_before_the_login_only_the_login_page_answers(tmp_path: Path) -> None:
         running.close()
 
 
+def test_a_shared_link_asks_for_the_password_too(tmp_path: Path) -> None:
+    running = Locked(tmp_path / "runs", "--share")
+    try:
+        public = "0123456789abcdef.gradio.live"
+        visitor = running.visitor(**PAGES, Host=public, Origin=f"https://{public}", **{"X-Forwarded-Host": public})
+        assert 'name="password"' in visitor.get("/").text and visitor.get("/config").status_code == 401
+        cookies = visitor.post("/login", data=RIGHT).headers.get_list("set-cookie")
+        session = {"Cookie": "; ".join(cookie.split(";")[0] for cookie in cookies), "X-Forwarded-Proto": "https"}
+        assert visitor.get("/config", headers=session).json()["root"] == f"https://{public}"
+        assert visitor.get("/", headers={"Host": "gradio.live.evil.example"}).status_code == 421
+    finally:
+        running.close()
+
+
 def test_a_browser_logs_in_without_scripts_and_out_by_a_button(locked: Locked) -> None:
     browser, other = locked.visitor(**PAGES), locked.visitor(**PAGES)
     page = browser.get("/", headers={"Accept-Language": "de;q=0.9, zh-Hant-HK, ja"})
