@@ -12,7 +12,6 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
 from paints_undo.runs import picture_digest
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names
@@ -42,9 +41,9 @@ def timeline_of(piece: Piece) -> Timeline:
 
 
 def drawn_in(piece: Piece, options: UndoOptions, timeline: Timeline) -> dict[Keyframe, bool]:
-    """Whether the picture of each keyframe is there."""
-    names = keyframe_names(timeline, options)
-    return {k: piece.run.keyframe_path(name).exists() for k, name in zip(timeline.keyframes, names, strict=True)}
+    """Whether the picture of each keyframe is there; reads their files."""
+    run, names = piece.run, keyframe_names(timeline, options)
+    return {k: run.is_whole(run.keyframe_path(name)) for k, name in zip(timeline.keyframes, names, strict=True)}
 
 
 def on_timeline(change: Callable[[Timeline], Timeline]) -> Change:
@@ -148,8 +147,8 @@ def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
     timeline, options = timeline_of(piece), options_of(piece.run)
     wanted = timeline.keyframe(validation.whole_number("operation step", step, 0, 999))
     for keyframe, name in zip(timeline.keyframes, keyframe_names(timeline, options), strict=True):
-        if keyframe == wanted and piece.run.keyframe(name) is not None:
-            return read_picture(piece.run.shown_keyframe(name))
+        if keyframe == wanted and (picture := piece.run.keyframe(name)) is not None:
+            return piece.run.shown(picture)
     raise InputError(f"the keyframe at operation step {wanted.step} is not drawn yet; draw it first")
 
 
