@@ -71,8 +71,8 @@ def complete(
 ) -> Timelapse:
     """Draw what the timeline of a run still lacks, and the video of it all.
 
-    Every piece in the folder that is the one the run made is used as it is, and everything new is kept there at once: so
-    a piece that was damaged or replaced is made again, in a finished run too, and nothing but that.
+    A piece in the folder is used as it is where it is the one that the run made, and everything new is kept there at
+    once: so what was damaged or replaced is made again, in a finished run too, and nothing else.
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
     artwork = run.artwork

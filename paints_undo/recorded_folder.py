@@ -15,12 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import explained, sweep, write_atomically
-from paints_undo.errors import InputError
 from paints_undo.locks import FolderLock
 from paints_undo.run_pieces import digest_of, file_digest
 from paints_undo.run_record import read_run_record, write_run_record
 
 logger = logging.getLogger(__name__)
+
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+
+
+class MovedFolder(OSError):
+    """A run folder was renamed or deleted under the run."""
 
 
 class RecordedFolder:
@@ -42,7 +47,13 @@ class RecordedFolder:
 
         What an interrupted write left is removed first. Raises InputError when another process is at work there.
         """
-        with self._lock.held() as alone:
+        with contextlib.ExitStack() as stack:
+            try:
+                alone = stack.enter_context(self._lock.held())
+            except OSError as error:
+                if error.errno in _GONE:
+                    self._there()
+                raise
             if alone:
                 for place in (self.path, *(entry for entry in self.path.iterdir() if entry.is_dir())):
                     sweep(place)
@@ -77,7 +88,7 @@ class RecordedFolder:
         try:
             if self.is_whole(path):
                 return read(path)
-        except InputError as error:
+        except ValueError as error:  # an InputError, too
             reason = str(error)
         logger.warning("%s is damaged or was replaced and will be made again (%s)", path, reason)
         return None
@@ -111,7 +122,7 @@ class RecordedFolder:
 
     @contextlib.contextmanager
     def _in_place(self) -> Iterator[None]:
-        """For a write: raises OSError, one sentence, where the folder no longer is this run's, before or after it."""
+        """For a write: raises MovedFolder where the folder no longer is this run's, before it or when it fails."""
         self._there()
         try:
             yield
@@ -120,15 +131,15 @@ class RecordedFolder:
             raise
 
     def _there(self) -> dict:
-        """The record that is in the folder. Raises OSError, one sentence, where that is no longer this run's."""
+        """The record that is in the folder. Raises MovedFolder where that is no longer this run's."""
         try:
             record = read_run_record(self.path / "run.json")
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            if error.errno not in _GONE:
                 raise
             record = None
         if record is None or record.get("id", "") != self.id:
-            raise OSError(
+            raise MovedFolder(
                 f"The run folder {self.path} was renamed, moved or deleted while the run was at work; nothing more is "
                 "written: give it its name back, or choose another one, and start the same command again."
             )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paints_undo.atomic import explained
-from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
@@ -57,13 +56,13 @@ def packed_segment(frames: np.ndarray) -> bytes:
 
 
 def read_segment(path: Path) -> np.ndarray:
-    """The segment in a file, uint8 (n, H, W, 3). Raises InputError where the file is damaged."""
+    """The segment in a file, uint8 (n, H, W, 3). Raises ValueError where the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as packed:
             frames = packed["frames"]
         check_pictures(frames, dimensions=4, name="segment")
     except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
     return frames
 
 

@@ -138,7 +138,10 @@ def _verified_piece(run: Any, path: Path) -> Finding:
     replaced = "" if made or run.digests is None else _REPLACED if name in run.digests else _UNKNOWN
     try:
         if path.suffix == ".npz":
-            read_segment(path)
+            try:
+                read_segment(path)
+            except ValueError as error:
+                return Finding(name, UNREADABLE, f"it is damaged ({error})")
             return Finding(name, CONTRADICTED, replaced) if replaced else Finding(name, RECORDED, "whole")
         if path.name == "artwork.png":
             _ = run.artwork
@@ -147,7 +150,7 @@ def _verified_piece(run: Any, path: Path) -> Finding:
                 picture.load()  # and not read as an artwork: frames of a narrow one may be smaller than artworks are
         found = _verified_file(path, None)
     except (InputError, OSError) as error:
-        return Finding(name, UNREADABLE, f"it is damaged ({error})" if path.suffix == ".npz" else str(error))
+        return Finding(name, UNREADABLE, str(error))
     if found.record is not None and found.record.id != run.id and not made:  # a copied run has the pieces of another
         return Finding(name, CONTRADICTED, "it is of another run", found.record)
     if replaced and found.state == RECORDED:

@@ -12,6 +12,7 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
+from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
 from paints_undo.runs import picture_digest
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names
@@ -148,7 +149,8 @@ def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
     wanted = timeline.keyframe(validation.whole_number("operation step", step, 0, 999))
     for keyframe, name in zip(timeline.keyframes, keyframe_names(timeline, options), strict=True):
         if keyframe == wanted and (picture := piece.run.keyframe(name)) is not None:
-            return piece.run.shown(picture)
+            shown = piece.run.shown_keyframe(name)
+            return read_picture(shown) if piece.run.is_whole(shown) else piece.run.shown(picture)
     raise InputError(f"the keyframe at operation step {wanted.step} is not drawn yet; draw it first")
 
 

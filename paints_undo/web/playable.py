@@ -21,7 +21,6 @@ import numpy as np
 from paints_undo.atomic import explained, temporary_for, write_atomically
 from paints_undo.finishing.placement import without_margins
 from paints_undo.progress import Progress
-from paints_undo.recorded_folder import make_directory
 from paints_undo.runs import RunFolder
 
 log = logging.getLogger(__name__)
@@ -47,13 +46,11 @@ class PlayableRun(RunFolder):
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         inner, target = self.shown(picture), self.path / SHOWN / f"{name}.png"
         if inner.shape != picture.shape:
-            with self._in_place():
-                make_directory(target.parent)
-                write_atomically(target, self._png(inner, self.keyframe_record(name)))
+            self._keep(target, self._png(inner, self.keyframe_record(name)))
         return super().save_keyframe(name, picture)
 
     def shown(self, picture: np.ndarray) -> np.ndarray:
-        """A keyframe as people see it: without margins, where it has the size of those that are drawn."""
+        """A keyframe without margins, where it has the size of those that are drawn."""
         drawing = self.settings.get("options", {}).get("keyframes", {})
         drawn = picture.shape[:2] == (drawing.get("height"), drawing.get("width"))  # one's own may have another size
         return self.without_margins(picture) if drawn else picture
