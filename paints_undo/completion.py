@@ -119,7 +119,9 @@ def complete_keyframes(
         if not keyframe.redrawable:
             kind, remedy = ("your", "give it again") if keyframe.own else ("the locked", "unlock it")
             place = f"keyframes/{names[keyframe]}.png"
-            raise InputError(f"{kind} picture for operation step {keyframe.step} is gone ({place}); {remedy}")
+            raise InputError(
+                f"{kind} picture for operation step {keyframe.step} is gone or replaced ({place}); {remedy}"
+            )
     if missing:
 
         def keep(place: int, picture: np.ndarray) -> None:

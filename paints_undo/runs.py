@@ -183,7 +183,7 @@ class RunFolder(RecordedFolder):
     def artwork(self) -> np.ndarray:
         """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture."""
         artwork = read_picture(self.artwork_file)
-        if described(artwork) != self._record["artwork"]:
+        if not self.is_of(artwork):
             raise InputError(
                 f"{self.artwork_file} is not the picture this run was started with (its sha256 differs from "
                 "run.json); put the original back or start a new run."
@@ -200,6 +200,10 @@ class RunFolder(RecordedFolder):
         self._become({**self._record, "state": FINISHED})
 
     # What the run has made
+
+    def is_of(self, artwork: np.ndarray) -> bool:
+        """Whether this is the picture, uint8 (H, W, 3), that the run was started with."""
+        return described(artwork) == self._record["artwork"]
 
     def keep_artwork(self, artwork: np.ndarray) -> None:
         """Put the artwork back where its file is gone or another one; artwork is the very picture, uint8 (H, W, 3)."""
@@ -311,7 +315,7 @@ class RunFolder(RecordedFolder):
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
         found = list(differences(self._record["settings"], settings))
-        if described(artwork) != self._record["artwork"]:
+        if not self.is_of(artwork):
             found.insert(0, "the artwork is another picture")
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
