@@ -187,6 +187,14 @@ def _seal(name: str, content: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + content).digest()
 
 
+def is_sound(folder: Path) -> bool:
+    """Whether the run in a folder is finished and all of it is there as it was made; reads every piece."""
+    try:
+        return RunFolder.open(folder).is_complete
+    except (InputError, OSError):
+        return False
+
+
 def piece_name(item: WorkItem, what: str, pair: int = 0) -> str:
     return f"{PIECES}/{item.key}/{what}-{pair:03d}.npz"
 
