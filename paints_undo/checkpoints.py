@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import mmap
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -15,19 +16,27 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from paints_undo.errors import CheckpointError, InputError
+
+if sys.flags.optimize > 1:  # said here, where the libraries would fail while they are imported
+    raise CheckpointError(
+        "Python was started with -OO or PYTHONOPTIMIZE=2, which takes out the descriptions that diffusers and "
+        "transformers read; start it without"
+    )
+
 import torch
 from diffusers import AutoencoderKL
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
 
-from paints_undo.errors import CheckpointError, InputError
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
 from paints_undo.models.keyframe_unet import KeyframeUNet
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.readable_files import check_readable, permitted
 
 log = logging.getLogger(__name__)
 
@@ -162,18 +171,23 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
 
     Raises CheckpointError naming the first file that is missing or unreadable; no weights are read.
     """
-    if not folder.is_dir():
-        raise CheckpointError(f"no model family at {folder}: there is no such folder; use mini, released or a folder")
-    described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
-    tagger = [folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv")]
-    family_folders = {checkpoint: folder / checkpoint for checkpoint in ("single_frame", "multi_frame")}
-    check_files(family_folders)
-    return ModelFamily(
-        name=name or described.get("name") or folder.resolve().name,
-        folders=family_folders,
-        **dict(zip(("tagger_model", "tagger_tags"), tagger, strict=True)) if all(t.exists() for t in tagger) else {},
-        **described_sizes(folder / FAMILY_FILE, described),
-    )
+    with permitted(folder):
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"no model family at {folder}: there is no such folder; use mini, released or a folder"
+            )
+        described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
+        tagger = [folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv")]
+        family_folders = {checkpoint: folder / checkpoint for checkpoint in ("single_frame", "multi_frame")}
+        check_files(family_folders)
+        return ModelFamily(
+            name=name or described.get("name") or folder.resolve().name,
+            folders=family_folders,
+            **dict(zip(("tagger_model", "tagger_tags"), tagger, strict=True))
+            if all(t.exists() for t in tagger)
+            else {},
+            **described_sizes(folder / FAMILY_FILE, described),
+        )
 
 
 def described_sizes(file: Path, described: dict) -> dict[str, Any]:
@@ -219,7 +233,8 @@ def check_files(folders: dict[str, Path]) -> None:
 def read_json(file: Path) -> dict:
     """The object in a JSON file; CheckpointError names the file when it cannot be read."""
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        with permitted(file):
+            values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} cannot be read ({error}); copy or download it again") from None
     if not isinstance(values, dict):
@@ -298,10 +313,11 @@ def count_weights(family: ModelFamily, part: str) -> int:
 
 @contextmanager
 def reading(file: Path) -> Iterator[None]:
-    """Turns what the safetensors library raises about a file into DamagedFile."""
+    """Turns what the safetensors library raises about a file into DamagedFile, or says that it cannot be read."""
     try:
         yield
     except (OSError, SafetensorError) as error:
+        check_readable(file)  # the library calls any file that it cannot open missing
         raise DamagedFile(f"{file} is damaged ({error}); delete it and download or copy it again") from None
 
 
@@ -364,6 +380,8 @@ def fill_position_ids(network: nn.Module) -> None:
 def load_tokenizer(family: ModelFamily, part: str) -> CLIPTokenizer:
     """The tokenizer of "single_frame/tokenizer" or "multi_frame/tokenizer"."""
     folder = family.part_folder(part)
+    for name in TOKENIZER_FILES:
+        check_readable(folder / name)
     try:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:

@@ -184,6 +184,7 @@ def run_command(chosen: argparse.Namespace) -> int:
     from paints_undo.execution.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
     from paints_undo.provenance.content_credentials import sign_run
+    from paints_undo.recorded_folder import MovedFolder
     from paints_undo.replay import earlier_run, replay
     from paints_undo.runs import run_folder_for
 
@@ -205,16 +206,23 @@ def run_command(chosen: argparse.Namespace) -> int:
         speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
         print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
 
-    worst = DONE
+    worst, begun = DONE, False
     for name, draw in jobs:
         try:
+            if begun and not chosen.out.is_dir():  # made anew it would hold the rest of the runs alone
+                raise InputError(
+                    f"the folder {chosen.out} was renamed, moved or deleted meanwhile, and this picture is not begun: "
+                    "give it its name back and start the same command again"
+                )
             folder = draw(run_folder_for(chosen.out, name), Meter(name, chosen.quiet), chosen.save_frames).folder
+            begun = True
             if credentials:
                 sign_run(folder, credentials)
             print(folder / "timelapse.mp4")
         except (InputError, OSError, MemoryError, FloatingPointError) as error:
             print(f"paints-undo: {name}: {error}", file=sys.stderr)
             worst = max(worst, BAD_INPUT if isinstance(error, InputError) else FAILED)
+            begun = begun or isinstance(error, MovedFolder)
     return worst
 
 

@@ -71,10 +71,12 @@ def complete(
 ) -> Timelapse:
     """Draw what the timeline of a run still lacks, and the video of it all.
 
-    Everything that is in the folder already is used as it is, and everything new is kept there at once.
+    A piece in the folder is used as it is where it is the one that the run made, and everything new is kept there at
+    once: so what was damaged or replaced is made again, in a finished run too, and nothing else.
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
     artwork = run.artwork
+    run.keep_artwork(artwork)
     drawn = complete_keyframes(engine, run, artwork, on_progress)
     pictures = ends_of_segments(artwork, drawn, options, engine.family)
     names = segment_names(timeline, options)
@@ -89,8 +91,12 @@ def complete(
     engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
     filled = np.stack([have[pair] for pair in range(len(names))])
     timelapse = timelapse_of(artwork, drawn, filled, options, run.path)
-    run.save_timelapse(timelapse.frames, options.fps, save_frames)
-    run.finish()
+    # without digests nobody can tell whether the video that is there is the one of these segments
+    if missing or not run.finished or run.digests is None or not run.is_whole(run.timelapse):
+        run.save_timelapse(timelapse.frames, options.fps, save_frames or run.has_frames and run.finished)
+        run.finish()
+    elif (save_frames or run.has_frames) and not run.frames_are_whole:
+        run.save_frames(timelapse.frames)
     return timelapse
 
 
@@ -113,7 +119,9 @@ def complete_keyframes(
         if not keyframe.redrawable:
             kind, remedy = ("your", "give it again") if keyframe.own else ("the locked", "unlock it")
             place = f"keyframes/{names[keyframe]}.png"
-            raise InputError(f"{kind} picture for operation step {keyframe.step} is gone ({place}); {remedy}")
+            raise InputError(
+                f"{kind} picture for operation step {keyframe.step} is gone or replaced ({place}); {remedy}"
+            )
     if missing:
 
         def keep(place: int, picture: np.ndarray) -> None:

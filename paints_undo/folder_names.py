@@ -7,8 +7,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-# Names that Windows keeps for devices, whatever the extension.
-_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
+# Names that Windows keeps for devices, whatever the extension; ¹, ² and ³ are digits to it.
+_DEVICE_NAMES = {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789¹²³"}
 _LONGEST_NAME = 60  # characters; 240 bytes of UTF-8 at most, where file systems allow 255
 
 

@@ -153,7 +153,7 @@ class PaintsUndo:
             if self._tagger is None:
                 self._tagger = Tagger(self.family.tagger_model, self.family.tagger_tags)
             return self._tagger.prompt(picture)
-        except ValueError as error:  # it says which of its files is damaged
+        except (ValueError, OSError) as error:  # it says which of its files is damaged, or cannot be read
             raise CheckpointError(str(error)) from None
 
     @one_at_a_time

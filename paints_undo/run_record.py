@@ -5,7 +5,7 @@
        +------------+          when settings or timeline change
 
 A run that is "running" and in nobody's hands was interrupted: whatever carries its final name in its folder is whole,
-and the rest is made again.
+and the rest is made again.  "pieces" has the sha256 of every file beside it; runs of earlier versions have none.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ def read_run_record(file: Path) -> dict:
     for name, kind in fields.items():
         if not isinstance(record.get(name), kind):
             raise InputError(f"{file} is damaged ({name} is missing); delete the folder and start the run again.")
+    pieces = record.get("pieces", {})
+    if not isinstance(pieces, dict) or not all(isinstance(digest, str) for digest in pieces.values()):
+        raise InputError(f"{file} is damaged (pieces are no digests); delete the folder and start the run again.")
     if record["state"] not in STATES:
         raise InputError(
             f"{file} is damaged (its state is {record['state']!r:.40}); delete the folder and start again."

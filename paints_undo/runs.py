@@ -1,6 +1,7 @@
 """The run folder: one artwork's settings and everything made from it, kept so that a run can be resumed and replayed.
 
-    run.json                          settings, timeline, package versions, the artwork's sha256, running or finished
+    run.json                          settings, timeline, package versions, the artwork's sha256 and that of every
+                                      piece's file, running or finished
     artwork.png                       the artwork as it was read
     keyframes/0400-12345-3fa9....png  one picture per operation step, seed and settings, exact
     segments/0400-0600-3fa9....npz    the frames between two keyframes under the name "frames", exact
@@ -9,6 +10,7 @@
     timelapse.mp4                     the video
 
 Every file is written beside its place and moved there when it is complete, so whatever carries its final name is whole.
+Its digest is in run.json before that: a file with another one was replaced or damaged, and counts as not there.
 One folder belongs to one process at a time: see :meth:`RunFolder.held`.
 """
 
@@ -16,28 +18,35 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import logging
 import os
-import re
 import secrets
 import shutil
-import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from paints_undo.atomic import LONG_AGO, explained, sweep, sync_folder, temporaries, temporary_for, write_atomically
+from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.folder_names import run_folder_for
 from paints_undo.images import encode_png, read_picture
-from paints_undo.locks import LOCK, FolderLock
+from paints_undo.locks import LOCK
 from paints_undo.packages import package_versions
 from paints_undo.plain_values import differences, plain
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
+from paints_undo.recorded_folder import EXPORTS, RecordedFolder, make_directory
+from paints_undo.run_pieces import (
+    check_pictures,
+    checked_name,
+    digest_of,
+    file_digest,
+    packed_segment,
+    pieces_of,
+    read_segment,
+)
 from paints_undo.run_record import (
     FINISHED,
     RUNNING,
@@ -48,19 +57,13 @@ from paints_undo.run_record import (
 )
 from paints_undo.video import write_video
 
-__all__ = ["FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
+__all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 
-EXPORTS = "exports"  # the folder in a run's that other formats go into
 logger = logging.getLogger(__name__)
 
 
-class RunFolder:
+class RunFolder(RecordedFolder):
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
-
-    def __init__(self, path: Path, record: dict) -> None:
-        self.path = path
-        self._record = record
-        self._lock = FolderLock(path)
 
     @classmethod
     def create(cls, folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> RunFolder:
@@ -73,12 +76,13 @@ class RunFolder:
         """
         path = Path(folder)
         settings, timeline = plain(settings, "settings"), plain(timeline, "timeline")
-        _check_pictures(artwork, dimensions=3, name="artwork")
+        check_pictures(artwork, dimensions=3, name="artwork")
         if (path / "run.json").exists():
             run = cls.open(path)
             run._refuse_other_run(settings, artwork)
+            run.keep_artwork(artwork)
             return run
-        _make_directory(path)
+        make_directory(path, parents=True)
         # artwork.png alone is what an interrupted start leaves behind; anything else is not ours to mix with.
         known = {"artwork.png", LOCK, *(leftover.name for leftover in temporaries(path))}
         foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known)
@@ -96,9 +100,11 @@ class RunFolder:
             "timeline": timeline,
         }
         run = cls(path, record)
+        content = run._png(artwork, run.record("artwork", GIVEN))
+        record["pieces"] = {run.artwork_file.name: digest_of(content)}
         with run.held():
-            write_atomically(path / "artwork.png", run._png(artwork, run.record("artwork", GIVEN)))
-            run._become(record)  # last: a folder with a run.json is complete
+            write_atomically(run.artwork_file, content)
+            write_run_record(path / "run.json", record)  # last: a folder with a run.json is complete
         return run
 
     @classmethod
@@ -111,18 +117,6 @@ class RunFolder:
         with contextlib.suppress(InputError, OSError), run.held():
             pass  # a run in other hands, or one that can only be read, is read all the same
         return run
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """The folder for the block alone; whoever writes pieces holds it. The same thread may hold it again.
-
-        What an interrupted write left is removed first. Raises InputError when another process is at work there.
-        """
-        with self._lock.held() as alone:
-            if alone:
-                for place in (self.path, *(entry for entry in self.path.iterdir() if entry.is_dir())):
-                    sweep(place, 0 if place.name != EXPORTS else LONG_AGO)  # exports are written without the lock
-            yield
 
     # What the run is
 
@@ -156,11 +150,6 @@ class RunFolder:
         return type(self).open(path)
 
     @property
-    def id(self) -> str:
-        """A random name that the files of this run carry; empty in runs of earlier versions."""
-        return self._record.get("id", "")
-
-    @property
     def artwork_size(self) -> tuple[int, int]:
         """Height and width of the artwork."""
         return self._record["artwork"]["height"], self._record["artwork"]["width"]
@@ -186,15 +175,25 @@ class RunFolder:
         return self.path / "timelapse.mp4"
 
     @property
+    def artwork_file(self) -> Path:
+        """Where the artwork of this run belongs."""
+        return self.path / "artwork.png"
+
+    @property
     def artwork(self) -> np.ndarray:
         """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture."""
-        artwork = read_picture(self.path / "artwork.png")
-        if described(artwork) != self._record["artwork"]:
+        artwork = read_picture(self.artwork_file)
+        if not self.is_of(artwork):
             raise InputError(
-                f"{self.path / 'artwork.png'} is not the picture this run was started with (its sha256 differs from "
+                f"{self.artwork_file} is not the picture this run was started with (its sha256 differs from "
                 "run.json); put the original back or start a new run."
             )
         return artwork
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is finished and all of it is still there as it was made; reads every piece."""
+        return self.finished and all(map(self.is_whole, pieces_of(self))) and self.has_frames == self.frames_are_whole
 
     def finish(self) -> None:
         """Marks the run as finished in run.json."""
@@ -202,71 +201,83 @@ class RunFolder:
 
     # What the run has made
 
+    def is_of(self, artwork: np.ndarray) -> bool:
+        """Whether this is the picture, uint8 (H, W, 3), that the run was started with."""
+        return described(artwork) == self._record["artwork"]
+
+    def keep_artwork(self, artwork: np.ndarray) -> None:
+        """Put the artwork back where its file is gone or another one; artwork is the very picture, uint8 (H, W, 3)."""
+        whole = self.is_whole(self.artwork_file)
+        if self.digests is None and whole:
+            with contextlib.suppress(InputError):
+                whole = self.artwork is not None
+        if not whole:
+            with self.held():
+                self._keep(self.artwork_file, self._png(artwork, self.record("artwork", GIVEN)))
+
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
-        _check_pictures(picture, dimensions=3, name="keyframe")
-        path = self.keyframe_path(name)
-        _make_directory(path.parent)
-        write_atomically(path, self._png(picture, self.keyframe_record(name)))
+        check_pictures(picture, dimensions=3, name="keyframe")
+        path, there = self.keyframe_path(name), self.keyframe(name)
+        if there is None or not np.array_equal(there, picture):
+            self._keep(path, self._png(picture, self.keyframe_record(name)))
         return path
 
     def keyframe(self, name: str) -> np.ndarray | None:
-        """The keyframe of this name, uint8 (H, W, 3); None when it is not there or its file is damaged."""
-        path = self.keyframe_path(name)
-        if not path.exists():
-            return None
-        try:
-            return read_picture(path)
-        except InputError as error:
-            logger.warning("%s is damaged and will be made again (%s)", path, error)
-            return None
+        """The keyframe of this name, uint8 (H, W, 3); None when it is not there, damaged or another file."""
+        return self._read(self.keyframe_path(name), read_picture)
 
     def save_segment(self, name: str, frames: np.ndarray) -> Path:
         """Keeps the segment of this name, uint8 (n, H, W, 3), exactly; the path it was written to."""
-        _check_pictures(frames, dimensions=4, name="segment")
-        packed = io.BytesIO()
-        np.savez_compressed(packed, frames=frames)
         path = self.segment_path(name)
-        _make_directory(path.parent)
-        write_atomically(path, packed.getvalue())
+        self._keep(path, packed_segment(frames))
         return path
 
     def segment(self, name: str) -> np.ndarray | None:
-        """The segment of this name, uint8 (n, H, W, 3); None when it is not there or its file is damaged."""
-        path = self.segment_path(name)
-        if not path.exists():
-            return None
-        try:
-            with np.load(path, allow_pickle=False) as packed:
-                frames = packed["frames"]
-            _check_pictures(frames, dimensions=4, name="segment")
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            logger.warning("%s is damaged and will be made again (%s)", path, _one_line(error))
-            return None
-        return frames
+        """The segment of this name, uint8 (n, H, W, 3); None when it is not there, damaged or another file."""
+        return self._read(self.segment_path(name), read_segment)
 
     def save_timelapse(self, frames: np.ndarray, fps: int, save_frames: bool = False) -> Path:
         """Writes the video of frames uint8 (n, H, W, 3), and the frames themselves if asked; the path of the video.
 
         Frames of an earlier video are removed.
         """
-        shutil.rmtree(self.path / "frames", ignore_errors=True)
-        write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
+        with self._in_place():
+            shutil.rmtree(self.path / "frames", ignore_errors=True)
+            write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
+        self._note({self._place(self.timelapse): file_digest(self.timelapse)}, instead_of="frames/")
         if save_frames:
             self.save_frames(frames)
         return self.timelapse
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether the frames were kept, too."""
+        if self.digests is None:
+            return (self.path / "frames").is_dir()
+        return any(place.startswith("frames/") for place in self.digests)
+
+    @property
+    def frames_are_whole(self) -> bool:
+        """Whether the frames were kept and each is still the one that was; reads them."""
+        places = [place for place in self.digests or () if place.startswith("frames/")]
+        return self.has_frames and all(self.is_whole(self.path / place) for place in places)
 
     def save_frames(self, frames: Iterable[np.ndarray]) -> Path:
         """Keeps every frame, uint8 (H, W, 3), as frames/00000.png and on, all or none; the folder they are in."""
         target = self.path / "frames"
         temporary = temporary_for(target)
-        _make_directory(temporary)
-        record = self.record("frame")
+        record, digests = self.record("frame"), {}
         try:
+            with self._in_place():
+                make_directory(temporary)
             for number, frame in enumerate(frames):
-                _check_pictures(frame, dimensions=3, name=f"frame {number}")
-                write_atomically(temporary / f"{number:05d}.png", self._png(self._shown(frame), record))
-            with explained("write", target):
+                check_pictures(frame, dimensions=3, name=f"frame {number}")
+                content = self._png(self._shown(frame), record)
+                write_atomically(temporary / f"{number:05d}.png", content)
+                digests[f"frames/{number:05d}.png"] = digest_of(content)
+            self._note(digests, instead_of="frames/")
+            with self._in_place(), explained("write", target):
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(temporary, target)
@@ -283,16 +294,11 @@ class RunFolder:
 
     def keyframe_path(self, name: str) -> Path:
         """Where the keyframe of this name belongs."""
-        return self.path / "keyframes" / f"{_checked_name(name)}.png"
+        return self.path / "keyframes" / f"{checked_name(name)}.png"
 
     def segment_path(self, name: str) -> Path:
         """Where the segment of this name belongs."""
-        return self.path / "segments" / f"{_checked_name(name)}.npz"
-
-    def _become(self, record: dict) -> None:
-        """Another record, on the disk first: what a failed write leaves is the state before, in memory as well."""
-        write_run_record(self.path / "run.json", record)
-        self._record = record
+        return self.path / "segments" / f"{checked_name(name)}.npz"
 
     @staticmethod
     def _png(picture: np.ndarray, record: Record) -> bytes:
@@ -309,7 +315,7 @@ class RunFolder:
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
         found = list(differences(self._record["settings"], settings))
-        if described(artwork) != self._record["artwork"]:
+        if not self.is_of(artwork):
             found.insert(0, "the artwork is another picture")
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
@@ -320,28 +326,3 @@ class RunFolder:
         changed = list(differences(self.packages, package_versions()))
         if changed:
             logger.warning("%s was started with other package versions (%s)", self.path, "; ".join(changed))
-
-
-def _make_directory(path: Path) -> None:
-    with explained("make", path):
-        path.mkdir(parents=True, exist_ok=True)
-
-
-def _check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
-    shape = getattr(pictures, "shape", ())
-    if getattr(pictures, "dtype", None) != np.uint8 or len(shape) != dimensions or shape[-1] != 3 or 0 in shape:
-        expected = "(height, width, 3)" if dimensions == 3 else "(frames, height, width, 3)"
-        raise TypeError(
-            f"{name} has shape {tuple(shape)} and type {getattr(pictures, 'dtype', type(pictures).__name__)}; "
-            f"give a uint8 RGB array {expected}."
-        )
-
-
-def _checked_name(name: str) -> str:
-    if not re.fullmatch(r"[0-9a-z]+(-[0-9a-z]+)*", name):
-        raise ValueError(f"a piece of a run is named {name!r}; use small letters, digits and hyphens")
-    return name
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,6 +1,7 @@
 """`batch` from its flags to its exit status."""
 
 import json
+import shutil
 import signal
 import threading
 
@@ -164,3 +165,27 @@ def test_actors_that_share_a_gpu_share_its_memory(monkeypatch):
     assert share_of_memory("auto", None, 0.5) == "12.00"
     assert share_of_memory("auto", None, 1) == share_of_memory("auto", None, 0) == "auto"
     assert share_of_memory("6", None, 0.5) == "6"
+
+
+def test_finished_runs_are_looked_through_when_asked(engine, art, tmp_path, capsys):
+    """One replaced piece, one deleted folder, one whole: the first gets its piece back, the second is drawn anew."""
+    out = tmp_path / "out"
+    assert batch(art, "--out", out) == 0
+    replaced, deleted, whole = sorted(file.parent for file in out.glob("*/timelapse.mp4"))
+    before = results(out)
+    segment, other = (sorted(folder.glob("segments/*.npz"))[0] for folder in (replaced, whole))
+    segment.write_bytes(other.read_bytes())
+    shutil.rmtree(deleted)
+    assert batch(art, "--out", out) == 0 and "0 drawn, 3 drawn before" in capsys.readouterr().err
+    untouched = {file: file.stat().st_mtime_ns for file in whole.rglob("*.*")}
+    engine.segments_drawn.clear()
+    assert batch(art, "--out", out, "--check-done") == 0
+    assert "2 drawn, 1 drawn before, 0 failed" in capsys.readouterr().err
+    assert len(engine.segments_drawn) == 1 + 3
+    assert main(["verify", *map(str, (replaced, deleted, whole))]) == 0
+    assert {file: file.stat().st_mtime_ns for file in untouched} == untouched
+    pixels = {name: data for name, data in results(out).items() if name.endswith(".npz")}
+    assert pixels == {name: data for name, data in before.items() if name.endswith(".npz")}
+    assert {row["state"] for row in rows(out)} == {"done"}
+    assert batch(art, "--out", "memory://checked", "--check-done") == 2
+    assert "--check-done reads run folders: use it with a folder as --out" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """A picture drawn as a whole and one drawn in pieces come to the same run folder."""
 
 import dataclasses
+import io
 
 import numpy as np
 import pytest
@@ -8,7 +9,18 @@ from batch_pictures import QuickEngine, items, options
 
 from paints_undo.batch.scheduling import content_of
 from paints_undo.batch.store import open_store
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE, Task, Worker, forget_unlike, tasks_after
+from paints_undo.batch.tasks import (
+    KEYFRAMES,
+    PICTURE,
+    SEGMENT,
+    TIMELAPSE,
+    Task,
+    Worker,
+    forget_unlike,
+    packed,
+    piece_name,
+    tasks_after,
+)
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.runs import RunFolder
 
@@ -89,3 +101,37 @@ def test_a_bad_picture_is_called_by_its_name(tmp_path):
     worker = Worker(QuickEngine, open_store(str(tmp_path / "out")))
     with pytest.raises(InputError, match=r"^picture 000.png is not a readable picture"):
         worker.do(Task(item, PICTURE, b"no picture"))
+
+
+@pytest.mark.parametrize("place", ["local", "memory://damaged"])
+@pytest.mark.parametrize("damage", ["torn", "emptied", "of another pair", "of another picture", "another npz", "gone"])
+def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage):
+    first, second = items(tmp_path / "art", 2)
+    store = open_store(str(tmp_path / "out") if place == "local" else f"{place}/{damage}".replace(" ", "-"))
+    worker = Worker(QuickEngine, store)
+    for item in (first, second):
+        worker.do(Task(item, KEYFRAMES, content_of(item)))
+        for task in tasks_after(Task(item, KEYFRAMES)):
+            worker.do(task)
+    name = piece_name(first, SEGMENT, 1)
+    whole = store.read(name)
+    given = {
+        "torn": whole[:-100],
+        "emptied": b"",
+        "of another pair": store.read(piece_name(first, SEGMENT, 0)),
+        "of another picture": store.read(piece_name(second, SEGMENT, 1)),
+        "another npz": packed(frames=np.zeros((16, 80, 64, 3), np.uint8)),
+    }
+    store.write(name, given.get(damage, b""))
+    if damage == "gone" and place == "local":
+        (tmp_path / "out" / name).unlink()
+    with pytest.raises(FileNotFoundError, match="segment-001.npz is gone or damaged; it will be drawn again"):
+        worker.do(Task(first, TIMELAPSE, content_of(first)))
+    worker.do(Task(first, SEGMENT, pair=1))
+    assert store.read(name) == whole
+    with np.load(io.BytesIO(whole)) as arrays:  # the digest after its end is in nobody's way
+        assert arrays["frames"].shape[0] == 16
+    keyframes = piece_name(first, KEYFRAMES)
+    store.write(keyframes, store.read(piece_name(second, KEYFRAMES)))
+    worker.do(Task(first, KEYFRAMES, content_of(first)))
+    assert worker.do(Task(first, TIMELAPSE, content_of(first))) == {"prompt": "x"}

@@ -1,7 +1,10 @@
 """The command line, from its flags to its exit status."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from paints_undo.pipeline import UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.video import read_video
 
+ROOT = Path(__file__).parent.parent
 QUICK = ["--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500", "--device", "cpu"]
 
 
@@ -126,3 +130,19 @@ def test_meter_tells_the_time_left(capsys):
     meter(Progress("keyframes", "sampling", 1, 3))
     meter(Progress("keyframes", "sampling", 2, 3))
     assert "cat.png: keyframes, sampling 2/3, 30 s left" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [["-OO"], ["-O"]])
+def test_python_without_descriptions_is_one_sentence(tiny_family, pictures, tmp_path, flags):
+    """What diffusers and transformers cannot be imported with; and -O alone, which they can."""
+    command = [sys.executable, *flags, "-m", "paints_undo", "run", str(pictures / "a cat.png"), "--device", "cpu"]
+    command += ["--models", str(tiny_family), "--out", str(tmp_path), "--quiet", *QUICK]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    if flags == ["-O"]:
+        assert done.returncode == 0 and "timelapse.mp4" in done.stdout
+        return
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == (
+        "paints-undo: Python was started with -OO or PYTHONOPTIMIZE=2, which takes out the descriptions that diffusers "
+        "and transformers read; start it without\n"
+    )

@@ -19,7 +19,7 @@ from fake_engine import FakeEngine
 from paints_undo import atomic, ffmpeg, locks
 from paints_undo.errors import InputError
 from paints_undo.locks import LOCK
-from paints_undo.provenance.verify import RECORDED, verify
+from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.runs import RunFolder
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
@@ -127,7 +127,8 @@ FAULTS: dict[str, tuple[Callable[[Bench], Any], str]] = {
     "disk full at the second segment": (lambda b: b.fail("fsync", errno.ENOSPC, ".npz", after=1), FULL),
     "disk full while the video is synced": (lambda b: b.fail("fsync", errno.ENOSPC, ".mp4"), FULL),
     "disk full when a keyframe gets its name": (lambda b: b.fail("replace", errno.ENOSPC, "0999-"), FULL),
-    "disk full when the run is marked finished": (lambda b: b.fail("replace", errno.ENOSPC, "run.json"), FULL),
+    "disk full when a piece is noted": (lambda b: b.fail("replace", errno.ENOSPC, "run.json", after=2), FULL),
+    "disk full when the run is marked finished": (lambda b: b.fail("replace", errno.ENOSPC, "run.json", after=6), FULL),
     "disk full when a temporary is made": (lambda b: b.fail_to_open(errno.ENOSPC, "0400-"), FULL),
     "quota used up": (lambda b: b.fail("fsync", errno.EDQUOT, ".npz"), FULL),
     "input/output error of a keyframe": (lambda b: b.fail("fsync", errno.EIO, "0400-"), BROKEN),
@@ -254,16 +255,69 @@ def test_a_drive_without_locks_is_worked_on_all_the_same(bench: Bench, caplog: p
     assert "is on a drive without locks" in caplog.text
 
 
-@pytest.mark.parametrize("piece", ["keyframes/*.png", "segments/*.npz"])
-@pytest.mark.parametrize("damage", ["torn", "empty", "another file"])
+@pytest.mark.parametrize("piece", ["keyframes/*.png", "segments/*.npz", "timelapse.mp4", "frames/*.png"])
+@pytest.mark.parametrize("damage", ["torn", "empty", "another file", "another of the run", "another of another run"])
 def test_a_damaged_piece_is_made_again(bench: Bench, piece: str, damage: str) -> None:
+    """By "Generate Video" on a run that is finished, and nothing else is."""
+    other = bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
+    assert bench.work()["state"] == bench.work(other)["state"] == "finished"
+    for run in (bench.run, other):
+        bench.studio.frame_files(VISITOR, run)
+    file, *more = sorted(bench.path.glob(piece))
+    others = {path: path.stat().st_mtime_ns for path in bench.path.glob("*/*.*") if path.parent.name == "segments"}
+    whole, foreign = file.read_bytes(), next(iter(sorted((bench.path.parent / other).glob(piece))))
+    given = {"torn": whole[: len(whole) // 2], "empty": b"", "another file": b"text"}
+    given |= {
+        "another of the run": (more or [foreign])[-1].read_bytes(),
+        "another of another run": foreign.read_bytes(),
+    }
+    file.write_bytes(given[damage])
+    assert verify(bench.path).state == CONTRADICTED
+    drawn = len(bench.engine.segments_drawn)
     assert bench.work()["state"] == "finished"
-    file = sorted(bench.path.glob(piece))[0]
-    whole = file.read_bytes()
-    file.write_bytes({"torn": whole[: len(whole) // 2], "empty": b"", "another file": b"text"}[damage])
-    (bench.path / "timelapse.mp4").unlink()
-    assert bench.work()["state"] == "finished"
-    assert verify(bench.path).state == RECORDED
+    assert verify(bench.path).state == RECORDED and file.read_bytes() == whole
+    kept = {path: path.stat().st_mtime_ns for path in others if path != file}
+    assert kept == {path: at for path, at in others.items() if path != file}
+    assert len(bench.engine.segments_drawn) - drawn == (file.parent.name == "segments")
+
+
+def test_what_a_page_asks_for_again_and_again_reads_no_piece(bench: Bench) -> None:
+    bench.work()
+    bench.patch.setattr("paints_undo.recorded_folder.file_digest", _raising(AssertionError("a piece was read")))
+    assert bench.studio.view(VISITOR, bench.run)["state"] == bench.studio.runs(VISITOR)[0]["state"] == "finished"
+    bench.studio.version(VISITOR, bench.run)
+
+
+def test_a_picture_of_ones_own_is_a_piece_as_any(bench: Bench) -> None:
+    """Given through the page it is the run's; another one put into its place is not, and only it can be given again."""
+    bench.work()
+    own = np.random.default_rng(7).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    bench.studio.replace_keyframe(VISITOR, bench.run, 400, own)
+    assert bench.work()["state"] == "finished" and verify(bench.path).state == RECORDED
+    (file,) = bench.path.glob("keyframes/0400-own-*.png")
+    file.write_bytes(next(bench.path.glob("keyframes/0999-*.png")).read_bytes())
+    assert verify(bench.path).state == CONTRADICTED
+    said = bench.work()["message"]["values"]["sentence"]
+    assert re.fullmatch(
+        r"your picture for operation step 400 is gone or replaced \(keyframes/.*\); give it again", said
+    )
+    copy = bench.studio.duplicate(VISITOR, bench.run)
+    with pytest.raises(InputError, match="not drawn yet"):
+        bench.studio.branch(VISITOR, copy, 400)
+    for run in (bench.run, copy):
+        bench.studio.replace_keyframe(VISITOR, run, 400, own)
+        assert bench.work(run)["state"] == "finished" and verify(bench.path.parent / run).state == RECORDED
+
+
+def test_an_artwork_that_is_gone_comes_back_with_the_picture(bench: Bench) -> None:
+    artwork = bench.path / "artwork.png"
+    whole = artwork.read_bytes()
+    artwork.unlink()
+    bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
+    bench.studio.open("a secret of another visitor", ARTWORK, SETTINGS)
+    assert not artwork.exists()
+    bench.studio.open(VISITOR, ARTWORK, SETTINGS)
+    assert artwork.read_bytes() == whole and bench.work()["state"] == "finished"
 
 
 @pytest.mark.parametrize("jump_s", [-(10**8), -86400, 86400, 10**9])

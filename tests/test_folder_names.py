@@ -18,7 +18,18 @@ def test_plain_names_stay(tmp_path, name, expected):
 
 UNSAFE_NAMES = ["../../etc/passwd", "..", ".", "", "a/b.png", "C:\\x\\con.png", "con.png", "NUL", "lpt1.txt", "-rf.png"]
 UNSAFE_NAMES += ["a b;rm -rf $HOME.png", "~.png", "%s", "a\x00b", "a\nb.png", "trailing. .png", "\udcff.png"]
-UNSAFE_NAMES += ["x" * 5000, "絵" * 300 + ".png"]
+UNSAFE_NAMES += [
+    "x" * 5000,
+    "絵" * 300 + ".png",
+    "com¹.png",
+    "COM².tar",
+    "lpt³",
+    "Lpt¹.",
+    "com².. .png",
+    "com9",
+    "aux .x",
+]
+RESERVED = {"con", "prn", "aux", "nul"} | {port + digit for port in ("com", "lpt") for digit in "0123456789¹²³"}
 
 
 @pytest.mark.parametrize("name", UNSAFE_NAMES)
@@ -30,7 +41,7 @@ def test_unsafe_names_become_safe(tmp_path, name):
     assert folder.name[0] not in "-._~" and folder.name[-1] not in ". "
     assert not set(folder.name) & set('<>:"/\\|?*;$ \n\x00%')
     assert len(folder.name.encode("utf-8")) <= 255
-    assert folder.name.lower() not in {"con", "nul", "lpt1"}
+    assert folder.name.lower() not in RESERVED
 
 
 def test_names_that_would_become_the_same_stay_apart(tmp_path):

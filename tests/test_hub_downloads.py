@@ -22,7 +22,8 @@ from local_hub import COMMIT, LocalHub, local_hub
 from paints_undo.errors import CheckpointError
 from paints_undo.hub import downloads as hub_downloads
 from paints_undo.hub.cache import HubFile, find
-from paints_undo.hub.downloads import ask, check_disk, download, partial_of
+from paints_undo.hub.downloads import ask, check_disk, download, partial_of, wrong_setting
+from paints_undo.hub.status import hub_answer
 
 BIG = HubFile("somebody/models", COMMIT, "unet/model.big", "single_frame/unet/model.big")
 SMALL = HubFile("somebody/models", COMMIT, "unet/config.json", "single_frame/unet/config.json")
@@ -230,3 +231,44 @@ def test_processes_that_start_together_do_not_harm_each_other(hub: LocalHub, tmp
     running = [subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert find(BIG, tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("token", ["hf_tökén", "“hf_abc”", "hf_abc\u200b"])
+def test_a_token_that_cannot_be_one_is_named_and_not_shown(hub: LocalHub, tmp_path: Path, monkeypatch, token) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert refusal(SMALL, tmp_path) == (
+        f"{SMALL} cannot be downloaded to {constants.HF_HUB_CACHE}: HF_TOKEN, or the file of `hf auth login`, holds "
+        "characters that no token has: set it again, or unset it"
+    )
+    assert hub.got == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["hf-mirror.example", "hf-mirror.example:443/x", "ftp://hf.example", "https://", "http://a b", "//x.y"]
+)
+def test_an_endpoint_that_is_no_address_is_named(tmp_path: Path, monkeypatch, endpoint) -> None:
+    """The client itself, with its own waits: nothing is tried again that cannot go."""
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(hub_downloads, "hf_hub_url", partial(huggingface_hub.hf_hub_url, endpoint=endpoint))
+    assert refusal(SMALL, tmp_path) == (
+        f"{SMALL} cannot be downloaded to {constants.HF_HUB_CACHE}: HF_ENDPOINT is {endpoint!r}, which is no address: "
+        "begin it with https://, or unset it"
+    )
+    assert waited == [] and hub_answer() == (
+        f"HF_ENDPOINT is {endpoint!r}, which is no address: begin it with https://, or unset it",
+        "note",
+    )
+
+
+def test_settings_that_are_right_are_let_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_abcDEF123")
+    for endpoint in (
+        "https://huggingface.co",
+        "http://127.0.0.1:8000",
+        "http://[::1]:80/path",
+        "HTTPS://mirror.example",
+    ):
+        monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        assert wrong_setting() == ""

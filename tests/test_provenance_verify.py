@@ -101,6 +101,7 @@ def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
     sign_run(run.path, Credentials(*write_certificate(tmp_path)))
     found = verify(run.timelapse)
     assert "signature   on 4 of the files" in verify(run.path).text
+    assert verify(run.path).state == RECORDED  # signing is no damage
     assert found.state == RECORDED and "by Throwaway, not changed since, by a certificate that nobody" in found.text
     changed = bytearray(run.timelapse.read_bytes())
     changed[-300] ^= 1

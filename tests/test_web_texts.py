@@ -79,7 +79,7 @@ PASSED_ON = {
     "f'{name} {error}'",
     "sentence or 'something went wrong inside the program; its log says what'",
 }
-RAISED = ("InputError", "CheckpointError", "MemoryError", "OSError", "FloatingPointError")
+RAISED = ("InputError", "CheckpointError", "MemoryError", "OSError", "MovedFolder", "FloatingPointError")
 # Values that are words of the sentence.
 WORDS = {"reason": "is not in", "kind": "the locked"}
 

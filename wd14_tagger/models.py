@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -177,7 +179,23 @@ def _from_hub(model: TaggerModel, file: str, cache: str | Path | None, local_onl
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file's content, in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with readable(path), path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns a refusal of the system to read a file into one sentence: it says nothing of what is in the file."""
+    try:
+        yield
+    except PermissionError:
+        raise PermissionError(
+            f"{path} may not be read by this account: give it the permission to read that file and its folders"
+        ) from None
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OSError(f"{path} cannot be read ({reason}): check the disk or drive that it is on") from None

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from wd14_tagger.models import readable
+
 if TYPE_CHECKING:
     import onnxruntime
 
@@ -159,8 +161,10 @@ def prompt_spelling(name: str) -> str:
 
 def _existing(path: str | Path, what: str) -> Path:
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{what} {path} is not a file: download it or give the path of another one")
+    with readable(path):
+        if not path.is_file():
+            raise FileNotFoundError(f"{what} {path} is not a file: download it or give the path of another one")
+        path.open("rb").close()  # what cannot be read is not called damaged by those who then fail to
     return path
 
 
@@ -240,6 +244,7 @@ def _open_with(path: Path, names: Sequence[str]) -> onnxruntime.InferenceSession
     try:
         session = onnxruntime.InferenceSession(str(path), providers=providers)
     except Exception as error:  # onnxruntime's exceptions have no closer common base
+        _existing(path, "tagger model")
         reason = next(iter(str(error).splitlines()), "")
         raise ValueError(
             f"tagger model {path} cannot be opened on {names[0]} ({reason}): download it again or name other providers"

@@ -67,6 +67,11 @@ def add_commands(subparsers: argparse._SubParsersAction, flags: RunFlags) -> Non
     work.add_argument("--attempts", type=int, default=3, help="how often an item may fail, 1 to 100 (3)")
     work.add_argument("--retry-failed", action="store_true", help="forget the failures of earlier calls")
     work.add_argument(
+        "--check-done",
+        action="store_true",
+        help="read the finished runs in a folder, too: what was damaged, replaced or deleted is drawn again",
+    )
+    work.add_argument(
         "--write-manifest", type=Path, metavar="FILE", help="instead: write all items as a manifest with digests"
     )
     cluster = batch.add_argument_group("cluster")
@@ -194,11 +199,16 @@ def work_through(
     from paints_undo.batch.ledger import Ledger
     from paints_undo.batch.scheduling import Here, Schedule
     from paints_undo.batch.table import rows_of, write_table
-    from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker
+    from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker, is_sound
 
     ledger = Ledger(store)
     if chosen.retry_failed:
         ledger.forget_failures()
+    if chosen.check_done:
+        if store.folder is None or sample:
+            raise InputError("--check-done reads run folders: use it with a folder as --out, and without --dataset")
+        done = [item for item in found.items if ledger.history(item.key).done]
+        ledger.forget([item for item in done if not is_sound(store.folder / item.folder)])
     first = SAMPLE if sample else KEYFRAMES if chosen.pieces == "segments" else PICTURE
     leases = Leases(store.folder and store.folder / "batch" / "leases")
 

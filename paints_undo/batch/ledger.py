@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,11 @@ class Ledger:
         for key, history in self.histories.items():
             if not history.done:
                 self.histories[key] = History(row=history.row)
+
+    def forget(self, items: Iterable[WorkItem]) -> None:
+        """Take these items for new ones: what was done for them is not there any more."""
+        for item in items:
+            self.histories[item.key] = History()
 
     def _take_in(self, line: bytes, name: str) -> None:
         try:

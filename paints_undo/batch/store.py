@@ -52,6 +52,7 @@ class LocalStore:
     def __init__(self, folder: Path):
         self.folder: Path | None = folder
         self._root = folder
+        self._was_there = folder.is_dir()
 
     def read(self, name: str) -> bytes | None:
         with contextlib.suppress(FileNotFoundError), explained_unless_missing("read", self._root / name):
@@ -88,8 +89,14 @@ class LocalStore:
 
     def _make_room(self, name: str) -> None:
         parent = (self._root / name).parent
+        if self._was_there and not self._root.is_dir():  # made anew it would hold one half of the results
+            raise OSError(
+                f"The results folder {self._root} was renamed, moved or deleted meanwhile; nothing more is written: "
+                "give it its name back and start the same command again."
+            )
         with explained("make", parent):
             parent.mkdir(parents=True, exist_ok=True)
+        self._was_there = True
 
 
 class RemoteStore:

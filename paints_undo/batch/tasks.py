@@ -1,9 +1,11 @@
 """What a worker can be asked to do, and how it does it: a whole picture, one segment, one sample of a dataset.
 
 A picture drawn in pieces keeps them in batch/pieces/KEY until its run folder is made of them; each is a file that
-appears whole, so that any worker may draw any piece and what is there need not be drawn again.
+appears whole, so that any worker may draw any piece and what is there need not be drawn again. It ends with a digest of
+its name and content: what is damaged, or the file of another piece, counts as not there.
 """
 
+import hashlib
 import io
 import shutil
 import tempfile
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
 PIECES = "batch/pieces"
 SAMPLES = "batch/samples"
+_SEAL = 32  # bytes after the end of a piece's file, which programs that read npz pass over
 
 
 @dataclass(frozen=True)
@@ -91,22 +94,22 @@ class Worker:
 
     def _keyframes(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         name = piece_name(task.item, KEYFRAMES)
-        if self.store.read(name) is None:
+        if self._kept(name) is None:
             artwork = picture_of(task)
             options = self._settled(task.item.options, artwork)
             drawn = self.engine.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
             ends = ends_of_segments(artwork, drawn, options, self.engine.family)
-            self.store.write(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
+            self._keep(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
         return {}
 
     def _segment(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         name = piece_name(task.item, SEGMENT, task.pair)
-        if self.store.read(name) is None:
+        if self._kept(name) is None:
             pictures = self._piece(task.item, KEYFRAMES)["ends"]
             filling, filled = task.item.options.segments, {}
             two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
             self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
-            self.store.write(name, packed(frames=filled[0]))
+            self._keep(name, packed(frames=filled[0]))
         return {}
 
     def _timelapse(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
@@ -138,10 +141,19 @@ class Worker:
         return options
 
     def _piece(self, item: WorkItem, what: str, pair: int = 0) -> dict[str, np.ndarray]:
-        content = self.store.read(piece_name(item, what, pair))
+        content = self._kept(piece_name(item, what, pair))
         if content is None:
-            raise FileNotFoundError(f"{piece_name(item, what, pair)} is gone; it will be drawn again")
+            raise FileNotFoundError(f"{piece_name(item, what, pair)} is gone or damaged; it will be drawn again")
         return unpacked(content)
+
+    def _keep(self, name: str, content: bytes) -> None:
+        self.store.write(name, content + _seal(name, content))
+
+    def _kept(self, name: str) -> bytes | None:
+        """The content of a piece's file; None where there is none, or another than was kept under this name."""
+        content = self.store.read(name) or b""
+        content, seal = content[:-_SEAL], content[-_SEAL:]
+        return content if seal == _seal(name, content) else None
 
 
 def tasks_after(task: Task) -> list[Task]:
@@ -169,6 +181,18 @@ def forget_unlike(folder: Path, settings: dict[str, Any]) -> None:
     kept = RunFolder.open(folder).settings
     if any(kept.get(name) != value for name, value in settings.items() if name != "options"):
         shutil.rmtree(folder)
+
+
+def _seal(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + content).digest()
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether the run in a folder is finished and all of it is there as it was made; reads every piece."""
+    try:
+        return RunFolder.open(folder).is_complete
+    except (InputError, OSError):
+        return False
 
 
 def piece_name(item: WorkItem, what: str, pair: int = 0) -> str:

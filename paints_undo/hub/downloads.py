@@ -15,8 +15,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
-from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_url
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status, tqdm
 
@@ -151,6 +152,21 @@ def _append(file: HubFile, remote: Remote, stream: IO[bytes]) -> None:
         raise OSError(f"the server sent {stream.tell():,} of {remote.size:,} bytes")
 
 
+def wrong_setting() -> str:
+    """What is wrong with the client's own settings, so that no request can be sent; empty where nothing is."""
+    token = get_token() or ""
+    if not (token.isascii() and token.isprintable() and " " not in token):  # the value itself is nobody's to read
+        return "HF_TOKEN, or the file of `hf auth login`, holds characters that no token has: set it again, or unset it"
+    try:
+        address = urlsplit(constants.ENDPOINT)
+        whole = address.scheme in ("http", "https") and address.hostname and (address.port is None or address.port)
+    except ValueError:  # a port that is no number
+        whole = False
+    if not whole or any(letter.isspace() for letter in constants.ENDPOINT):
+        return f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is no address: begin it with https://, or unset it"
+    return ""
+
+
 def _status(error: Exception) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
@@ -158,6 +174,8 @@ def _status(error: Exception) -> int | None:
 def _may_pass(error: Exception) -> bool:
     """Whether another attempt makes sense."""
     if isinstance(error, OfflineModeIsEnabled) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EACCES):
+        return False
+    if wrong_setting():
         return False
     status = _status(error)
     return status is None or status in (408, 416, 429) or status >= 500
@@ -167,6 +185,8 @@ def _failed(file: HubFile, error: Exception) -> CheckpointError:
     status = _status(error)
     if isinstance(error, OfflineModeIsEnabled):
         reason = OFFLINE
+    elif wrong := wrong_setting():
+        reason = wrong
     elif status in (401, 403):
         reason = f"the server refuses it (status {status}): log in with `hf auth login`, or set HF_TOKEN"
     elif status == 404:

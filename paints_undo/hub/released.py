@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
@@ -19,9 +20,11 @@ from paints_undo.hub.cache import (
     original_caches,
     own_cache,
     place,
+    repository_folder,
     set_aside,
 )
 from paints_undo.hub.downloads import Remote, ask, check_disk, download, partial_of
+from paints_undo.readable_files import permitted
 from wd14_tagger import DEFAULT_MODEL, MODELS
 
 log = logging.getLogger(__name__)
@@ -83,8 +86,22 @@ def find_released() -> ModelFamily:
         if all(_in_original(file, cache) for file in wanted):
             log.info("the published family is taken from the original program's cache %s", cache)
             return assemble(cache)
+    check_access(own)
     more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
     raise CheckpointError(f"{missing[0]}{more} not in {own}; {REMEDY}")
+
+
+def check_access(cache: Path) -> None:
+    """Raises CheckpointError where a folder of the files in a cache may not be looked into: they may be there."""
+    for repository in {repository_folder(file, cache) for file in files()}:
+        for folder in (cache, repository, repository / "blobs", *_entries(repository / "snapshots")):
+            _entries(folder)
+
+
+def _entries(folder: Path) -> list[Path]:
+    with suppress(FileNotFoundError), permitted(folder):
+        return list(folder.iterdir())
+    return []
 
 
 def _in_original(file: HubFile, cache: Path) -> Path | None:
@@ -136,6 +153,7 @@ def download_released(source: Path | None = None) -> ModelFamily:
     """
     if source is not None and not source.is_dir():
         raise CheckpointError(f"there is no folder {source}; give the one with the copied files")
+    check_access(own_cache())
     cache, folders = own_cache(), [*([source] if source else []), *(found.parents[1] for found in original_caches())]
     missing = [file for file in files() if not is_whole(file, cache)]
     lacking = [file for file in missing if not any(copy_from(folder, file, cache) for folder in folders)]
@@ -154,8 +172,9 @@ def is_whole(file: HubFile, cache: Path) -> bool:
     if path is None:
         return False
     expected = file.sha256 or digest_in_cache(path)
-    if expected is None or digest_of(path, like=expected) == expected:
-        return True
+    with permitted(path):
+        if expected is None or digest_of(path, like=expected) == expected:
+            return True
     set_aside(path)
     return False
 
@@ -166,7 +185,8 @@ def copy_from(folder: Path, file: HubFile, cache: Path) -> bool:
     if found is None:
         return False
     # large files are named after their sha256, text after the sha1 that git gives it
-    digest = digest_of(found, like=file.sha256 or "0" * (64 if found.suffix in (".safetensors", ".onnx") else 40))
+    with permitted(found):
+        digest = digest_of(found, like=file.sha256 or "0" * (64 if found.suffix in (".safetensors", ".onnx") else 40))
     if digest != (file.sha256 or digest):
         log.warning("%s is not %s as published (sha256 %s); it is not used", found, file, digest)
         return False

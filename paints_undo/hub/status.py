@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
 from paints_undo.hub.cache import find, original_caches, own_cache
+from paints_undo.hub.downloads import wrong_setting
 from paints_undo.hub.released import files
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def hub_answer() -> tuple[str, str]:
     try:
         status = get_session().head(constants.ENDPOINT, timeout=PATIENCE).status_code
     except Exception as error:  # the HTTP client's and the system's errors
+        if wrong := wrong_setting():
+            return wrong, "note"
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         return f"{constants.ENDPOINT} does not answer ({reason}): downloads need a mirror (HF_ENDPOINT)", "note"
     if status >= 500:

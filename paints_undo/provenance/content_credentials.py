@@ -89,12 +89,17 @@ def sign_file(path: Path, record: Record, credentials: Credentials) -> None:
 
 def sign_run(folder: Path, credentials: Credentials) -> None:
     """Sign what a finished run is looked at by: its keyframes, frames and video. Raises as sign_file()."""
-    for path in sorted(
-        each for pattern in ("keyframes/*.png", "frames/*.png", "*.mp4") for each in folder.glob(pattern)
-    ):
-        record = read_record(path)
-        if record is not None:
-            sign_file(path, record, credentials)
+    from paints_undo.runs import RunFolder  # the networks' libraries take seconds
+
+    run = RunFolder.open(folder)
+    with run.held():
+        for path in sorted(
+            each for pattern in ("keyframes/*.png", "frames/*.png", "*.mp4") for each in folder.glob(pattern)
+        ):
+            record = read_record(path)
+            if record is not None and run.is_whole(path):
+                sign_file(path, record, credentials)
+                run.note_rewritten(path)
 
 
 def read_signature(path: Path) -> Signature | None:

@@ -18,6 +18,8 @@ from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record
 from paints_undo.run_record import described, read_run_record
 
+_REPLACED = "it was replaced or damaged: its sha256 is not the one in run.json"
+_UNKNOWN = "it is no piece of this run: run.json does not know it"
 RECORDED, NO_RECORD, CONTRADICTED, UNREADABLE = "recorded", "no record", "contradicted", "unreadable"
 
 
@@ -96,15 +98,21 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
 def _verified_run(path: Path, artwork: dict[str, Any] | None) -> Finding:
     from paints_undo.runs import RunFolder  # the networks' libraries take seconds
 
+    files = sorted(_pieces(path))  # first: of a run at work the record knows whatever was there before it
     values = read_run_record(path / "run.json")
     run = RunFolder(path, values)
-    pieces = [_verified_piece(run, piece) for piece in sorted(_pieces(path))]
-    pieces += [Finding(name, UNREADABLE, "it is missing") for name in sorted(_missing(run))]
+    pieces = [_verified_piece(run, piece) for piece in files]
+    pieces += [Finding(name, UNREADABLE, "it is missing") for name in _missing(run)]
     matches = None if artwork is None else values["artwork"] == artwork
     state = "finished" if run.finished else "interrupted or still at work; the same command goes on with it"
     said = f"Run of a simulated drawing process, made by AI: {state}."
-    sound = matches is not False and all(piece.state == RECORDED for piece in pieces)
-    return Finding(str(path), RECORDED if sound else CONTRADICTED, said, run.record("run"), matches, pieces=pieces)
+    whole = all(piece.state == RECORDED for piece in pieces)
+    if not whole:
+        said += " The same command makes again what is damaged, replaced or missing, and nothing else."
+    if run.digests is None:
+        said += " Its version kept no digests of the pieces: one that another whole one replaced is not noticed."
+    state = RECORDED if whole and matches is not False else CONTRADICTED
+    return Finding(str(path), state, said, run.record("run"), matches, pieces=pieces)
 
 
 def _pieces(path: Path) -> Iterator[Path]:
@@ -113,26 +121,28 @@ def _pieces(path: Path) -> Iterator[Path]:
 
 
 def _missing(run: Any) -> Iterator[str]:
-    """What a finished run must have, and this one has not."""
-    from paints_undo.options import UndoOptions
-    from paints_undo.timeline import Timeline, keyframe_names, segment_names
+    """What a finished run must have, or an unfinished one had, and this one has not."""
+    from paints_undo.run_pieces import pieces_of
 
-    if not run.finished:
-        return
-    wanted = [run.path / "artwork.png", run.timelapse]
-    if "options" in run.settings:
-        options, timeline = UndoOptions.from_settings(run.settings["options"]), Timeline.from_record(run.timeline)
-        wanted += [run.keyframe_path(name) for name in keyframe_names(timeline, options)]
-        wanted += [run.segment_path(name) for name in segment_names(timeline, options)]
-    yield from (str(file.relative_to(run.path)) for file in wanted if not file.is_file())
+    made = run.digests or {}
+    wanted = {file.relative_to(run.path).as_posix() for file in pieces_of(run)}
+    wanted = wanted | {name for name in made if name.startswith("frames/")} if run.finished else wanted & made.keys()
+    yield from (name for name in sorted(wanted) if not (run.path / name).is_file())
 
 
 def _verified_piece(run: Any, path: Path) -> Finding:
-    name = str(path.relative_to(run.path))
+    from paints_undo.run_pieces import read_segment
+
+    name = path.relative_to(run.path).as_posix()
+    made = run.digests is not None and run.is_whole(path)
+    replaced = "" if made or run.digests is None else _REPLACED if name in run.digests else _UNKNOWN
     try:
         if path.suffix == ".npz":
-            whole = run.segment(path.stem) is not None
-            return Finding(name, RECORDED, "whole") if whole else Finding(name, UNREADABLE, "it is damaged")
+            try:
+                read_segment(path)
+            except ValueError as error:
+                return Finding(name, UNREADABLE, f"it is damaged ({error})")
+            return Finding(name, CONTRADICTED, replaced) if replaced else Finding(name, RECORDED, "whole")
         if path.name == "artwork.png":
             _ = run.artwork
         elif path.suffix == ".png":
@@ -141,8 +151,10 @@ def _verified_piece(run: Any, path: Path) -> Finding:
         found = _verified_file(path, None)
     except (InputError, OSError) as error:
         return Finding(name, UNREADABLE, str(error))
-    if found.record is not None and found.record.id != run.id:
+    if found.record is not None and found.record.id != run.id and not made:  # a copied run has the pieces of another
         return Finding(name, CONTRADICTED, "it is of another run", found.record)
+    if replaced and found.state == RECORDED:
+        return Finding(name, CONTRADICTED, replaced, found.record, signature=found.signature)
     return Finding(name, found.state, found.sentence, found.record, signature=found.signature)
 
 

@@ -42,9 +42,9 @@ def timeline_of(piece: Piece) -> Timeline:
 
 
 def drawn_in(piece: Piece, options: UndoOptions, timeline: Timeline) -> dict[Keyframe, bool]:
-    """Whether the picture of each keyframe is there."""
-    names = keyframe_names(timeline, options)
-    return {k: piece.run.keyframe_path(name).exists() for k, name in zip(timeline.keyframes, names, strict=True)}
+    """Whether the picture of each keyframe is there; reads their files."""
+    run, names = piece.run, keyframe_names(timeline, options)
+    return {k: run.is_whole(run.keyframe_path(name)) for k, name in zip(timeline.keyframes, names, strict=True)}
 
 
 def on_timeline(change: Callable[[Timeline], Timeline]) -> Change:
@@ -149,8 +149,9 @@ def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
     timeline, options = timeline_of(piece), options_of(piece.run)
     wanted = timeline.keyframe(validation.whole_number("operation step", step, 0, 999))
     for keyframe, name in zip(timeline.keyframes, keyframe_names(timeline, options), strict=True):
-        if keyframe == wanted and piece.run.keyframe(name) is not None:
-            return read_picture(piece.run.shown_keyframe(name))
+        if keyframe == wanted and (picture := piece.run.keyframe(name)) is not None:
+            shown = piece.run.shown_keyframe(name)
+            return read_picture(shown) if piece.run.is_whole(shown) else piece.run.shown(picture)
     raise InputError(f"the keyframe at operation step {wanted.step} is not drawn yet; draw it first")
 
 

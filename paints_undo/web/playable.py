@@ -44,15 +44,16 @@ class PlayableRun(RunFolder):
         return self.settings.get("options", {}).get("fit", "crop")
 
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
-        drawing = self.settings.get("options", {}).get("keyframes", {})
-        if picture.shape[:2] == (drawing.get("height"), drawing.get("width")):  # one's own may have another size
-            inner = self.without_margins(picture)
-            if inner.shape != picture.shape:
-                target = self.path / SHOWN / f"{name}.png"
-                with explained("make", target.parent):
-                    target.parent.mkdir(exist_ok=True)
-                write_atomically(target, self._png(inner, self.keyframe_record(name)))
+        inner, target = self.shown(picture), self.path / SHOWN / f"{name}.png"
+        if inner.shape != picture.shape:
+            self._keep(target, self._png(inner, self.keyframe_record(name)))
         return super().save_keyframe(name, picture)
+
+    def shown(self, picture: np.ndarray) -> np.ndarray:
+        """A keyframe without margins, where it has the size of those that are drawn."""
+        drawing = self.settings.get("options", {}).get("keyframes", {})
+        drawn = picture.shape[:2] == (drawing.get("height"), drawing.get("width"))  # one's own may have another size
+        return self.without_margins(picture) if drawn else picture
 
     def shown_keyframe(self, name: str) -> Path:
         """The file that shows the keyframe of this name without margins."""
@@ -71,7 +72,8 @@ class PlayableRun(RunFolder):
             return
         temporary = temporary_for(target)
         with explained("write", target):
-            temporary.mkdir(parents=True)
+            target.parent.mkdir(exist_ok=True)  # not the run folder: one that is gone shall stay so
+            temporary.mkdir()
             # the segment leads away from the artwork and ends with the picture that the one before begins with
             for number, frame in enumerate(self.without_margins(frames)[:-1][::-1]):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class Studio:
     def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
         """A new run from an artwork, nothing computed yet; its run id."""
         with picture_of(artwork) as picture:
+            self._put_back(visitor, picture)
             title = "" if isinstance(artwork, np.ndarray) else Path(artwork).stem
             return self._new_run(visitor, picture, {} if settings is None else settings, title)
 
@@ -243,6 +245,13 @@ class Studio:
         return frame_files(self._history.piece(visitor, run_id))
 
     # The inside
+
+    def _put_back(self, visitor: str, picture: np.ndarray) -> None:
+        """Give the visitor's earlier runs of a picture their artwork back, where its file is gone."""
+        for piece in self._history.pieces(visitor):
+            with piece.lock, suppress(InputError, OSError):  # what else is wrong with such a run is told there
+                if not piece.at_work and not piece.run.artwork_file.exists() and piece.run.is_of(picture):
+                    piece.run.keep_artwork(picture)
 
     def _new_run(
         self,

@@ -61,8 +61,8 @@ def draw_video(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> Non
     """Draw everything that is missing, and write the video."""
     run = piece.run
     names = segments_of(piece)
-    there = [run.segment_path(name).exists() for name in names]
-    if not (all(there) and run.finished and run.timelapse.exists()):
+    there = [run.is_whole(run.segment_path(name)) for name in names]
+    if not run.is_complete:
         drawn = drawn_in(piece, options_of(run), timeline_of(piece))
         plans = {
             "keyframes": [keyframe.step for keyframe, have in drawn.items() if not have],
@@ -102,13 +102,12 @@ def frame_files(piece: Piece) -> list[Path]:
     if not (run.finished and run.timelapse.exists()):
         raise InputError("this run has no video yet; generate it first")
     with piece.lock:
-        folder = run.path / "frames"
-        if not folder.is_dir():
+        if not run.frames_are_whole:
             segments = [run.segment(name) for name in segments_of(piece)]
             if any(segment is None for segment in segments):
                 raise InputError("a segment of this run is gone; generate the video again")
             run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
-        return sorted(folder.glob("*.png"))
+        return sorted((run.path / "frames").glob("*.png"))
 
 
 def check_family(engine: PaintsUndo, piece: Piece) -> None:
