@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from batch_pictures import QuickEngine, items
+from fake_engine import FakeEngine, FakeFamily
 
 from paints_undo.batch.samples import Sample, SampleOptions, draw_sample, probable_tags, tagger_of
 from paints_undo.errors import CheckpointError, InputError
@@ -65,7 +66,6 @@ def test_probable_tags_have_a_least():
 
 
 def test_families_without_a_tagger_are_refused():
-    engine = QuickEngine()
-    engine.family = type("Family", (), {"name": "bare", "tagger_model": None, "tagger_tags": None})
+    engine = FakeEngine(family=FakeFamily(name="bare"))
     with pytest.raises(CheckpointError, match="bare has no tagger"):
         tagger_of(engine)

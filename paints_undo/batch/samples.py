@@ -13,7 +13,7 @@ from paints_undo.progress import OnProgress, ignore
 from wd14_tagger import Tagger
 
 if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo
+    from paints_undo.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Sample:
 
 
 def draw_sample(
-    engine: "PaintsUndo",
+    engine: "Engine",
     tagger: Tagger,
     item: WorkItem,
     artwork: np.ndarray,
@@ -83,7 +83,9 @@ def draw_sample(
     drawing = item.options.keyframes
     prompt = drawing.prompt or (tagger.prompt(artwork) if item.options.tag else "")
     steps = {*drawing.operation_steps, options.line_art_step, options.sketch_step}
-    drawn = engine.draw_keyframes(artwork, replace(drawing, prompt=prompt, operation_steps=sorted(steps)), on_progress)
+    drawn = engine.draw_keyframes(
+        artwork, replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps))), on_progress
+    )
     keyframes = dict(zip(sorted(steps), drawn, strict=True))
     return Sample(
         crop_to(artwork, drawing.width, drawing.height),
@@ -95,7 +97,7 @@ def draw_sample(
     )
 
 
-def tagger_of(engine: "PaintsUndo") -> Tagger:
+def tagger_of(engine: "Engine") -> Tagger:
     """The tagger of an engine's model family, whose probabilities a dataset holds; CheckpointError without one."""
     family = engine.family
     if family.tagger_model is None or family.tagger_tags is None:

@@ -73,6 +73,7 @@ class Here:
 
     def wait(self) -> Outcome:
         task, self._task = self._task, None
+        assert task is not None, "wait is called while there is a task"
         try:
             return Outcome(task, self._worker.do(task, self._on_progress(task.item)))
         except Exception as error:
@@ -185,14 +186,14 @@ class Schedule:
         if history.done:
             self.tally.before += 1
         elif history.final or history.attempts >= self.attempts:
-            if history.row["state"] == BEGUN:
+            if history.row and history.row["state"] == BEGUN:
                 self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
             self.tally.failed += 1
             self.tell(
                 self.tally,
                 item,
                 FAILED,
-                f"{history.row.get('reason', '')} (in an earlier call; --retry-failed tries again)",
+                f"{(history.row or {}).get('reason', '')} (in an earlier call; --retry-failed tries again)",
             )
         else:
             self.ledger.note(item, BEGUN)

@@ -187,6 +187,6 @@ class _Told:
             raise gr.Error(without_folders(str(error)), print_exception=False) from None
 
 
-def _visitor(request: gr.Request) -> Iterator[Any]:
+def _visitor(request: gr.Request) -> str:
     """A session of a program is a visitor of its own; a call without a session is one by itself."""
     return f"session {request.session_hash or secrets.token_hex(16)}"
