@@ -59,8 +59,11 @@ class Pictures(Protocol):
     Indices and operation steps are tensors of the CPU; pictures come on the device that `on` chose, first the CPU.
     """
 
-    names: list[str]
-    tags: list[tuple[str, ...]]
+    @property
+    def names(self) -> list[str]: ...
+
+    @property
+    def tags(self) -> list[tuple[str, ...]]: ...
 
     def __len__(self) -> int: ...
 
