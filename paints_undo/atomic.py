@@ -87,7 +87,7 @@ def sweep(folder: Path, older_than_s: float = 0) -> None:
     processes at work, where no lock on the folder keeps them out.
     """
     for leftover in temporaries(folder):
-        if _OURS.fullmatch(leftover.name)[1] == f"{os.getpid():x}":
+        if (ours := _OURS.fullmatch(leftover.name)) and ours[1] == f"{os.getpid():x}":
             continue
         with contextlib.suppress(OSError):
             # a time to come is that of a clock that was put back since

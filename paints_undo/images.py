@@ -78,13 +78,15 @@ def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) ->
     """
     if not sizes:
         raise InputError("sizes is empty: name at least one (height, width)")
-    return tuple(min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0])))
+    nearest = min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0]))
+    return nearest[0], nearest[1]  # a list, where they come from a file
 
 
 def size_like(height: int, width: int, area: int, multiple: int) -> tuple[int, int]:
     """Return the (width, height) in a picture's shape with about `area` pixels, each side a multiple of `multiple`."""
     scale = (area / (height * width)) ** 0.5
-    return tuple(max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+    across, down = (max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+    return across, down
 
 
 def pixels_to_tensor(pictures: np.ndarray) -> torch.Tensor:
@@ -140,9 +142,10 @@ def encode_png(picture: np.ndarray) -> bytes:
 
 
 def _from_image(image: Image.Image) -> np.ndarray:
-    if image.format in ("JPEG", "MPO") and getattr(image, "tile", None):  # opened, but not decoded by Pillow yet
-        image.fp.seek(0)
-        return read_file(io.BytesIO(image.fp.read()), "the image")
+    file = getattr(image, "fp", None)
+    if image.format in ("JPEG", "MPO") and file and getattr(image, "tile", None):  # not decoded by Pillow yet
+        file.seek(0)
+        return read_file(io.BytesIO(file.read()), "the image")
     with naming("the image"):
         return decode(image)
 

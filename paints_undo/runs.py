@@ -25,6 +25,7 @@ import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -52,6 +53,8 @@ __all__ = ["FORMAT", "RunFolder", "package_versions", "picture_digest", "run_fol
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R", bound="RunFolder")
+
 
 class RunFolder:
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
@@ -62,7 +65,7 @@ class RunFolder:
         self._lock = FolderLock(path)
 
     @classmethod
-    def create(cls, folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> RunFolder:
+    def create(cls: type[R], folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> R:
         """The run folder for ``settings`` and ``artwork``: a new one, or the one already there if it is the same run.
 
         ``settings`` and ``timeline`` hold plain JSON values under string keys (tuples become lists); the timeline of
@@ -101,7 +104,7 @@ class RunFolder:
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> RunFolder:
+    def open(cls: type[R], folder: str | Path) -> R:
         """The run kept in ``folder``. Removes what an interrupted write left. Raises InputError if there is none."""
         path = Path(folder)
         if not (path / "run.json").is_file():
@@ -141,7 +144,7 @@ class RunFolder:
         with self.held():
             self._become({**self._record, **changes, "state": RUNNING})
 
-    def copied_to(self, folder: str | Path) -> RunFolder:
+    def copied_to(self: R, folder: str | Path) -> R:
         """Another run with everything that this one has made; the folder must not be there yet."""
         path = Path(folder)
         temporary = temporary_for(path)
@@ -327,7 +330,7 @@ def _make_directory(path: Path) -> None:
 
 
 def _check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
-    shape = getattr(pictures, "shape", ())
+    shape: tuple[int, ...] = getattr(pictures, "shape", ())
     if getattr(pictures, "dtype", None) != np.uint8 or len(shape) != dimensions or shape[-1] != 3 or 0 in shape:
         expected = "(height, width, 3)" if dimensions == 3 else "(frames, height, width, 3)"
         raise TypeError(

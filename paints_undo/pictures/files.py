@@ -204,7 +204,8 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             # An sRGB profile changes nothing but the last bit of some values.
             if "srgb" not in ImageCms.getProfileDescription(source).lower():
-                return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                return converted or image
         except (ImageCms.PyCMSError, ImportError, OSError, TypeError, ValueError) as error:
             log.info("the colour profile is ignored: %s", error)
     return image.convert("RGB")

@@ -108,14 +108,14 @@ def _gif(file: IO[bytes], start: bytes) -> tuple[int, int]:
 def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 30:
         raise _damaged()
-    kind, little = start[12:16], "little"
+    kind = start[12:16]
     if kind == b"VP8X":  # the canvas, 24 bits each
-        return 1 + int.from_bytes(start[24:27], little), 1 + int.from_bytes(start[27:30], little)
+        return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
     if kind == b"VP8L" and start[20] == 0x2F:  # 14 bits each
-        bits = int.from_bytes(start[21:25], little)
+        bits = int.from_bytes(start[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 " and start[23:26] == b"\x9d\x01\x2a":
-        return int.from_bytes(start[26:28], little) & 0x3FFF, int.from_bytes(start[28:30], little) & 0x3FFF
+        return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
     raise _damaged()
 
 
