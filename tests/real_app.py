@@ -33,7 +33,7 @@ class RealApp:
         self._client.post("/gradio_api/queue/join", json=event).raise_for_status()
         with self._client.stream("GET", "/gradio_api/queue/data", params={"session_hash": "session"}) as told:
             for line in told.iter_lines():
-                news = json.loads(line.removeprefix("data: ")) if line else {"msg": ""}
+                news: dict[str, Any] = json.loads(line.removeprefix("data: ")) if line else {"msg": ""}
                 if news["msg"] == "process_completed":
                     assert news["success"], news["output"]
                     return news["output"]["data"]

@@ -63,7 +63,7 @@ def test_pictures_stay_and_other_programs_find_the_packet(kind, options, tmp_pat
     assert read_record(tmp_path / "a") == RECORD
     with Image.open(io.BytesIO(data)) as image:
         if kind == "PNG":
-            assert image.text["Comment"] == RECORD.to_json()
+            assert image.info["Comment"] == RECORD.to_json()
         if kind == "GIF":  # of which Pillow reads none; its walk over the blocks is what has to end well
             assert b"!\xff\x0bXMP DataXMP" + xmp_packet(RECORD) + b"\x01\xff\xfe" in data
         else:

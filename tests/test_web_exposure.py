@@ -229,8 +229,8 @@ def test_who_can_reach_the_server_is_said_aloud() -> None:
 
 
 def test_what_an_open_server_answers_to() -> None:
-    def names(*arguments: Any) -> dict[str, Any]:
-        return {guard: options for guard, _, options in guards(*arguments, Path("x"))}[KnownHosts]
+    def names(listen: bool, share: bool, hosts: list[str]) -> dict[str, Any]:
+        return {guard: options for guard, _, options in guards(listen, share, hosts, Path("x"))}[KnownHosts]
 
     assert names(False, False, []) == {"names": ("127.0.0.1", "localhost", "::1"), "addresses": False}
     assert ".gradio.live" in names(False, True, [])["names"] and not names(False, True, [])["addresses"]

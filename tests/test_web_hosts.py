@@ -45,7 +45,7 @@ def test_no_host_is_refused() -> None:
 
 
 def test_an_open_server_answers_to_numbers_and_to_what_it_is_given() -> None:
-    opened = {"names": ("paint.example", ".gradio.live"), "addresses": True}
+    opened: dict[str, Any] = {"names": ("paint.example", ".gradio.live"), "addresses": True}
     for host in ("192.0.2.7:7860", "[2001:db8::7]:7860", "paint.example", "abc.gradio.live"):
         assert answer(KnownHosts, {"host": host}, **opened) == 200
     for host in ("evil.example", "gradio.live.evil.example", "192.0.2.7.evil.example"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from asgi import unread
+
 from paints_undo.web.logins import MOST_FAILURES, MOST_FAILURES_OF_ALL, WINDOW_S, BoundedLogins
 
 
@@ -28,7 +30,7 @@ class Door:
             sent.append(message)
 
         scope = {"type": "http", "path": path, "method": method, "client": (address, 5), "right": right, "headers": []}
-        asyncio.run(self.guard(scope, None, send))
+        asyncio.run(self.guard(scope, unread, send))
         return sent[0]
 
 

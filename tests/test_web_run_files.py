@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgi import unread, unsent
 
 from paints_undo.web.run_files import RunFiles, without_folders, without_place
 
@@ -29,7 +30,7 @@ def test_only_addresses_of_runs_are_changed(path: str, expected: str) -> None:
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         seen.append(scope["path"])
 
-    asyncio.run(RunFiles(app, OUT)({"type": "http", "path": path}, None, None))
+    asyncio.run(RunFiles(app, OUT)({"type": "http", "path": path}, unread, unsent))
     assert seen == [expected]
 
 

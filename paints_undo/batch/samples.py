@@ -1,7 +1,8 @@
 """Samples of a dataset: an artwork with earlier states of it, line art, a coarse sketch, and its tags."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -71,9 +72,20 @@ class Sample:
         )
 
 
+class Tags(Protocol):
+    """A tagger, as far as samples need one."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def probabilities(self, picture: np.ndarray) -> np.ndarray: ...
+
+    def prompt(self, picture: np.ndarray) -> str: ...
+
+
 def draw_sample(
     engine: "Engine",
-    tagger: Tagger,
+    tagger: Tags,
     item: WorkItem,
     artwork: np.ndarray,
     options: SampleOptions,
@@ -107,7 +119,7 @@ def tagger_of(engine: "Engine") -> Tagger:
     return Tagger(family.tagger_model, family.tagger_tags)
 
 
-def probable_tags(tagger: Tagger, artwork: np.ndarray, least: float) -> dict[str, float]:
+def probable_tags(tagger: Tags, artwork: np.ndarray, least: float) -> dict[str, float]:
     """The tags, ratings included, of at least this probability, the most probable first."""
     probabilities: Any = tagger.probabilities(artwork)
     likely = [(float(p), name) for p, name in zip(probabilities, tagger.names, strict=True) if p >= least]

@@ -84,7 +84,7 @@ class PartConfig(Generic[Chosen]):
             raise InputError(f"the training options do not work: {error}") from None
 
 
-STARTS = {
+STARTS: dict[str, PartConfig[Any]] = {
     "vae": PartConfig(LoopOptions(), VaeOptions()),
     "tagger": PartConfig(LoopOptions(), TaggerOptions()),
     "keyframes": PartConfig(LoopOptions(), KeyframeTrainingOptions()),
