@@ -19,7 +19,7 @@ class RealApp:
     """A running app whose engine is loaded with these choices, and one session that asks it."""
 
     def __init__(self, models: Path, out: Path, **choices: Any) -> None:
-        self.engine = PaintsUndo.load(models, "cpu", **choices)
+        self.engine, self.out = PaintsUndo.load(models, "cpu", **choices), out
         self.app = gradio_app.build_app(lambda: self.engine, out)
         settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out)]))
         _, self.url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **settings)
