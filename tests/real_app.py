@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ VISITOR = "a secret of one visitor"
 
 
 class RealApp:
-    """A running app whose engine is loaded with these choices, and one session that asks it."""
+    """A running app with an engine of these choices, started with these flags, and one session that asks it."""
 
-    def __init__(self, models: Path, out: Path, **choices: Any) -> None:
+    def __init__(self, models: Path, out: Path, flags: Sequence[str] = (), **choices: Any) -> None:
         self.engine, self.out = PaintsUndo.load(models, "cpu", **choices), out
         self.app = gradio_app.build_app(lambda: self.engine, out)
-        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out)]))
+        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]))
         _, self.url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **settings)
         self._client = httpx.Client(base_url=self.url, timeout=120)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +92,31 @@ def test_the_three_endpoints(app: RealApp) -> None:
     found = np.stack([np.asarray(Image.open(each["image"]).convert("RGB")) for each in frames])
     assert np.array_equal(found, whole.frames)
     assert len(read_video(Path(video["video"] if isinstance(video, dict) else video))) == len(found)
+
+
+def test_mcp(tiny_family: Path, tmp_path: Path) -> None:
+    """With the extra `mcp`, which holds pydantic back and so is none of the `dev` extra's packages."""
+    pytest.importorskip("mcp", reason="needs the extra mcp (pip install -e .[mcp])")
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    app = RealApp(tiny_family, tmp_path / "runs", flags=["--mcp"])
+
+    given = f"data:image/png;base64,{base64.b64encode(GIRL.read_bytes()).decode()}"
+
+    async def asked() -> tuple[list[str], str]:
+        async with (
+            streamablehttp_client(f"{app.url}gradio_api/mcp/") as (reading, writing, _),
+            ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            (tool,) = (each.name for each in tools if each.name.endswith("generate_prompt"))
+            told = await session.call_tool(tool, {"artwork": given})
+            return [each.name for each in tools], told.content[0].text
+
+    try:
+        names, said = asyncio.run(asked())
+        assert len(names) == 3 and said == app.engine.tag(read_picture(GIRL))
+    finally:
+        app.close()
