@@ -26,7 +26,13 @@ from paints_undo.web.texts import say
 
 pytestmark = pytest.mark.slow
 GIRL = Path(examples.__file__).parent / "girl.png"
-DRAWING = {"prompt": "1girl", "operation_steps": [400, 999], "width": 96, "height": 64, "sampling_steps": 2}
+DRAWING: dict[str, Any] = {
+    "prompt": "1girl",
+    "operation_steps": [400, 999],
+    "width": 96,
+    "height": 64,
+    "sampling_steps": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +86,13 @@ def test_the_export_panel(app: RealApp, run: dict[str, Any]) -> None:
 def test_the_three_endpoints(app: RealApp) -> None:
     client, artwork = Client(app.url, verbose=False), read_picture(GIRL)
     assert client.predict(handle_file(str(GIRL)), api_name="/generate_prompt") == app.engine.tag(artwork)
-    given = {**DRAWING, "negative_prompt": "", "seed": 3, "guidance_scale": 2.0}
+    given: dict[str, Any] = {**DRAWING, "negative_prompt": "", "seed": 3, "guidance_scale": 2.0}
     gallery = client.predict(artwork=handle_file(str(GIRL)), api_name="/generate_keyframes", **given)
     options = KeyframeOptions(**{**given, "operation_steps": (400, 999)})
     drawn = app.engine.draw_keyframes(artwork, options)
     pictures = np.stack([np.asarray(Image.open(each["image"]).convert("RGB")) for each in gallery])
     assert [each["caption"] for each in gallery] == ["Step 400", "Step 999"] and np.array_equal(pictures, drawn)
-    filling = {"prompt": "1girl", "seed": 4, "guidance_scale": 3.0, "sampling_steps": 2}
+    filling: dict[str, Any] = {"prompt": "1girl", "seed": 4, "guidance_scale": 3.0, "sampling_steps": 2}
     video, frames = client.predict(fps=8, api_name="/generate_video", **filling)
     whole = app.engine.undo(artwork, UndoOptions(options, SegmentOptions(**filling), fps=8, fit="crop"))
     found = np.stack([np.asarray(Image.open(each["image"]).convert("RGB")) for each in frames])
