@@ -17,6 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from paints_undo import engine as engines
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
@@ -49,7 +50,7 @@ PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while 
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
 
 
-def build_app(load: Callable[[], PaintsUndo], out: Path) -> gr.Blocks:
+def build_app(load: Callable[[], engines.Engine], out: Path) -> gr.Blocks:
     """Return the page. `load` gives the pipeline or raises CheckpointError; runs are kept in folders under `out`.
 
     `load` is called at once, to show which family is there, and again by each job until it succeeds. `out` is made

@@ -127,7 +127,7 @@ def peak_memory(device: torch.device) -> int:
     return peak
 
 
-def device_memory(device: torch.device) -> tuple[int, int] | tuple[None, None]:
+def device_memory(device: torch.device) -> tuple[int | None, int | None]:
     """Bytes of memory that are free and that there are at all; on a CPU the machine's, None where nothing can say."""
     if device.type == "cuda":
         return free_memory(device), torch.cuda.get_device_properties(device).total_memory

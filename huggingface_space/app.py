@@ -56,7 +56,7 @@ class OneCallEach(PaintsUndo):
 
     def fill_pairs(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: SegmentOptions,
         on_progress: OnProgress,
         wanted: Sequence[int],
@@ -91,7 +91,7 @@ def borrow_for_keyframes(artwork: np.ndarray, options: KeyframeOptions, seeds: S
 @lent
 def borrow_for_segment(pictures: Sequence[np.ndarray], options: SegmentOptions) -> np.ndarray:
     """The frames of one segment, uint8 (16, h, w, 3), with the seed of the options."""
-    return engine_of_the_call().fill_segment(*pictures, options)
+    return engine_of_the_call().fill_segments(pictures, options)[0]
 
 
 def load() -> PaintsUndo:

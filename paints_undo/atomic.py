@@ -95,7 +95,9 @@ def sweep(folder: Path, older_than_s: float = 0) -> None:
     keeps others out of: it spares those of processes that live, and where that cannot be known younger ones.
     """
     for leftover in temporaries(folder):
-        number, computer, mark = _OURS.fullmatch(leftover.name).groups()
+        if (ours := _OURS.fullmatch(leftover.name)) is None:
+            continue
+        number, computer, mark = ours.groups()
         if number == f"{os.getpid():x}" and (computer, mark) in ((None, None), (_COMPUTER, _MARK)):
             continue
         if older_than_s and (alive := _lives(number, computer)) is not False:

@@ -177,15 +177,15 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
                 f"no model family at {folder}: there is no such folder; use mini, released or a folder"
             )
         described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
-        tagger = [folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv")]
+        model, tags = (folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv"))
+        tags_itself = model.exists() and tags.exists()
         family_folders = {checkpoint: folder / checkpoint for checkpoint in ("single_frame", "multi_frame")}
         check_files(family_folders)
         return ModelFamily(
             name=name or described.get("name") or folder.resolve().name,
             folders=family_folders,
-            **dict(zip(("tagger_model", "tagger_tags"), tagger, strict=True))
-            if all(t.exists() for t in tagger)
-            else {},
+            tagger_model=model if tags_itself else None,
+            tagger_tags=tags if tags_itself else None,
             **described_sizes(folder / FAMILY_FILE, described),
         )
 

@@ -201,7 +201,7 @@ def run_command(chosen: argparse.Namespace) -> int:
         jobs = [(Path(name).name, partial(engine.undo, Path(name), options)) for name in chosen.artworks]
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-    plan = engine.planner.plan(options)
+    plan = engine.plan(options)
     if not chosen.quiet:
         speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
         print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
@@ -214,7 +214,8 @@ def run_command(chosen: argparse.Namespace) -> int:
                     f"the folder {chosen.out} was renamed, moved or deleted meanwhile, and this picture is not begun: "
                     "give it its name back and start the same command again"
                 )
-            folder = draw(run_folder_for(chosen.out, name), Meter(name, chosen.quiet), chosen.save_frames).folder
+            folder = run_folder_for(chosen.out, name)
+            draw(folder, Meter(name, chosen.quiet), chosen.save_frames)
             begun = True
             if credentials:
                 sign_run(folder, credentials)

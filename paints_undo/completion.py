@@ -2,11 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paints_undo.checkpoints import ModelFamily
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
 from paints_undo.images import nearest_bucket
@@ -16,9 +16,6 @@ from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
-
-if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo
 
 
 def options_of(run: RunFolder) -> UndoOptions:
@@ -38,7 +35,7 @@ def ends_of_segments(artwork: np.ndarray, drawn: np.ndarray, options: UndoOption
 
     By fit "pad" the video size is the one nearest in shape to the artwork; by "crop" they stay keyframes.
     """
-    height, width = nearest_bucket(*artwork.shape[:2], family.video_sizes)
+    height, width = nearest_bucket(artwork.shape[0], artwork.shape[1], family.video_sizes)
     size, video = (artwork.shape[1], artwork.shape[0]), (width, height)
     seen, *laid = (for_video(picture, size, video, options.fit) for picture in (_seen(artwork, options), *drawn))
     return with_white_canvas(seen, np.stack(laid))
@@ -49,8 +46,11 @@ def timelapse_of(
 ) -> Timelapse:
     """What a run comes to, as people see it: without margins. filled: its segments, uint8 (n + 1, 16, h, w, 3)."""
     size = artwork.shape[1], artwork.shape[0]
-    shown = (without_margins(p, size, options.fit) for p in (_seen(artwork, options), drawn, join_timelapse(filled)))
-    return Timelapse(options.keyframes.prompt, *shown, folder)
+    whole, keyframes, frames = (
+        without_margins(pictures, size, options.fit)
+        for pictures in (_seen(artwork, options), drawn, join_timelapse(filled))
+    )
+    return Timelapse(options.keyframes.prompt, whole, keyframes, frames, folder)
 
 
 def showing(on_progress: OnProgress, artwork: np.ndarray, options: UndoOptions) -> OnProgress:
@@ -66,9 +66,7 @@ def showing(on_progress: OnProgress, artwork: np.ndarray, options: UndoOptions) 
 
 
 @logged
-def complete(
-    engine: "PaintsUndo", run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False
-) -> Timelapse:
+def complete(engine: Engine, run: RunFolder, on_progress: OnProgress = ignore, save_frames: bool = False) -> Timelapse:
     """Draw what the timeline of a run still lacks, and the video of it all.
 
     A piece in the folder is used as it is where it is the one that the run made, and everything new is kept there at
@@ -80,13 +78,13 @@ def complete(
     drawn = complete_keyframes(engine, run, artwork, on_progress)
     pictures = ends_of_segments(artwork, drawn, options, engine.family)
     names = segment_names(timeline, options)
-    have = {pair: run.segment(name) for pair, name in enumerate(names)}
+    have = {pair: frames for pair, name in enumerate(names) if (frames := run.segment(name)) is not None}
 
     def keep(pair: int, frames: np.ndarray) -> None:
         have[pair] = frames
         run.save_segment(names[pair], frames)
 
-    missing = [pair for pair in have if have[pair] is None]
+    missing = [pair for pair in range(len(names)) if pair not in have]
     report = showing(on_progress, artwork, options)
     engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
     filled = np.stack([have[pair] for pair in range(len(names))])
@@ -102,7 +100,7 @@ def complete(
 
 @logged
 def complete_keyframes(
-    engine: "PaintsUndo", run: RunFolder, artwork: np.ndarray, on_progress: OnProgress = ignore
+    engine: Engine, run: RunFolder, artwork: np.ndarray, on_progress: OnProgress = ignore
 ) -> np.ndarray:
     """The keyframes of a run's timeline, uint8 (n, height, width, 3): those in the folder, the others drawn.
 
@@ -113,8 +111,8 @@ def complete_keyframes(
     given, timeline = options_of(run), Timeline.from_record(run.timeline)
     options = given.keyframes
     names = dict(zip(timeline.keyframes, keyframe_names(timeline, given), strict=True))
-    have = {keyframe: run.keyframe(name) for keyframe, name in names.items()}
-    missing = [keyframe for keyframe in names if have[keyframe] is None]
+    have = {k: picture for k, name in names.items() if (picture := run.keyframe(name)) is not None}
+    missing = [keyframe for keyframe in names if keyframe not in have]
     for keyframe in missing:
         if not keyframe.redrawable:
             kind, remedy = ("your", "give it again") if keyframe.own else ("the locked", "unlock it")
@@ -128,13 +126,15 @@ def complete_keyframes(
             have[missing[place]] = picture
             run.save_keyframe(names[missing[place]], picture)
 
-        work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
+        work = dataclasses.replace(options, operation_steps=tuple(keyframe.step for keyframe in missing))
         seeds = [keyframe.seed for keyframe in missing]
         report = showing(on_progress, artwork, given)
         engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     size = artwork.shape[1], artwork.shape[0]
-    return np.stack([as_keyframe(p, size, options.width, options.height, given.fit) for p in have.values()])
+    return np.stack(
+        [as_keyframe(p, size, options.width, options.height, given.fit) for p in map(have.__getitem__, names)]
+    )
 
 
 def _seen(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:

@@ -26,7 +26,7 @@ from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
 from paints_undo.diffusers_values import ImageInput, as_output, check_output_type, picture_of, seeds_of
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
-from paints_undo.execution.plans import RESIDENT
+from paints_undo.execution.plans import RESIDENT, Plan
 from paints_undo.families import find_family
 from paints_undo.options import defaults_of
 from paints_undo.progress import Progress, ignore
@@ -134,7 +134,7 @@ class FamilyPipeline(DiffusionPipeline):
         with self.progress_bar(total=steps) as bar:
 
             def on_progress(progress: Progress) -> None:
-                if progress.detail != "sampling":
+                if progress.detail != "sampling" or progress.preview is None:
                     return
                 step, latents = progress.done * steps // progress.total - 1, progress.preview()
                 bar.update()
@@ -306,7 +306,7 @@ class PipelineParts:
     """A pipeline's components in the place of Parts: they are wherever the pipeline has them."""
 
     def __init__(
-        self, family: ModelFamily, components: dict[str, Any], device: torch.device, dtype: torch.dtype, plan: Any
+        self, family: ModelFamily, components: dict[str, Any], device: torch.device, dtype: torch.dtype, plan: Plan
     ) -> None:
         self.family, self.device, self.dtype, self.plan = family, device, dtype, plan
         self._components = components

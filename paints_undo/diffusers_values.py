@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from paints_undo.errors import InputError
 from paints_undo.images import pixels_to_unit, read_picture, unit_to_pixels
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
-ImageInput = Image.Image | np.ndarray | Tensor | Path | str
+ImageInput: TypeAlias = Image.Image | np.ndarray | Tensor | Path | str
 
 
 def check_output_type(output_type: str) -> None:

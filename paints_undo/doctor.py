@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 import platform
 import re
@@ -141,7 +140,8 @@ def compute_capability() -> tuple[int, int] | None:
     command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-        return min(tuple(int(number) for number in line.split(".")) for line in said.split())
+        major, minor = min(tuple(int(number) for number in line.split(".")) for line in said.split())
+        return major, minor
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
 
@@ -185,7 +185,7 @@ def examine_attention(report: Report, chosen: str, device: torch.device, dtype: 
         values: dict[str, Any] = {"backend": name}
         try:
             with attention_backend(name):
-                found = attention(*(x.to(device, dtype) for x in (query, key, value)), heads=2)
+                found = attention(query.to(device, dtype), key.to(device, dtype), value.to(device, dtype), heads=2)
             error = (found.double().cpu() - exact).abs().max().item()
             finding, fine = f"{name} agrees with SDPA in float64 within {error:.1e}", error < TOLERANCE[dtype]
             values["error"] = error
@@ -210,7 +210,7 @@ def examine_memory(report: Report, device: torch.device) -> None:
     for name, place in (("memory", device), ("", torch.device("cpu"))):
         free, total = device_memory(place)
         what = "of this computer" if place.type == "cpu" else f"of {place}"
-        if free is not None:
+        if free is not None and total is not None:
             text = f"{free / GIB:.1f} of {total / GIB:.1f} GiB {what} free"
             report.add(name or "memory", text, free=free, total=total, device=str(place))
         if device.type == "cpu":
@@ -267,10 +267,12 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
-    pipeline, plans = (importlib.import_module(f"paints_undo.{name}") for name in ("pipeline", "execution.plans"))
+    from paints_undo.execution import plans  # imports much, and only this line needs it
+    from paints_undo.pipeline import PaintsUndo
+
     try:
-        engine = pipeline.PaintsUndo(family, device, dtype, vram=vram)
-        candidate = engine.planner.plan(engine.default_options)
+        engine = PaintsUndo(family, device, dtype, vram=vram)
+        candidate = engine.plan(engine.default_options)
     except (CheckpointError, InputError) as error:
         report.add("run", "the default run is not possible", PROBLEM, where=error)
         return

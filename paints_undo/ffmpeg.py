@@ -32,6 +32,7 @@ class Ffmpeg:
 
     def feed(self, data: bytes) -> None:
         """Gives it bytes to read. Raises FfmpegStopped when it reads no more."""
+        assert self._process.stdin
         with self._watched():
             try:
                 self._process.stdin.write(data)
@@ -40,11 +41,13 @@ class Ffmpeg:
 
     def read(self, size: int) -> bytes:
         """This many bytes of what it writes, fewer at the end."""
+        assert self._process.stdout
         with self._watched():
             return self._process.stdout.read(size)
 
     def readline(self) -> bytes:
         """A line of what it writes; nothing at the end."""
+        assert self._process.stdout
         with self._watched():
             return self._process.stdout.readline()
 

@@ -78,13 +78,15 @@ def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) ->
     """
     if not sizes:
         raise InputError("sizes is empty: name at least one (height, width)")
-    return tuple(min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0])))
+    nearest = min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0]))
+    return nearest[0], nearest[1]  # a list, where they come from a file
 
 
 def size_like(height: int, width: int, area: int, multiple: int) -> tuple[int, int]:
     """Return the (width, height) in a picture's shape with about `area` pixels, each side a multiple of `multiple`."""
     scale = (area / (height * width)) ** 0.5
-    return tuple(max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+    across, down = (max(1, round(side * scale / multiple)) * multiple for side in (width, height))
+    return across, down
 
 
 def pixels_to_tensor(pictures: np.ndarray) -> torch.Tensor:

@@ -18,7 +18,7 @@ from paints_undo.execution.lanes import JointProgress, Lanes
 from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
-from paints_undo.parts import Parts
+from paints_undo.parts import Networks
 from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
@@ -80,7 +80,7 @@ class Stopped:
 
     def taken_up(self, key: str) -> Begun:
         """What there is under this key, empty at first; kept until the call is finished."""
-        self._begun[key] = self._begun.pop(key, None) or Begun()
+        self._begun[key] = self._begun.pop(key) if key in self._begun else Begun()
         for oldest in list(self._begun)[:-MOST_STOPPED]:
             del self._begun[oldest]
         return self._begun[key]
@@ -91,7 +91,7 @@ class Stopped:
 
 
 def draw_keyframes(
-    parts: Parts,
+    parts: Networks,
     artwork: np.ndarray,
     options: KeyframeOptions,
     noise_device: torch.device,
@@ -112,7 +112,7 @@ def draw_keyframes(
 
 
 def denoise(
-    parts: Parts,
+    parts: Networks,
     artwork: np.ndarray,
     options: KeyframeOptions,
     noise_device: torch.device,
@@ -141,13 +141,13 @@ def first_in_colours(colours: LatentColours) -> Look:
     return lambda latents: colours(latents[0])
 
 
-def encode(parts: Parts, prompts: Sequence[str], long_prompts: bool) -> list[Tensor]:
+def encode(parts: Networks, prompts: Sequence[str], long_prompts: bool) -> list[Tensor]:
     """Text embeddings of each prompt on the compute device, (1, 77, width); longer where long prompts are not cut."""
     with parts.on_device("single_frame/text_encoder") as text_encoder:
         return encode_prompts(parts.tokenizer("single_frame"), text_encoder, prompts, long_prompts)
 
 
-def encode_artwork(parts: Parts, artwork: np.ndarray) -> Tensor:
+def encode_artwork(parts: Networks, artwork: np.ndarray) -> Tensor:
     """The scaled mode of the artwork's latent distribution, (1, 4, h, w)."""
     with parts.on_device("single_frame/vae") as vae:
         pixels = pixels_to_tensor(artwork).to(parts.device, vae.dtype)
@@ -155,7 +155,7 @@ def encode_artwork(parts: Parts, artwork: np.ndarray) -> Tensor:
 
 
 def sample(
-    parts: Parts,
+    parts: Networks,
     artwork_latent: Tensor,
     positive: Tensor,
     negative: Tensor,
@@ -196,7 +196,7 @@ def sample(
 
 
 def prediction(
-    parts: Parts,
+    parts: Networks,
     unet: nn.Module,
     artwork_latent: Tensor,
     positive: Tensor,
@@ -220,7 +220,7 @@ def prediction(
     return guided(branches, guidance_scale)
 
 
-def decode(parts: Parts, latents: Tensor, on_progress: OnProgress) -> Iterator[np.ndarray]:
+def decode(parts: Networks, latents: Tensor, on_progress: OnProgress) -> Iterator[np.ndarray]:
     """Yield pixels uint8 (H, W, 3) of scaled latents; one picture at a time, because decoding needs the most memory."""
     report = reporting("decoding", on_progress)
     with parts.on_device("single_frame/vae") as vae:

@@ -47,7 +47,7 @@ class FolderLock:
                 stack.enter_context(self._lock)
             return True
         except OSError as error:
-            cause = error.__cause__ or error
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             if isinstance(cause, Timeout):
                 raise InputError(
                     f"The run in {self._folder} is being worked on by another process; "

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -19,6 +20,21 @@ log = logging.getLogger(__name__)
 
 # Host copies beyond this are let go after use: on a CPU they are converted to float32 and would not fit together.
 HOST_BUDGET = 4 * 2**30
+
+
+class Networks(Protocol):
+    """What the two stages ask of a family's networks: Parts, or those that a pipeline of diffusers holds."""
+
+    family: ModelFamily
+    device: torch.device
+    dtype: torch.dtype
+    plan: Plan
+
+    def tokenizer(self, checkpoint: str) -> CLIPTokenizer: ...
+
+    def prefetch(self, part: str) -> None: ...
+
+    def on_device(self, part: str) -> AbstractContextManager[nn.Module]: ...
 
 
 class Parts:
@@ -123,9 +139,10 @@ class Parts:
     @contextmanager
     def _placed(self, part: str, network: nn.Module) -> Iterator[None]:
         """Whole, or through the plan's ring where the network is larger."""
-        if self._streamed(network):
+        ring = self.plan.ring
+        if ring is not None and self._streamed(network):
             if part not in self._streams:
-                self._streams[part] = BlockStream(network, self.plan.ring, self.residency.transfer)
+                self._streams[part] = BlockStream(network, ring, self.residency.transfer)
             with self._streams[part].running():
                 yield
         else:

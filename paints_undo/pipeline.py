@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from transformers import CLIPTokenizer
 
-from memory_management import pick_device, pick_dtype, same_devices
+from memory_management import DTYPES, pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
+from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import parse_budget
+from paints_undo.execution.plans import Candidate, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.families import find_family
 from paints_undo.images import read_picture
@@ -42,7 +42,6 @@ from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)
 
-Picture = np.ndarray | Image.Image | Path | str
 NOISE = ("device", "cpu")
 T = TypeVar("T")
 
@@ -143,6 +142,15 @@ class PaintsUndo:
         """The family's defaults; for the published family, those of the original app."""
         return defaults_of(self.family)
 
+    def describe(self) -> Description:
+        """How this engine works, in the words that `load` takes."""
+        dtype = next(name for name, dtype in DTYPES.items() if dtype == self.parts.dtype)
+        return Description(str(self.parts.device), dtype, self.attention, self.planner.vram)
+
+    def plan(self, options: UndoOptions) -> Candidate:
+        """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
+        return self.planner.plan(options)
+
     @one_at_a_time
     def tag(self, artwork: Picture) -> str:
         """The artwork's tags as one comma-separated prompt."""
@@ -163,7 +171,7 @@ class PaintsUndo:
         options: KeyframeOptions | None = None,
         on_progress: OnProgress = ignore,
         seeds: Sequence[int] | None = None,
-        keep: Callable[[int, np.ndarray], None] = lambda place, keyframe: None,
+        keep: Callable[[int, np.ndarray], None] = keep_nothing,
     ) -> np.ndarray:
         """Earlier states of the canvas, uint8 (n, height, width, 3), one for each of options.operation_steps.
 
@@ -180,7 +188,7 @@ class PaintsUndo:
         for i, keyframe in have.items():
             keep(i, keyframe)
         while missing := [i for i in range(len(wanted)) if i not in have]:
-            work = dataclasses.replace(options, operation_steps=[wanted[i][0] for i in missing])
+            work = dataclasses.replace(options, operation_steps=tuple(wanted[i][0] for i in missing))
             common = {**settings, "operation_steps": None, "seed": None, "plan": str(self.parts.plan)}
             alike = content_key(common, artwork)
             begun, work_seeds = self.stopped.taken_up(alike), [wanted[i][1] for i in missing]
@@ -200,7 +208,10 @@ class PaintsUndo:
         return np.stack([have[i] for i in range(len(wanted))])
 
     def fill_segments(
-        self, pictures: Sequence[Picture], options: SegmentOptions | None = None, on_progress: OnProgress = ignore
+        self: Engine,
+        pictures: Sequence[Picture] | np.ndarray,
+        options: SegmentOptions | None = None,
+        on_progress: OnProgress = ignore,
     ) -> np.ndarray:
         """The frames between neighbours, uint8 (n - 1, 16, h, w, 3); pictures from the artwork to the white canvas."""
         options = options or self.default_options.segments
@@ -215,7 +226,7 @@ class PaintsUndo:
     @one_at_a_time
     def fill_pairs(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: SegmentOptions,
         on_progress: OnProgress,
         wanted: Sequence[int],
@@ -258,7 +269,7 @@ class PaintsUndo:
 
     def _fill(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: SegmentOptions,
         on_progress: OnProgress,
         missing: Sequence[int],
@@ -296,7 +307,7 @@ class PaintsUndo:
         return self.fill_segments([first, last], options, on_progress)[0]
 
     def undo(
-        self,
+        self: Engine,
         artwork: Picture,
         options: UndoOptions | None = None,
         out: Path | str | None = None,

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 
-def plain(value: object, where: str) -> object:
+def plain(value: object, where: str) -> Any:
     """``value`` as JSON would give it back; raises TypeError where something would be lost."""
     if isinstance(value, dict):
         for key in value:

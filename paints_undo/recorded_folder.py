@@ -76,7 +76,7 @@ class RecordedFolder:
 
     def note_rewritten(self, path: Path) -> None:
         """Keep the digest of a piece's file that was rightly written anew, as signing does."""
-        self._note({self._place(path): file_digest(path)})
+        self._note({self._place(path): file_digest(path) or ""})
 
     def _place(self, path: Path) -> str:
         return path.relative_to(self.path).as_posix()

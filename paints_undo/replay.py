@@ -19,7 +19,8 @@ from paints_undo.runs import RunFolder, picture_digest
 from paints_undo.timeline import Timeline, keyframe_names
 
 if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo, Timelapse
+    from paints_undo.engine import Engine
+    from paints_undo.timelapse import Timelapse
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def earlier_run(source: str | Path, artwork: str | Path | None = None) -> Earlie
 
 
 def replay(
-    engine: PaintsUndo, earlier: EarlierRun, out: Path, on_progress: OnProgress = ignore, save_frames: bool = False
+    engine: Engine, earlier: EarlierRun, out: Path, on_progress: OnProgress = ignore, save_frames: bool = False
 ) -> Timelapse:
     """The timelapse of an earlier run drawn again into another run folder; the same frames on the same device."""
     settings = engine.settings_of(earlier.options)

@@ -51,5 +51,5 @@ def content_key(settings: dict, *pictures: np.ndarray) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for picture in pictures:
         digest.update(f"{picture.shape}{picture.dtype}".encode())
-        digest.update(np.ascontiguousarray(picture))
+        digest.update(np.ascontiguousarray(picture).data)
     return digest.hexdigest()

@@ -68,7 +68,7 @@ def read_segment(path: Path) -> np.ndarray:
 
 def check_pictures(pictures: np.ndarray, dimensions: int, name: str) -> None:
     """Raises TypeError unless these are uint8 RGB pictures in an array of so many dimensions."""
-    shape = getattr(pictures, "shape", ())
+    shape: tuple[int, ...] = getattr(pictures, "shape", ())
     if getattr(pictures, "dtype", None) != np.uint8 or len(shape) != dimensions or shape[-1] != 3 or 0 in shape:
         expected = "(height, width, 3)" if dimensions == 3 else "(frames, height, width, 3)"
         raise TypeError(

@@ -74,4 +74,4 @@ def described(artwork: np.ndarray) -> dict:
 
 def picture_digest(picture: np.ndarray) -> str:
     """sha256 of a picture's RGB bytes, uint8 (H, W, 3), row by row."""
-    return hashlib.sha256(np.ascontiguousarray(picture)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()

@@ -24,6 +24,7 @@ import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -61,12 +62,14 @@ __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest
 
 logger = logging.getLogger(__name__)
 
+R = TypeVar("R", bound="RunFolder")
+
 
 class RunFolder(RecordedFolder):
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
 
     @classmethod
-    def create(cls, folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> RunFolder:
+    def create(cls: type[R], folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> R:
         """The run folder for ``settings`` and ``artwork``: a new one, or the one already there if it is the same run.
 
         ``settings`` and ``timeline`` hold plain JSON values under string keys (tuples become lists); the timeline of
@@ -108,7 +111,7 @@ class RunFolder(RecordedFolder):
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> RunFolder:
+    def open(cls: type[R], folder: str | Path) -> R:
         """The run kept in ``folder``. Removes what an interrupted write left. Raises InputError if there is none."""
         path = Path(folder)
         if not (path / "run.json").is_file():
@@ -136,7 +139,7 @@ class RunFolder(RecordedFolder):
         with self.held():
             self._become({**self._record, **changes, "state": RUNNING})
 
-    def copied_to(self, folder: str | Path) -> RunFolder:
+    def copied_to(self: R, folder: str | Path) -> R:
         """Another run with everything that this one has made; the folder must not be there yet."""
         path = Path(folder)
         temporary = temporary_for(path)
@@ -245,7 +248,7 @@ class RunFolder(RecordedFolder):
         with self._in_place():
             shutil.rmtree(self.path / "frames", ignore_errors=True)
             write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
-        self._note({self._place(self.timelapse): file_digest(self.timelapse)}, instead_of="frames/")
+        self._note({self._place(self.timelapse): file_digest(self.timelapse) or ""}, instead_of="frames/")
         if save_frames:
             self.save_frames(frames)
         return self.timelapse

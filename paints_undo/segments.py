@@ -19,7 +19,7 @@ from paints_undo.images import crop_to, nearest_bucket, pixels_to_tensor, tensor
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.feature_reuse import feature_reuse
 from paints_undo.models.pieces import feed_forward_pieces
-from paints_undo.parts import Parts
+from paints_undo.parts import Networks
 from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
@@ -75,8 +75,8 @@ class Conditions:
 
 
 def fill_segments(
-    parts: Parts,
-    pictures: Sequence[np.ndarray],
+    parts: Networks,
+    pictures: Sequence[np.ndarray] | np.ndarray,
     options: SegmentOptions,
     noise_device: torch.device,
     on_progress: OnProgress = ignore,
@@ -102,8 +102,8 @@ def fill_segments(
 
 
 def denoise_pairs(
-    parts: Parts,
-    pictures: Sequence[np.ndarray],
+    parts: Networks,
+    pictures: Sequence[np.ndarray] | np.ndarray,
     options: SegmentOptions,
     noise_device: torch.device,
     on_progress: OnProgress,
@@ -118,7 +118,7 @@ def denoise_pairs(
     rough picture by default.
     """
     with torch.inference_mode(), feed_forward_pieces(parts.plan.feed_forward_pieces):
-        height, width = nearest_bucket(*pictures[0].shape[:2], parts.family.video_sizes)
+        height, width = nearest_bucket(pictures[0].shape[0], pictures[0].shape[1], parts.family.video_sizes)
         used = sorted({picture for pair in wanted for picture in (pair, pair + 1)})
         pixels = {i: pixels_to_tensor(crop_to(pictures[i], width, height)).to(parts.dtype) for i in used}
         latents, states = encode_keyframes(parts, pixels)
@@ -137,7 +137,7 @@ def middle_in_colours(colours: LatentColours) -> Look:
     return lambda latents: colours(latents[0, :, latents.shape[2] // 2])
 
 
-def encode_keyframes(parts: Parts, pixels: dict[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
+def encode_keyframes(parts: Networks, pixels: dict[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
     """Each picture (1, 3, H, W) through the VAE's encoder: scaled latents (4, h, w), and hidden states where they stay.
 
     On a CPU the decoder finds the hidden states here.  Elsewhere they would be moved to the host and back, 3 GB in a
@@ -154,7 +154,7 @@ def encode_keyframes(parts: Parts, pixels: dict[int, Tensor]) -> tuple[dict[int,
 
 
 def encode_conditions(
-    parts: Parts, pixels: dict[int, Tensor], wanted: list[int], options: SegmentOptions
+    parts: Networks, pixels: dict[int, Tensor], wanted: list[int], options: SegmentOptions
 ) -> tuple[dict[int, Conditions], Conditions]:
     """The positive conditions of each wanted pair, and the negative ones that all share.
 
@@ -174,7 +174,7 @@ def encode_conditions(
 
 
 def denoise(
-    parts: Parts,
+    parts: Networks,
     ends: dict[int, tuple[Tensor, Tensor]],
     positives: dict[int, Conditions],
     negative: Conditions,
@@ -194,11 +194,8 @@ def denoise(
 
         def sampled(place: int) -> Tensor:
             group = groups[place]
-            hint = keyframe_hint(
-                *(torch.stack([ends[i][end] for i in group]) for end in (0, 1)),
-                unet.config.temporal_length,
-                parts.family.segment_hint,
-            )
+            first, last = (torch.stack([ends[i][end] for i in group]) for end in (0, 1))
+            hint = keyframe_hint(first, last, unet.config.temporal_length, parts.family.segment_hint)
             generators = [torch.Generator(noise_device).manual_seed(seeds[i]) for i in group]
 
             def draw_noise() -> Tensor:
@@ -216,7 +213,7 @@ def denoise(
 
 
 def prediction(
-    parts: Parts,
+    parts: Networks,
     unet: nn.Module,
     positives: Sequence[Conditions],
     negative: Conditions,
@@ -260,7 +257,7 @@ def keyframe_hint(first: Tensor, last: Tensor, frames: int, kind: str) -> Tensor
 
 
 def decode(
-    parts: Parts,
+    parts: Networks,
     latents: dict[int, Tensor],
     pixels: dict[int, Tensor],
     states: dict[int, HiddenStates],

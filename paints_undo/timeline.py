@@ -44,8 +44,8 @@ class Keyframe:
             "seed": validation.seed("seed", self.seed),
             "segment_seed": validation.seed("segment seed", self.segment_seed),
         }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
+        for name, number in checked.items():
+            object.__setattr__(self, name, number)
 
     @property
     def redrawable(self) -> bool:

@@ -3,16 +3,20 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from paints_undo.errors import InputError
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def whole_number(field: str, value: object, low: int, high: int) -> int:
     """`value` as an int within low..high; 50.0 counts as whole, 2.7 and True do not."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value != int(value) or not low <= value <= high:
-        raise InputError(f"{field} is {value!r}; use a whole number from {low} to {high}")
-    return int(value)
+    if _is_number(value) and value == int(value) and low <= value <= high:
+        return int(value)
+    raise InputError(f"{field} is {value!r}; use a whole number from {low} to {high}")
 
 
 def seed(field: str, value: object) -> int:
@@ -22,10 +26,9 @@ def seed(field: str, value: object) -> int:
 
 def number(field: str, value: object, low: float, high: float) -> float:
     """`value` as a finite float within low..high."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not low <= value <= high:
-        raise InputError(f"{field} is {value!r}; use a number from {low:g} to {high:g}")
-    return float(value)
+    if _is_number(value) and low <= value <= high:
+        return float(value)
+    raise InputError(f"{field} is {value!r}; use a number from {low:g} to {high:g}")
 
 
 def interval(field: str, values: object, low: int, high: int) -> tuple[int, int]:

@@ -181,7 +181,7 @@ def _checked_codec(codec: str, purpose: str) -> tuple[list[str], str]:
 
 
 def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None, channels: int = 3) -> np.ndarray:
-    shape = getattr(frame, "shape", ())
+    shape: tuple[int, ...] = getattr(frame, "shape", ())
     if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != channels or 0 in shape:
         kind = "RGB arrays (height, width, 3)" if channels == 3 else "RGBA arrays (height, width, 4)"
         raise InputError(

@@ -1,9 +1,9 @@
 """Pictures, a quick model family and settings for the tests of many artworks."""
 
-import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fake_engine import FakeEngine, FakeFamily
@@ -13,7 +13,6 @@ from paints_undo.batch.items import WorkItem, item_of
 from paints_undo.batch.manifest import digest_of
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.segments import SegmentOptions
 
 QUICK = ["--prompt", "x", "--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500"]
@@ -37,20 +36,11 @@ def quick_family(family: Path, folder: Path) -> Path:
     return folder
 
 
-@dataclasses.dataclass(frozen=True)
-class QuickFamily(FakeFamily):
-    size_multiple: int = 16
-    revision: str = "1"
-
-
 class QuickEngine(FakeEngine):
-    """The engine without networks, with the whole story."""
+    """The engine without networks, for small pictures."""
 
-    undo = PaintsUndo.undo
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.family = QuickFamily()
+    def __init__(self, **family: Any) -> None:
+        super().__init__(family=FakeFamily(multiple=16, revision="1", **family))
 
 
 def options(**values) -> UndoOptions:

@@ -6,44 +6,47 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
 
 from paints_undo.checkpoints import ModelFamily
-from paints_undo.errors import InputError
-from paints_undo.images import crop_to
+from paints_undo.engine import Description, Picture, keep_nothing
+from paints_undo.execution.plans import LADDER, Candidate
+from paints_undo.images import crop_to, read_picture
 from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import UndoOptions, defaults_of
+from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.segments import SegmentOptions
 
 
 @dataclass(frozen=True)
-class FakeFamily:
-    name: str = "fake"
-    keyframe_size: tuple[int, int] = (512, 640)
-    size_multiple: int = 64
-    video_sizes: tuple[tuple[int, int], ...] = ModelFamily.video_sizes
-    video_prompt: str = SegmentOptions.prompt
-    keyframe_defaults: dict[str, Any] = field(default_factory=dict)
-    segment_defaults: dict[str, Any] = field(default_factory=dict)
+class FakeFamily(ModelFamily):
+    """A family without files, that says itself which sizes its networks would need."""
 
-    def check_keyframe_size(self, width: int, height: int) -> None:
-        if width % self.size_multiple or height % self.size_multiple:
-            raise InputError(f"width is {width}, height {height}; use multiples of {self.size_multiple}")
+    name: str = "fake"
+    folders: dict[str, Path] = field(default_factory=dict)
+    multiple: int = 64
+
+    @property
+    def size_multiple(self) -> int:
+        return self.multiple
+
+    @property
+    def video_size_multiple(self) -> int:
+        return 1
 
 
 class FakeEngine:
-    """What the web app uses of PaintsUndo; "keyframes" are the artwork fading to lines and to white."""
+    """An engine for tests; "keyframes" are the artwork fading to lines and to white."""
 
-    def __init__(self, seconds_per_step: float = 0.0, fail_with: Exception | None = None) -> None:
-        self.family = FakeFamily()
-        self.parts = SimpleNamespace(device=torch.device("cpu"), dtype="torch.float32")
-        self.default_options = UndoOptions()
+    def __init__(
+        self, seconds_per_step: float = 0.0, fail_with: Exception | None = None, family: ModelFamily | None = None
+    ) -> None:
+        self._family = family or FakeFamily()
         self.seconds_per_step = seconds_per_step
         self.fail_with = fail_with
         self.at_work = 0
@@ -52,23 +55,42 @@ class FakeEngine:
         self.keyframes_drawn: tuple[int, ...] = ()
         self.segments_drawn: list[int] = []
 
-    def tag(self, artwork: np.ndarray) -> str:
+    @property
+    def family(self) -> ModelFamily:
+        return self._family
+
+    @property
+    def default_options(self) -> UndoOptions:
+        return defaults_of(self.family)
+
+    def describe(self) -> Description:
+        return Description("cpu", "fp32", "sdpa", "auto")
+
+    def settings_of(self, options: UndoOptions) -> dict[str, Any]:
+        models = {"name": self.family.name, "revision": self.family.revision}
+        return {"options": options.to_settings(), "models": models}
+
+    def plan(self, options: UndoOptions) -> Candidate:
+        return Candidate(LADDER[0], 0, 0)
+
+    def tag(self, artwork: Picture) -> str:
         self._work("tags", 1, 1, ignore)
-        return f"1girl, solo, {artwork.shape[1]} wide"
+        return f"1girl, solo, {read_picture(artwork).shape[1]} wide"
 
     def count_tokens(self, prompt: str) -> int:
         return len(prompt.replace(",", " , ").split())
 
     def draw_keyframes(
         self,
-        artwork: np.ndarray,
-        options: KeyframeOptions,
+        artwork: Picture,
+        options: KeyframeOptions | None = None,
         on_progress: OnProgress = ignore,
         seeds: Sequence[int] | None = None,
-        keep: Callable[[int, np.ndarray], None] = lambda place, keyframe: None,
+        keep: Callable[[int, np.ndarray], None] = keep_nothing,
     ) -> np.ndarray:
+        options = options or self.default_options.keyframes
         steps, seeds = options.operation_steps, seeds or [options.seed] * len(options.operation_steps)
-        crop = crop_to(artwork, options.width, options.height)
+        crop = crop_to(read_picture(artwork), options.width, options.height)
         self.keyframes_drawn += steps
         self._work("keyframes", options.sampling_steps, len(steps), on_progress, crop)
         drawn = [_faded(crop, step / 999, seed) for step, seed in zip(steps, seeds, strict=True)]
@@ -78,7 +100,7 @@ class FakeEngine:
 
     def fill_pairs(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: SegmentOptions,
         on_progress: OnProgress,
         wanted: Sequence[int],
@@ -92,8 +114,8 @@ class FakeEngine:
             frames[:, 0, 0] = seeds[pair] % 256  # one exact pixel that tells the seed
             keep(pair, frames)
 
-    def settings_of(self, options: UndoOptions) -> dict[str, Any]:
-        return {"options": options.to_settings(), "models": {"name": self.family.name, "revision": ""}}
+    fill_segments = PaintsUndo.fill_segments
+    undo = PaintsUndo.undo
 
     def _work(
         self, stage: str, steps: int, pieces: int, on_progress: OnProgress, picture: np.ndarray | None = None
@@ -108,6 +130,7 @@ class FakeEngine:
                 time.sleep(self.seconds_per_step)
                 self.steps_done += 1
                 on_progress(Progress(stage, "sampling", done, steps * pieces, preview))
+            on_progress(Progress(stage, "decoding", pieces, pieces))
         finally:
             self.at_work -= 1
 

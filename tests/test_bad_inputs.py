@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -120,18 +121,18 @@ def test_cmyk_with_a_profile_on_an_old_pillow(monkeypatch: pytest.MonkeyPatch) -
         read_picture(io.BytesIO(data).getvalue())
 
 
-def drawing(**values: object) -> Callable[[], object]:
+def drawing(**values: Any) -> Callable[[], object]:
     return lambda: KeyframeOptions(**values)
 
 
-def filling(**values: object) -> Callable[[], object]:
+def filling(**values: Any) -> Callable[[], object]:
     return lambda: SegmentOptions(**values)
 
 
 # a sentence -> what asks for it
 CALLS: dict[str, Callable[[], object]] = {
     "nothing.png is not a file: check the path": lambda: read_picture("nothing.png"),
-    "a picture cannot be read from NoneType": lambda: read_picture(None),
+    "a picture cannot be read from NoneType": lambda: read_picture(None),  # type: ignore[arg-type]  # wrong on purpose
     "the array has the dtype float32, but a picture must be uint8": lambda: read_picture(np.zeros((40, 40, 3), "f4")),
     "the array has the shape (2, 40, 40, 3)": lambda: read_picture(np.zeros((2, 40, 40, 3), np.uint8)),
     "the image holds 32-bit numbers": lambda: read_picture(Image.new("F", (40, 40))),
@@ -153,8 +154,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "frame stride is 0; use a whole number from 1 to 60": filling(frame_stride=0),
     "guidance interval is [3]; give two whole numbers": filling(guidance_interval=[3]),
     "fps is 61; use a whole number from 1 to 60": lambda: UndoOptions(fps=61),
-    "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),
-    "these settings are no options but": lambda: UndoOptions.from_settings([""]),
+    "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),  # type: ignore[arg-type]  # wrong on purpose
+    "these settings are no options but": lambda: UndoOptions.from_settings([""]),  # type: ignore[arg-type]  # wrong on purpose
     "vram is 'much'; use auto, or the GiB": lambda: parse_budget("much"),
 }
 

@@ -9,6 +9,7 @@ import pytest
 from batch_pictures import QuickEngine, scan, write_pictures
 
 from paints_undo.batch.command import interrupt, share_of_memory, terminated_as_interrupted
+from paints_undo.checkpoints import open_family
 from paints_undo.cli import main
 from paints_undo.errors import CheckpointError
 
@@ -132,13 +133,10 @@ def test_what_fails_every_picture_ends_the_call(engine, art, tmp_path, capsys):
     assert {row["state"] for row in rows(tmp_path / "out")} == {"waiting"}
 
 
-def test_a_dataset_of_a_family_with_a_tagger(engine, art, tmp_path, monkeypatch, tiny_family):
-    tagger = {
-        "tagger_model": tiny_family / "tagger" / "model.onnx",
-        "tagger_tags": tiny_family / "tagger" / "selected_tags.csv",
-    }
-    monkeypatch.setattr(type(engine.family), "tagger_model", tagger["tagger_model"], raising=False)
-    monkeypatch.setattr(type(engine.family), "tagger_tags", tagger["tagger_tags"], raising=False)
+def test_a_dataset_of_a_family_with_a_tagger(art, tmp_path, monkeypatch, tiny_family):
+    tagger = open_family(tiny_family)
+    engine = QuickEngine(tagger_model=tagger.tagger_model, tagger_tags=tagger.tagger_tags)
+    monkeypatch.setattr("paints_undo.cli.load_engine", lambda chosen: engine)
     (art / "text.png").write_text("no picture")
     shards = [batch(art, "--out", tmp_path / out, "--dataset", "webdataset") for out in ("a", "b")]
     assert shards == [1, 1]  # for the text, which the others do not wait for

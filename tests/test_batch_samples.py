@@ -5,19 +5,22 @@ import dataclasses
 import numpy as np
 import pytest
 from batch_pictures import QuickEngine, items
+from fake_engine import FakeEngine, FakeFamily
 
 from paints_undo.batch.samples import Sample, SampleOptions, draw_sample, probable_tags, tagger_of
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
 
+PICTURE = np.zeros((64, 64, 3), np.uint8)
 
-class Tags:
+
+class FewTags:
     names = ("general", "1girl", "solo", "hat")
 
-    def probabilities(self, picture):
+    def probabilities(self, picture: np.ndarray) -> np.ndarray:
         return np.array([0.9, 0.25, 0.9, 0.05], np.float32)
 
-    def prompt(self, picture):
+    def prompt(self, picture: np.ndarray) -> str:
         return "1girl, solo"
 
 
@@ -25,7 +28,7 @@ def drawn(tmp_path, options=None, **values):
     (item,) = items(tmp_path, 1, **values)
     item = dataclasses.replace(item, options=dataclasses.replace(item.options, tag=True))
     picture = read_picture(item.artwork)
-    return draw_sample(QuickEngine(), Tags(), item, picture, options or SampleOptions()), item
+    return draw_sample(QuickEngine(), FewTags(), item, picture, options or SampleOptions()), item
 
 
 def test_a_sample_and_its_arrays(tmp_path):
@@ -60,12 +63,11 @@ def test_options_are_checked():
 
 
 def test_probable_tags_have_a_least():
-    assert list(probable_tags(Tags(), None, 0.0)) == ["general", "solo", "1girl", "hat"]
-    assert probable_tags(Tags(), None, 1.0) == {}
+    assert list(probable_tags(FewTags(), PICTURE, 0.0)) == ["general", "solo", "1girl", "hat"]
+    assert probable_tags(FewTags(), PICTURE, 1.0) == {}
 
 
 def test_families_without_a_tagger_are_refused():
-    engine = QuickEngine()
-    engine.family = type("Family", (), {"name": "bare", "tagger_model": None, "tagger_tags": None})
+    engine = FakeEngine(family=FakeFamily(name="bare"))
     with pytest.raises(CheckpointError, match="bare has no tagger"):
         tagger_of(engine)

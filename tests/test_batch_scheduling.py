@@ -2,26 +2,30 @@
 
 import errno
 from collections import Counter
+from typing import Any
 
 import pytest
 from batch_pictures import items
 
+from paints_undo.batch.items import WorkItem
 from paints_undo.batch.leases import Leases
 from paints_undo.batch.ledger import BEGUN, Ledger
 from paints_undo.batch.scheduling import Here, Outcome, Schedule, Tally
 from paints_undo.batch.store import open_store
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE
+from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE, Task
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.progress import OnProgress
 
 
 class Faulty:
     """A worker: faults are (error, how often) by the number of the item."""
 
-    def __init__(self, some, faults):
+    def __init__(self, some: list[WorkItem], faults: dict[int, tuple[Exception, int]]) -> None:
+        self.faults: dict[str, list[Any]]
         self.faults = {some[number].key: list(fault) for number, fault in faults.items()}
         self.done = []
 
-    def do(self, task, on_progress):
+    def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         fault = self.faults.get(task.item.key, [None, 0])
         if fault[1] > 0:
             fault[1] -= 1
@@ -187,9 +191,9 @@ def test_a_picture_that_changed_or_went_is_told(tmp_path, told):
 
 
 def test_nothing_to_do_and_wrong_beginnings(tmp_path, told):
-    assert scheduled(tmp_path, Here(None), told).work_through([]).total == 0
+    assert scheduled(tmp_path, Here(Faulty([], {})), told).work_through([]).total == 0
     with pytest.raises(ValueError, match="cannot begin with 'segment'"):
-        scheduled(tmp_path, Here(None), told, first=SEGMENT)
+        scheduled(tmp_path, Here(Faulty([], {})), told, first=SEGMENT)
 
 
 def test_rate_and_time_left(monkeypatch):

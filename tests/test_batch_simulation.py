@@ -12,6 +12,7 @@ FILE = Path(__file__).parent.parent / "docs" / "scaling.py"
 @pytest.fixture(scope="module")
 def scaling():
     specification = importlib.util.spec_from_file_location("scaling", FILE)
+    assert specification and specification.loader
     module = importlib.util.module_from_spec(specification)
     sys.modules["scaling"] = module  # dataclasses look their module up
     specification.loader.exec_module(module)

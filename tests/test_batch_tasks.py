@@ -113,13 +113,18 @@ def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage
         worker.do(Task(item, KEYFRAMES, content_of(item)))
         for task in tasks_after(Task(item, KEYFRAMES)):
             worker.do(task)
+
+    def kept(name: str) -> bytes:
+        assert (content := store.read(name)) is not None
+        return content
+
     name = piece_name(first, SEGMENT, 1)
-    whole = store.read(name)
+    whole = kept(name)
     given = {
         "torn": whole[:-100],
         "emptied": b"",
-        "of another pair": store.read(piece_name(first, SEGMENT, 0)),
-        "of another picture": store.read(piece_name(second, SEGMENT, 1)),
+        "of another pair": kept(piece_name(first, SEGMENT, 0)),
+        "of another picture": kept(piece_name(second, SEGMENT, 1)),
         "another npz": packed(frames=np.zeros((16, 80, 64, 3), np.uint8)),
     }
     store.write(name, given.get(damage, b""))
@@ -132,6 +137,6 @@ def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage
     with np.load(io.BytesIO(whole)) as arrays:  # the digest after its end is in nobody's way
         assert arrays["frames"].shape[0] == 16
     keyframes = piece_name(first, KEYFRAMES)
-    store.write(keyframes, store.read(piece_name(second, KEYFRAMES)))
+    store.write(keyframes, kept(piece_name(second, KEYFRAMES)))
     worker.do(Task(first, KEYFRAMES, content_of(first)))
     assert worker.do(Task(first, TIMELAPSE, content_of(first))) == {"prompt": "x"}

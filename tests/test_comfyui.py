@@ -31,6 +31,7 @@ def load_package(folder: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(
         name, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
+    assert spec and spec.loader
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
     spec.loader.exec_module(package)
@@ -38,7 +39,7 @@ def load_package(folder: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def nodes() -> dict[str, type]:
+def nodes() -> dict[str, Any]:
     return load_package(FOLDER).NODE_CLASS_MAPPINGS
 
 
@@ -89,7 +90,7 @@ def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
     return seen
 
 
-def execute(node: type, inputs: dict[str, list]) -> tuple[list[list], dict | None]:
+def execute(node: Any, inputs: dict[str, list]) -> tuple[list[list], dict | None]:
     """One node as ComfyUI executes it: every input and output is a list; the node says which it sees as such."""
     instance = node()
     function = getattr(instance, node.FUNCTION)

@@ -51,8 +51,8 @@ def pieces(folder: Path) -> dict[str, str]:
 
 def pixels(folder: Path) -> tuple[np.ndarray, ...]:
     run = RunFolder.open(folder)
-    keyframes = [run.keyframe(file.stem) for file in sorted(folder.glob("keyframes/*.png"))]
-    segments = [run.segment(file.stem) for file in sorted(folder.glob("segments/*.npz"))]
+    keyframes = [k for f in sorted(folder.glob("keyframes/*.png")) if (k := run.keyframe(f.stem)) is not None]
+    segments = [s for f in sorted(folder.glob("segments/*.npz")) if (s := run.segment(f.stem)) is not None]
     assert run.finished and len(keyframes) == 2 and len(segments) == 3
     return np.stack(keyframes), np.stack(segments), read_video(folder / "timelapse.mp4")
 

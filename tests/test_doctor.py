@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -43,7 +44,7 @@ def test_a_machine_that_is_well(tiny_family: Path, tmp_path: Path) -> None:
 
 
 def test_plain_values(tiny_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    chosen = SimpleNamespace(
+    chosen = argparse.Namespace(
         models=str(tiny_family), device="cpu", dtype=None, attention="sdpa", vram="auto", out=tmp_path, json=True
     )
     assert doctor_command(chosen) == 0

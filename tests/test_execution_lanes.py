@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import partial
 
@@ -89,7 +90,8 @@ def test_an_error_ends_the_others_at_their_next_turn(two_cores):
         raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):
-        list(lanes.run([endless, failing, partial(ended.append, "never begun")]))
+        work: list[Callable[[], None]] = [endless, failing, partial(ended.append, "never begun")]
+        list(lanes.run(work))
     assert ended == ["at its turn"]
 
 
@@ -106,6 +108,7 @@ def test_who_stops_asking_stops_the_work(two_cores):
 
     results = lanes.run([endless, lambda: 1])
     assert next(results) == (1, 1)
+    assert isinstance(results, Generator)
     results.close()
     assert ended.is_set() and torch.get_num_threads() == 2
 
@@ -113,11 +116,12 @@ def test_who_stops_asking_stops_the_work(two_cores):
 def test_steps_are_summed_and_the_first_work_under_way_is_seen():
     told = []
     progress = JointProgress(Lanes(2), lambda *said: told.append(said), [1, 2, 1])
+    looks = [partial(np.full, (1, 1, 3), place) for place in range(3)]
     for place, done in [(1, 1), (0, 1), (1, 2), (0, 2), (2, 1), (1, 3), (0, 3), (2, 2), (2, 3)]:
-        progress.step(place, done, 3, f"of {place}")
+        progress.step(place, done, 3, looks[place])
     assert [done for done, _, _ in told] == [2, 3, 5, 6, 7, 9, 10, 11, 12]
     assert {total for _, total, _ in told} == {12}
-    assert [seen for _, _, seen in told] == [None, "of 0", None, "of 0", None, None, "of 0", "of 2", "of 2"]
+    assert [seen for _, _, seen in told] == [None, looks[0], None, looks[0], None, None, looks[0], looks[2], looks[2]]
 
 
 DRAWING = KeyframeOptions(prompt="1girl", operation_steps=[400, 800, 999], width=96, height=64, sampling_steps=3)

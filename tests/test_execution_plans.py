@@ -3,9 +3,11 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from fake_engine import FakeFamily
 from reference import DATA
 from torch.overrides import TorchFunctionMode
 
@@ -148,7 +150,7 @@ CARDS = {80: "resident", 12: "resident", 6: "stage", 4: "sliced", 3: "streamed",
 @pytest.mark.parametrize(("gib", "name"), CARDS.items())
 def test_cards(published, gib, name):
     candidates = plans_for(published, Work(), CARD, torch.float16)
-    assert choose(candidates, gib * GIB, CPU).plan.name == name
+    assert choose(candidates, int(gib * GIB), CPU).plan.name == name
 
 
 def card(monkeypatch, free, total):
@@ -198,7 +200,7 @@ def test_where_nobody_knows_the_memory(published):
 def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
     candidates = plans_for(published, Work(), CPU, torch.float32)
     assert all(c.plan.keep and c.plan.ring is None and c.plan.pairs_at_once == 1 for c in candidates)
-    chosen = [choose(candidates, gib * GIB, CPU).plan.decoded_frames for gib in (64, 10.2, 2)]
+    chosen = [choose(candidates, int(gib * GIB), CPU).plan.decoded_frames for gib in (64, 10.2, 2)]
     assert chosen == [None, 1, 1] and "the run may be slow" in caplog.text
 
 
@@ -217,10 +219,10 @@ def test_lanes_need_memory_each(two_cores, tiny_family):
     assert several.peak - weights == pytest.approx(2 * (alone.peak - weights), rel=0.01)
 
 
-class Broken:
-    renew = None  # no file of it can be fetched again
+class Broken(FakeFamily):
+    """No file of it can be fetched again."""
 
-    def part_folder(self, part):
+    def part_folder(self, part: str) -> Path:
         return DATA
 
 

@@ -31,11 +31,12 @@ def source(tmp_path_factory):
 def test_an_animation_has_all_frames_times_and_the_record(source, tmp_path, write, name, loss):
     write(source, tmp_path / name, OPTIONS)
     with Image.open(tmp_path / name) as film:
+        count = getattr(film, "n_frames", 1)
         shown = schedule(source.change, OPTIONS.pacing, source.fps)
-        assert film.n_frames <= len(shown)  # equal neighbours are one frame
-        assert film.n_frames > 0.8 * len(shown)
+        assert count <= len(shown)  # equal neighbours are one frame
+        assert count > 0.8 * len(shown)
         total = 0
-        for number in range(film.n_frames):
+        for number in range(count):
             film.seek(number)
             film.load()
             total += film.info["duration"]
@@ -83,4 +84,7 @@ def test_chosen_frames_a_second_are_obeyed_as_far_as_a_gif_can(source, tmp_path,
 
 def stands_of(path):
     with Image.open(path) as film:
-        return [(film.seek(number), film.load(), film.info["duration"])[-1] for number in range(film.n_frames)]
+        return [
+            (film.seek(number), film.load(), film.info["duration"])[-1]
+            for number in range(getattr(film, "n_frames", 1))
+        ]

@@ -54,11 +54,11 @@ def test_open_raster_opens(source, tmp_path):
         assert archive.read("mimetype") == b"image/openraster" and archive.testzip() is None
         image = ElementTree.fromstring(archive.read("stack.xml"))
         assert (image.get("w"), image.get("h")) == ("120", "150")
-        found = list(image.find("stack"))[::-1]  # the file begins with the highest
+        found = image.findall("stack/*")[::-1]  # the file begins with the highest
         names = [layer.get("name") for layer in found]
         assert [name.startswith(begin) for name, begin in zip(names, expected_order(), strict=True)] == [True] * 8
         for layer in found:
-            assert Image.open(io.BytesIO(archive.read(layer.get("src")))).size == (120, 150)
+            assert Image.open(io.BytesIO(archive.read(layer.attrib["src"]))).size == (120, 150)
         merged = archive.read("mergedimage.png")
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(merged)).convert("RGB")), source.artwork)
         assert max(Image.open(io.BytesIO(archive.read("Thumbnails/thumbnail.png"))).size) <= 256

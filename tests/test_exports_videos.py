@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,15 +106,10 @@ def test_png_files_are_exact_and_timed(source, tmp_path):
 
 
 def test_huge_artworks_become_videos_that_players_show(source):
-    class Huge:
-        size = (9000, 7000)
-
-        def sized(self, longest):
-            return longest
-
-    assert videos.video_size(Huge(), ExportOptions()) <= 4096
-    side = videos.video_size(Huge(), ExportOptions())
-    assert side * side * 7 / 9 <= videos.MOST_PIXELS
+    huge = replace(source, artwork=np.broadcast_to(np.uint8(0), (7000, 9000, 3)))
+    width, height = videos.video_size(huge, ExportOptions())
+    assert height < width <= 4096 and width * height <= videos.MOST_PIXELS
+    assert width / height == pytest.approx(9 / 7, rel=0.01)
 
 
 def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):

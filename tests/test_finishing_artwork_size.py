@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from export_runs import make_source, picture
+from measures import flicker, peak_signal_to_noise
 
 from paints_undo.finishing.artwork_size import ArtworkSizedFrames
-from paints_undo.finishing.measures import flicker, peak_signal_to_noise
 
 
 @pytest.fixture(scope="module", params=["pad", "crop"])

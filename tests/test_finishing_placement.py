@@ -46,14 +46,14 @@ def test_a_point_of_the_artwork_is_where_the_placement_says(size, canvas, fit):
     placement = placed(size, canvas, fit)
     expected = [c * s + o for c, s, o in zip(centre(artwork), placement.scale, placement.offset, strict=True)]
     if fit == "pad" or size[0] * 1.3 > size[1]:  # elsewhere the mark itself is cut
-        assert centre(fitted(artwork, *canvas, fit)) == pytest.approx(expected, abs=1.0)
+        assert centre(fitted(artwork, canvas[0], canvas[1], fit)) == pytest.approx(expected, abs=1.0)
 
 
 @pytest.mark.parametrize("size", [(1080, 1350), (900, 300), (300, 900), (512, 640), (40, 320), (333, 335)])
 @pytest.mark.parametrize(("canvas", "video"), [((512, 640), (384, 448)), ((112, 144), (128, 128))])
 def test_both_stages_see_the_whole_picture_and_people_see_nothing_else(size, canvas, video):
     artwork = framed(*size)
-    keyframe = fitted(artwork, *canvas, "pad")
+    keyframe = fitted(artwork, canvas[0], canvas[1], "pad")
     for picture, (width, height) in ((keyframe, canvas), (for_video(keyframe, size, video, "pad"), video)):
         assert picture.shape == (height, width, 3)
         shown = without_margins(picture, size, "pad")

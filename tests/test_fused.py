@@ -1,7 +1,8 @@
 """When networks use fused kernels, and when they do without."""
 
 import logging
-from types import SimpleNamespace
+from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 import torch
@@ -26,8 +27,15 @@ def geglu(projected):
     return value * F.gelu(gate)
 
 
-OWN = SimpleNamespace(group_norm=group_norm, geglu=geglu)
-WRONG = SimpleNamespace(group_norm=group_norm, geglu=lambda projected: 1.1 * geglu(projected))
+def kernels_of(**functions: Callable[..., torch.Tensor]) -> ModuleType:
+    """A module of kernels, as models/triton_kernels.py is one."""
+    module = ModuleType("kernels")
+    vars(module).update(functions)
+    return module
+
+
+OWN = kernels_of(group_norm=group_norm, geglu=geglu)
+WRONG = kernels_of(group_norm=group_norm, geglu=lambda projected: 1.1 * geglu(projected))
 
 
 @pytest.fixture
@@ -54,7 +62,7 @@ def test_only_within_the_block_and_without_gradients():
 @pytest.mark.parametrize("layer", [GroupNorm(4, 8), GroupNormSiLU(4, 8), GEGLU(8, 16)], ids=lambda x: type(x).__name__)
 def test_layers_use_them(layer):
     used = []
-    noted = SimpleNamespace(
+    noted = kernels_of(
         group_norm=lambda *given, **options: used.append("norm") or group_norm(*given, **options),
         geglu=lambda projected: used.append("gate") or geglu(projected),
     )
@@ -87,7 +95,7 @@ def test_what_cannot_be_imported_or_compiled_is_done_without(with_kernels, caplo
     def broken(*given, **options):
         raise RuntimeError("the driver is too old")
 
-    with_kernels(SimpleNamespace(group_norm=broken))
+    with_kernels(kernels_of(group_norm=broken))
     with caplog.at_level(logging.INFO):
         assert find_kernels(CPU, torch.float32) is None
     assert "the driver is too old" in caplog.text
@@ -101,7 +109,7 @@ def test_bit_exact_runs_do_without(with_kernels, tiny_family):
 
 def test_an_engine_that_has_kernels_draws_with_them(with_kernels, tiny_family):
     used = []
-    with_kernels(SimpleNamespace(**{**vars(OWN), "geglu": lambda projected: used.append(1) or geglu(projected)}))
+    with_kernels(kernels_of(group_norm=group_norm, geglu=lambda projected: used.append(1) or geglu(projected)))
     engine = PaintsUndo.load(tiny_family, device="cpu")
     used.clear()
     pictures = [torch.full((64, 96, 3), grey, dtype=torch.uint8).numpy() for grey in (80, 255)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -86,7 +87,7 @@ stage = {
 
 @quick
 @given(plain | st.fixed_dictionaries(stage, optional={"fps": plain, "tag": plain, "more": plain}))
-def test_any_settings_of_a_run(values: object) -> None:
+def test_any_settings_of_a_run(values: Any) -> None:
     try:
         options = UndoOptions.from_settings(values)
     except InputError as error:
@@ -97,7 +98,7 @@ def test_any_settings_of_a_run(values: object) -> None:
 
 @quick
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(FLAT, plain)) | plain)
-def test_any_changes_of_a_page(changes: object) -> None:
+def test_any_changes_of_a_page(changes: Any) -> None:
     try:
         options = changed(UndoOptions(), changes)
     except InputError as error:

@@ -10,13 +10,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fake_engine import FakeEngine
+from fake_engine import FakeEngine, FakeFamily
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -26,7 +25,6 @@ from paints_undo import examples
 from paints_undo.errors import CheckpointError
 from paints_undo.images import read_picture
 from paints_undo.keyframes import KeyframeOptions
-from paints_undo.pipeline import UndoOptions
 from paints_undo.runs import RunFolder
 from paints_undo.segments import SegmentOptions
 from paints_undo.video import read_video
@@ -143,9 +141,7 @@ def test_the_page_has_the_original_controls(tmp_path: Path) -> None:
 
 
 def test_a_small_family_brings_its_own_sizes(tmp_path: Path) -> None:
-    engine = FakeEngine()
-    engine.family = replace(engine.family, keyframe_size=(96, 64), size_multiple=16)
-    engine.default_options = UndoOptions(KeyframeOptions(width=96, height=64))
+    engine = FakeEngine(family=FakeFamily(keyframe_size=(96, 64), multiple=16))
     width = controls(gradio_app.build_app(lambda: engine, tmp_path))["Image Width"][0]
     assert (width["minimum"], width["maximum"], width["step"], width["value"]) == (16, 192, 16, 96)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from local_hub import git_digest
 
-from paints_undo.hub import cache as hub_cache
+import paints_undo
 from paints_undo.hub.cache import HubFile, digest_in_cache, digest_of, find, find_in_folder, is_digest, place, set_aside
 
 COMMIT = "ab" * 20
@@ -83,10 +87,38 @@ def test_the_originals_tagger_lay_in_its_own_folder(tmp_path: Path) -> None:
     assert find_in_folder(BRANCH, tmp_path) == tmp_path / "tags.csv"
 
 
-def test_caches_of_the_original_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = tmp_path / "here"
-    for cache in (here / "hf_download" / "hub", tmp_path / "Paints-UNDO" / "hf_download" / "hub"):
-        cache.mkdir(parents=True)
-    monkeypatch.chdir(here)
-    found = hub_cache.original_caches()
-    assert found[:2] == [here / "hf_download" / "hub", tmp_path / "Paints-UNDO" / "hf_download" / "hub"]
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with a copy of this program, as a checkout has it."""
+    folder = tmp_path / "projects" / "rebuilt"
+    shutil.copytree(Path(paints_undo.__file__).parent, folder / "paints_undo", ignore=shutil.ignore_patterns("mini"))
+    return folder
+
+
+def original_caches(checkout: Path, here: Path) -> list[Path]:
+    """What the copy of the program finds when it is started in a folder."""
+    here.mkdir(parents=True, exist_ok=True)
+    code = "from paints_undo.hub.cache import original_caches; print(*original_caches(), sep='\\n')"
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    said = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    return [Path(line) for line in said.stdout.split()]
+
+
+@pytest.mark.parametrize("here", ["elsewhere/deep", "projects/rebuilt"])
+@pytest.mark.parametrize("place", ["projects/rebuilt", "projects/Paints-UNDO"])
+def test_the_original_programs_cache_is_found_from_any_folder(
+    tmp_path: Path, checkout: Path, here: str, place: str
+) -> None:
+    """In the checkout, where the original's own folder was replaced by this one, or beside it."""
+    assert original_caches(checkout, tmp_path / here) == []
+    cache = tmp_path / place / "hf_download" / "hub"
+    cache.mkdir(parents=True)
+    assert original_caches(checkout, tmp_path / here) == [cache]
+
+
+@pytest.mark.parametrize("place", ["here", "Paints-UNDO"])
+def test_an_installed_program_looks_around_the_current_folder(tmp_path: Path, checkout: Path, place: str) -> None:
+    cache = tmp_path / place / "hf_download" / "hub"
+    cache.mkdir(parents=True)
+    assert original_caches(checkout, tmp_path / "here") == [cache]

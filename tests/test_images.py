@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -36,7 +37,15 @@ class TestReadPictureSources:
         data = encoded(Image.fromarray(self.picture), "PNG")
         path = tmp_path / "日本 $(x).jpg"  # the content decides, not the extension
         path.write_bytes(data)
-        sources = data, bytearray(data), memoryview(data), path, str(path), Image.fromarray(self.picture), self.picture
+        sources: tuple[Any, ...] = (
+            data,
+            bytearray(data),
+            memoryview(data),
+            path,
+            str(path),
+            Image.fromarray(self.picture),
+            self.picture,
+        )
         for source in sources:
             pixels = read_picture(source)
             assert pixels.dtype == np.uint8 and pixels.flags.c_contiguous and pixels.flags.writeable

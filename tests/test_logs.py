@@ -9,6 +9,7 @@ import platform
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ def test_the_terminal_is_quiet_unless_asked(verbose: bool) -> None:
 def test_a_whole_run_leaves_nothing_private(tiny_family: Path, tmp_path: Path) -> None:
     engine = PaintsUndo.load(tiny_family, device="cpu")
     options = engine.default_options
-    quick = {"sampling_steps": 1}
+    quick: dict[str, Any] = {"sampling_steps": 1}
     drawing = type(options.keyframes)(prompt="a secret wish", width=96, height=64, operation_steps=(500,), **quick)
     options = type(options)(drawing, type(options.segments)(**quick), tag=False)
     artwork = np.random.default_rng(0).integers(0, 255, (70, 90, 3), dtype=np.uint8)

@@ -205,7 +205,7 @@ def test_a_network_fetched_ahead_is_not_fetched_again():
 
 def test_a_full_device_is_no_error_of_a_prefetch():
     device, a = EmulatedDevice(capacity=50), network()
-    device.free_memory = lambda: 10_000  # what was free a moment ago
+    device.free_memory = lambda: 10_000  # type: ignore[method-assign]  # what was free a moment ago
     residency = Residency(torch.device("cpu"), reserve=0, transfer=device)
     residency.prefetch(a)
     assert device.live == 0

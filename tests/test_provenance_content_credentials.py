@@ -1,6 +1,7 @@
 """Content credentials: signed with a throwaway key, read back, and broken by any change."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_a_key_that_does_not_serve_is_one_sentence(files, credentials, tmp_path)
         assert "\n" not in str(refused.value)
     assert files[0].read_bytes() == before
     with pytest.raises(InputError, match="the C2PA key is 'nowhere', which is no file"):
-        Credentials("nowhere", credentials.certificate)
+        Credentials(Path("nowhere"), credentials.certificate)
 
 
 def test_without_the_library(credentials, monkeypatch):

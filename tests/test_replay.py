@@ -77,7 +77,7 @@ def test_own_pictures_come_along(engine, run, tmp_path):
     copy.save_keyframe(keyframe_names(timeline, OPTIONS)[0], OWN)
     complete(engine, copy)
     replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
-    assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)
+    assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)  # type: ignore[arg-type]  # None equals none
     with pytest.raises(InputError, match="your picture for operation step 999 is gone"):
         replay(engine, earlier_run(copy.timelapse, copy.path / "artwork.png"), tmp_path / "from_file")
 

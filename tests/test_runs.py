@@ -94,7 +94,7 @@ def test_keyframes_are_exact_and_named_by_step_and_seed(run):
         run.save_keyframe(step, picture)
     again = RunFolder.open(run.path)
     for step, picture in pictures.items():
-        assert np.array_equal(again.keyframe(step), picture)
+        assert np.array_equal(again.keyframe(step), picture)  # type: ignore[arg-type]  # None equals none
     assert again.keyframe("0401-1") is None
     assert files(run.path / "keyframes") == ["0000-1.png", "0400-1.png", "0400-own-a1.png"]
 
@@ -103,7 +103,7 @@ def test_segments_are_exact_and_readable_without_this_program(run):
     frames = noise(3, 16, 64, 96, 3)
     assert run.segment("0000-0400-a1") is None
     path = run.save_segment("0000-0400-a1", frames)
-    assert np.array_equal(RunFolder.open(run.path).segment("0000-0400-a1"), frames)
+    assert np.array_equal(RunFolder.open(run.path).segment("0000-0400-a1"), frames)  # type: ignore[arg-type]  # None equals none
     assert path == run.path / "segments" / "0000-0400-a1.npz"
     assert np.array_equal(np.load(path)["frames"], frames)
     smooth = np.repeat(np.linspace(0, 255, 96).astype(np.uint8), 3).reshape(1, 1, 96, 3).repeat(64, 1).repeat(16, 0)
@@ -145,7 +145,7 @@ def test_same_run_is_continued(run, artwork):
     run.save_segment("0000-0400-a1", noise(2, 16, 64, 48, 3))
     before = {name: (run.path / name).read_bytes() for name in files(run.path)}
     again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), {}, artwork.copy())
-    assert np.array_equal(again.keyframe("0400-1"), noise(1, 64, 48, 3))
+    assert np.array_equal(again.keyframe("0400-1"), noise(1, 64, 48, 3))  # type: ignore[arg-type]  # None equals none
     assert again.segment("0000-0400-a1") is not None
     assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
 

@@ -1,6 +1,7 @@
 """The shape of the code: which way imports point, what importing does, and where some words may stand."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,16 @@ def test_no_file_that_is_loaded_can_hold_a_program(file):
             assert "trust_remote_code" not in given, name
             if ast.unparse(node.func) == "torch.load":
                 assert name == "paints_undo.training.loop" and given["weights_only"] == "True", name
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
+def test_no_place_is_counted_in_folders_from_a_modules_own_file(file):
+    """A module that moves would look elsewhere: beside its own file, or from a package's `__file__`, it does not."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr in ("parent", "parents"):
+            steps = ast.unparse(node)
+            above = steps.endswith(".parents") or steps.count(".parent") > 1
+            assert not (above and re.search(r"(?<!\.)__file__", steps)), f"{name_of(file)}: {steps}"
 
 
 def test_no_file_without_a_home():

@@ -1,6 +1,7 @@
 """Changes of a timeline touch what they say, and names follow the content."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,8 @@ def test_a_further_keyframe_leaves_the_other_segments_their_seeds():
     assert more.without(600) == START
     with pytest.raises(InputError, match="there is a keyframe at operation step 600 already"):
         more.with_keyframe(600, 8)
-    for step in (-1, 1000, 2.5, None):
+    wrong: tuple[Any, ...] = (-1, 1000, 2.5, None)
+    for step in wrong:
         with pytest.raises(InputError, match="operation step is"):
             START.with_keyframe(step, 1)
 

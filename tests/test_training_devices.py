@@ -48,8 +48,8 @@ def train(part, device, folder):
         options = KeyframeTrainingOptions(SIZES, batch=3, fresh=2)
         return train_keyframes(data, vae, tokenizer, folder, options, LOOP, look, processes=processes)
     if part == "video_vae":
-        options = VideoVaeOptions(crop=32, clips=2, whole_share=0.5)
-        return train_video_vae(data, vae, folder, options, LOOP, processes=processes)
+        decoder = VideoVaeOptions(crop=32, clips=2, whole_share=0.5)
+        return train_video_vae(data, vae, folder, decoder, LOOP, processes=processes)
     return train_segments(data, video_vae_from(vae), tokenizer, folder, QUICK, LOOP, processes=processes)
 
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ SEGMENT_SIZES = SegmentSizes(
     patch=32,
 )
 LOOP = LoopOptions(steps=2, mixed_precision=False)
-TINY = {
+TINY: dict[str, Any] = {
     # the VAE has latents of 8 x 8 pixels, as those for pictures of 256 pixels and more
     "vae": PartConfig(
         LOOP, VaeOptions(base_channels=8, channel_multipliers=(1, 1, 1, 2), norm_groups=4, crop=16, crops=2)
@@ -65,7 +66,7 @@ def test_the_parts_one_after_another_make_a_family(tiny, tmp_path):
     assert described["keyframe_prediction"] == "v_prediction"
     assert described["video_sizes"] == [[64, 64]] and described["segment_hint"] == "cross_fade"
     tagger = Tagger(folder / "tagger" / "model.onnx", folder / "tagger" / "selected_tags.csv")
-    assert recipe._tagger_f1(family=_with_tagger(folder), data=tiny) >= 0 and "solo" in tagger.names
+    assert recipe._tagger_f1(tagger, tiny) >= 0 and "solo" in tagger.names
     assert (tmp_path / "vae" / "sheet.png").exists() and (tmp_path / "keyframes" / "sheet.png").exists()
     figures = recipe.figures_of(folder, tiny, 1, "cpu")  # it loads, draws keyframes and fills segments
     assert {name for name in GOALS} <= set(figures) and np.isfinite(list(figures.values())).all()

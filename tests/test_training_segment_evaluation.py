@@ -9,7 +9,6 @@ from paints_undo.training.segment_evaluation import (
     evaluate_segments,
     keyframes_of,
     largest_jump,
-    segment_sheet,
     true_segments,
 )
 
@@ -45,8 +44,3 @@ def test_measures_see_what_they_name():
     assert largest_jump(jumping) == 1
     jumping[8:] += 4
     assert largest_jump(jumping) == 5
-
-
-def test_the_sheet_has_true_and_drawn_strips():
-    sheet = segment_sheet(by_cross_fading, pictures(), [0], every=5)
-    assert sheet.shape == (2 * 7 * 68, 4 * 68, 3)

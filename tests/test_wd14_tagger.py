@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -243,7 +244,7 @@ class TestBadInput:
             [[0, 0, 0]],
         ],
     )
-    def test_pictures(self, tagger: Tagger, picture: object) -> None:
+    def test_pictures(self, tagger: Tagger, picture: Any) -> None:
         with pytest.raises(ValueError, match="convert it first"):
             tagger.tags(picture)
 
@@ -251,7 +252,7 @@ class TestBadInput:
     @pytest.mark.parametrize("field", ["threshold", "character_threshold"])
     def test_thresholds(self, tagger: Tagger, field: str, value: float) -> None:
         with pytest.raises(ValueError, match=rf"^{field} is {value}, .*0\.\.1"):
-            tagger.tags(waves(64, 64), **{field: value})
+            tagger.tags(waves(64, 64), **{field: value})  # type: ignore[arg-type]  # a threshold
 
     def test_missing_files(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"tagger model .*no\.onnx"):

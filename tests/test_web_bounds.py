@@ -174,30 +174,40 @@ def test_many_that_are_half_sent_make_way_for_others(server: Server, monkeypatch
         each.close()
 
 
-def connection(cycle: Any = None, timer: Any = None) -> Any:
-    transport = SimpleNamespace(aborted=False, is_closing=lambda: transport.aborted)
-    transport.abort = lambda: setattr(transport, "aborted", True)
+class Transport(asyncio.Transport):
+    """A connection's end that only remembers that it was cut."""
 
-    class Some:
-        pass
+    aborted = False
 
-    some = Some()
-    some.cycle, some.timeout_keep_alive_task, some.transport = cycle, timer, transport
-    return some
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+
+class Some:
+    """A connection as uvicorn keeps it: the request under way, and the timer of one that it will close itself."""
+
+    def __init__(self, cycle: Any = None, timer: Any = None) -> None:
+        self.cycle = cycle
+        self.timeout_keep_alive_task: asyncio.TimerHandle | None = timer
+        self.transport: asyncio.Transport = Transport()
+        self.cut = self.transport.is_closing
 
 
 def test_only_silent_connections_are_closed() -> None:
-    working = connection(SimpleNamespace(response_complete=False))
-    idle = connection(SimpleNamespace(response_complete=True), timer=object())  # closed by the server itself
-    half, second_half = connection(), connection(SimpleNamespace(response_complete=True))
+    working = Some(SimpleNamespace(response_complete=False))
+    idle = Some(SimpleNamespace(response_complete=True), timer=object())  # closed by the server itself
+    half, second_half = Some(), Some(SimpleNamespace(response_complete=True))
     watch, all_of_them = SilentConnections(), [working, idle, half, second_half]
     assert [watch.look(all_of_them, now) for now in (0.0, 10.0, 19.9)] == [0, 0, 0]
     assert watch.look(all_of_them, 20.0) == 2
-    assert [each.transport.aborted for each in all_of_them] == [False, False, True, True]
+    assert [each.cut() for each in all_of_them] == [False, False, True, True]
 
 
 def test_a_connection_that_is_used_again_starts_anew() -> None:
-    one, watch = connection(), SilentConnections()
+    one, watch = Some(), SilentConnections()
     watch.look([one], 0.0)
     one.cycle = SimpleNamespace(response_complete=False)
     watch.look([one], 15.0)
@@ -251,7 +261,7 @@ def test_fresh_secrets_do_not_make_room_for_more_jobs(server: Server) -> None:
     artwork, told, runs = server.upload(ARTWORK.read_bytes()), [], []
     for number in range(MOST_JOBS_OF_CLIENT + 8):
         visitor = f"a fresh secret of sixteen letters {number}"
-        call = {"do": "press", "visitor": visitor, "language": "en"}
+        call: dict[str, Any] = {"do": "press", "visitor": visitor, "language": "en"}
         call["args"] = {"step": "keyframes", "run_id": None, "artwork": artwork, "settings": settings}
         said = server.asked_as(call)
         told.append(said["result"].get("error"))
@@ -266,7 +276,9 @@ def test_fresh_secrets_do_not_make_room_for_more_jobs(server: Server) -> None:
 
 def test_nobodys_address_is_not_counted() -> None:
     queue = jobs.Queue("test")
-    queue._line = [SimpleNamespace(client="")] * 100 + [SimpleNamespace(client="10.0.0.1")] * MOST_JOBS_OF_CLIENT
+    nobodys, theirs = jobs.Job(lambda report: None), jobs.Job(lambda report: None)
+    theirs.client = "10.0.0.1"
+    queue._line = [nobodys] * 100 + [theirs] * MOST_JOBS_OF_CLIENT
     queue.refuse_many_of("")
     queue.refuse_many_of("10.0.0.2")
     with pytest.raises(InputError, match="from your address"):

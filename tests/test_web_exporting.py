@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from export_runs import make_run
@@ -9,16 +10,17 @@ from export_runs import make_run
 from paints_undo.errors import InputError
 from paints_undo.exports.formats import FORMATS
 from paints_undo.web.exporting import write_exports
+from paints_undo.web.studio import Studio
 from paints_undo.web.texts import say
 
 
-class Studio:
+class OneRun(Studio):
     """One run of one visitor."""
 
-    def __init__(self, folder):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def view(self, visitor, run_id):
+    def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         if (visitor, run_id) != ("mine", "run"):
             raise InputError(
                 "this run is not there (any more); choose one from the history or start with a new picture"
@@ -29,10 +31,10 @@ class Studio:
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "handed out"))
-    return Studio(make_run(tmp_path / "secret" / "run"))
+    return OneRun(make_run(tmp_path / "secret" / "run"))
 
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "visitor": "mine",
     "run_id": "run",
     "language": "en",

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from asgi import unread
 from fake_engine import FakeEngine
 from gradio.utils import get_upload_folder
 
@@ -145,7 +146,7 @@ def test_what_fails_inside_is_answered_in_few_words() -> None:
         sent.append(message)
 
     with pytest.raises(KeyError):
-        asyncio.run(CarefulAnswers(failing)({"type": "http"}, None, keep))
+        asyncio.run(CarefulAnswers(failing)({"type": "http"}, unread, keep))
     assert sent[0]["status"] == 500 and (b"x-content-type-options", b"nosniff") in sent[0]["headers"]
     assert b"its log says what" in sent[1]["body"] and b"secret" not in sent[1]["body"]
 
@@ -285,8 +286,8 @@ def test_who_can_reach_the_server_is_said_aloud() -> None:
 
 
 def test_what_an_open_server_answers_to() -> None:
-    def names(*arguments: Any) -> dict[str, Any]:
-        return {guard: options for guard, _, options in guards(*arguments, Path("x"))}[KnownHosts]
+    def names(listen: bool, share: bool, hosts: list[str]) -> dict[str, Any]:
+        return {guard: options for guard, _, options in guards(listen, share, hosts, Path("x"))}[KnownHosts]
 
     assert names(False, False, []) == {"names": ("127.0.0.1", "localhost", "::1"), "addresses": False}
     assert ".gradio.live" in names(False, True, [])["names"] and not names(False, True, [])["addresses"]

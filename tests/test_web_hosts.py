@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from asgi import unread
 
 from paints_undo.web.hosts import KnownHosts, OwnPagesOnly, host_name, own_names, route_of
 
@@ -61,7 +62,7 @@ def asked_with(headers: list[tuple[bytes, bytes]]) -> tuple[int, list[tuple[byte
         sent.append(message)
 
     guard = KnownHosts(app, names=("localhost", "paint.example"))
-    asyncio.run(guard({"type": "http", "method": "GET", "headers": headers}, None, send))
+    asyncio.run(guard({"type": "http", "method": "GET", "headers": headers}, unread, send))
     return sent[0]["status"], arrived
 
 
@@ -74,7 +75,7 @@ def test_an_unknown_name_as_the_forwarded_one_is_left_out() -> None:
 
 
 def test_an_open_server_answers_to_numbers_and_to_what_it_is_given() -> None:
-    opened = {"names": ("paint.example", ".gradio.live"), "addresses": True}
+    opened: dict[str, Any] = {"names": ("paint.example", ".gradio.live"), "addresses": True}
     for host in ("192.0.2.7:7860", "[2001:db8::7]:7860", "paint.example", "abc.gradio.live"):
         assert answer(KnownHosts, {"host": host}, **opened) == 200
     for host in ("evil.example", "gradio.live.evil.example", "192.0.2.7.evil.example"):

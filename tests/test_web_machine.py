@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import torch
+from huggingface_hub import constants
+from real_app import RealApp
 
-from paints_undo.checkpoints import open_family
-from paints_undo.doctor import PROBLEM, Report
+from paints_undo.doctor import FINE, PROBLEM, Report
 from paints_undo.errors import CheckpointError
+from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import machine
+from paints_undo.web.engine import Engine
 from paints_undo.web.machine import Examination, examine_engine
 
 
@@ -34,16 +36,57 @@ def test_it_is_kept_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(looks) == 2
 
 
-def test_the_engine_of_the_app_is_examined(tiny_family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(machine, "examine", lambda *arguments, **options: asked.append((arguments, options)))
-    parts = SimpleNamespace(device=torch.device("cpu"), dtype=torch.bfloat16)
-    family = open_family(tiny_family)
-    pipeline = SimpleNamespace(family=family, parts=parts, attention="plain", vram="4")
-    examine_engine(SimpleNamespace(get=lambda: pipeline), tmp_path)
-
-    def missing() -> None:
+def test_without_weights_the_best_choice_is_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> PaintsUndo:
         raise CheckpointError("gone")
 
-    examine_engine(SimpleNamespace(get=missing), tmp_path)
-    assert asked == [((family, "cpu", "bf16", "plain", "4", tmp_path), {}), (("auto",), {"out": tmp_path})]
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    report = examine_engine(Engine(missing), tmp_path)
+    assert next(found for found in report.findings if found.subject == "models").values["family"] == "mini"
+
+
+NUMBER = r"\d+(\.\d+)?(e-\d+)?"
+TABLE = [  # state, what was looked at, and what every CPU says of it
+    ("fine", "Python", r"3\.\d+\.\d+, 64 bit, on .+"),
+    ("fine", "packages", r"paints_undo .+, torch .+, numpy .+"),
+    ("fine", "device", r"cpu, \d+ threads, PyTorch \S+"),
+    ("fine", "dtype", "fp32, .*bf16 work; a run computes in bf16"),
+    ("fine", "attention", f"sdpa agrees with SDPA in float64 within {NUMBER}"),
+    ("note", "attention", "xformers .+"),
+    ("fine", "attention", f"plain agrees with SDPA in float64 within {NUMBER}"),
+    ("fine", "memory", f"{NUMBER} of {NUMBER} GiB of this computer free"),
+    ("fine", "disk", f"{NUMBER} GiB free for runs"),
+    ("fine", "video", "ffmpeg encodes H.264"),
+    ("fine|note", "pictures", "PNG, JPEG, WebP and GIF, with Pillow .+"),
+    ("fine", "cache", r"\d+ of 26 published files are in the cache.*"),
+    ("note", "hub", "HF_HUB_OFFLINE is set: nothing is downloaded"),
+    ("fine", "models", "reference, with its tagger"),
+    ("fine", "", "The published family .+ On this CPU a run of it takes hours."),
+    ("fine", "run", f"the default run: plan resident, about {NUMBER} GiB"),
+]
+
+
+def test_the_button_examines_the_engine_that_the_app_has(
+    tiny_family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.chdir(tmp_path)
+    app = RealApp(tiny_family, tmp_path / "runs", dtype="bf16", attention="plain", vram="4")
+    try:
+        (shown,) = app.press("doctor")
+    finally:
+        app.close()
+    rows = re.findall(r"<tr class='(\w+)'><th scope='row'>(.*?)</th><td>(.)</td><td>(.*?)</td></tr>", shown)
+    found = "".join(f"{state} {subject}: {text}\n" for state, subject, _, text in rows)
+    expected = "".join(f"({state}) {subject}: {text}\n" for state, subject, text in TABLE)
+    assert re.fullmatch(expected, found), found
+    assert [sign for *_, sign, _ in rows] == ["·" if state == "note" else "✓" for state, *_ in rows]
+    assert shown.endswith("</table><p><strong>ready: a run can start</strong></p>")
+
+
+def test_the_choices_of_the_engine_are_those_examined(tiny_family: Path, tmp_path: Path) -> None:
+    """The budget decides about the plan, and attention that is not installed is told."""
+    engine = PaintsUndo.load(tiny_family, "cpu", attention="xformers", vram="0.001")
+    found = {(f.subject, f.state): f.text for f in examine_engine(Engine(lambda: engine), tmp_path).findings}
+    assert found["run", FINE].startswith("the default run: plan sliced, ")
+    assert "xformers is not installed" in found["attention", PROBLEM]

@@ -1,5 +1,7 @@
 """Recipes are settings that every run takes."""
 
+from typing import Any
+
 import pytest
 
 from paints_undo.errors import InputError
@@ -21,6 +23,7 @@ def test_what_they_set():
     assert changes_of("draft", UndoOptions())["sampling_steps"] < 50
     assert changes_of("defaults", UndoOptions()).items() <= flat(UndoOptions()).items()
     assert other_seeds(2**32 - 2) == [2**32 - 1, 0, 1]
-    for unknown in ("magic", None, ["draft"]):
+    wrong: tuple[Any, ...] = ("magic", None, ["draft"])
+    for unknown in wrong:
         with pytest.raises(InputError, match="use one of defaults, coarse_sketches, draft, many"):
             changes_of(unknown, UndoOptions())

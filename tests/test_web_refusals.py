@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from asgi import unread
 
 from paints_undo.web.refusals import RefusedNotFailed
 
@@ -20,7 +21,7 @@ def status_of(path: str, status: int) -> int:
     async def keep(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(RefusedNotFailed(app)({"type": "http", "path": path}, None, keep))
+    asyncio.run(RefusedNotFailed(app)({"type": "http", "path": path}, unread, keep))
     assert sent[1]["body"] == b"{}"
     return sent[0]["status"]
 
@@ -52,7 +53,7 @@ def test_what_raises_is_refused_while_nothing_was_answered(path: str, begun: boo
     async def keep(message: Any) -> None:
         sent.append(message)
 
-    asked = RefusedNotFailed(app)({"type": "http", "path": path}, None, keep)
+    asked = RefusedNotFailed(app)({"type": "http", "path": path}, unread, keep)
     if begun or "gradio_api" not in path:
         with pytest.raises(KeyError):
             asyncio.run(asked)

@@ -32,7 +32,7 @@ class Locked(Served):
     def __init__(self, out: Path, *arguments: str) -> None:
         super().__init__(out, "--auth", "ann:a good password", *arguments)
         self.server, self.looked_at = self.app.server_app, 0
-        self.port = self.client.base_url.port
+        self.port = self.client.base_url.port or 0
         accounts = dict(self.server.auth)
 
         def look(name: str, password: str) -> bool:

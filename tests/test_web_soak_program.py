@@ -124,7 +124,7 @@ class Browser(threading.Thread):
         return self.timed("file", "GET", f"gradio_api/file={path}").content
 
     def until_done(self, run: str, leaving: bool = False) -> dict[str, Any]:
-        view = None
+        view: Any = None
         while True:
             view = self.ask("view", run_id=run, known=view and view["version"]) or view
             if view["state"] in DONE and view["job"] is None:

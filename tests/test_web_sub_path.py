@@ -25,7 +25,7 @@ class Below(Served):
 
     def __init__(self, out: Path, *arguments: str, strips: bool = True, keeps_host: bool = False) -> None:
         super().__init__(out, *GUARDED, *arguments)
-        inside = self.client.base_url.port
+        inside = self.client.base_url.port or 0
         self.proxy = SmallProxy(inside, strips, None if keeps_host else f"127.0.0.1:{inside}", "https")
         self.client.close()
         self.client = self.visitor()
@@ -102,7 +102,7 @@ def test_a_login_and_a_logout_below_the_path(tmp_path: Path, strips: bool) -> No
 
 def test_a_program_speaks_to_it(tmp_path: Path) -> None:
     running = Served(tmp_path / "runs", "--root-path", "/paints/")
-    proxy = SmallProxy(running.client.base_url.port)
+    proxy = SmallProxy(running.client.base_url.port or 0)
     try:
         client = Client(f"http://127.0.0.1:{proxy.port}/paints/", verbose=False, analytics_enabled=False)
         assert client.predict(handle_file(str(ARTWORK)), api_name="/generate_prompt").startswith("1girl")

@@ -55,7 +55,7 @@ def test_errors_are_said_in_the_visitors_language(language: str) -> None:
 
 PACKAGE = Path(paints_undo.__file__).parent
 # What no visitor meets: errors of the command line, of training, and of values that only a program can give.
-UNSEEN = ("bench", "training", "cli", "doctor", "profiles", "plain_values")
+UNSEEN: tuple[str, ...] = ("bench", "training", "cli", "doctor", "profiles", "plain_values")
 UNSEEN += (
     "batch",
     "diffusers_pipelines",
@@ -91,8 +91,9 @@ def raised_sentences() -> Iterator[tuple[str, str]]:
         if place.parts[0] in UNSEEN or place.as_posix() in UNSEEN:
             continue
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            raised = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED
-            if raised and node.args and ast.unparse(node.args[0]) not in PASSED_ON:
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED):
+                continue
+            if node.args and ast.unparse(node.args[0]) not in PASSED_ON:
                 said = sentence_of(node.args[0])
                 # what is said of a picture begins with its name, which is put before it on the way up
                 said = f"7 {said}" if said.startswith(("is ", "has ")) else said
@@ -102,11 +103,12 @@ def raised_sentences() -> Iterator[tuple[str, str]]:
 def sentence_of(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            part.value if isinstance(part, ast.Constant) else WORDS.get(ast.unparse(part.value), "7")
+            WORDS.get(ast.unparse(part.value), "7") if isinstance(part, ast.FormattedValue) else ast.literal_eval(part)
             for part in node.values
         )
-    assert isinstance(node, ast.Constant), f"{ast.unparse(node)}: say where its sentence comes from"
-    return node.value
+    said = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    assert said, f"{ast.unparse(node)}: say where its sentence comes from"
+    return ast.literal_eval(node)
 
 
 @pytest.mark.parametrize("language", ["ja", "zh-CN", "zh-TW"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from paints_undo.progress import Progress
 from paints_undo.timeline import Timeline
 from paints_undo.web import views
 from paints_undo.web.history import History, Piece, message
-from paints_undo.web.jobs import Update
+from paints_undo.web.jobs import Job, Update
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.views import state_of, view_of
 
@@ -30,9 +30,26 @@ def piece(tmp_path) -> Piece:
     return history.add("visitor-one-secret", run, "", None, message("opened"))
 
 
+class AtWork(Job):
+    """A job that is always as far as this."""
+
+    def __init__(self, update: Update) -> None:
+        super().__init__(lambda on_progress: None)
+        self._update = update
+
+    def update(self) -> Update:
+        return self._update
+
+
 def at_work(piece: Piece, progress: Progress | None, **changes) -> None:
-    fields = {"ahead": 0, "elapsed_s": 2.34, "left_s": None, "paused": False, "cancelling": False} | changes
-    piece.job = SimpleNamespace(ended=False, update=lambda: Update(progress, **fields))
+    fields: dict[str, Any] = {
+        "ahead": 0,
+        "elapsed_s": 2.34,
+        "left_s": None,
+        "paused": False,
+        "cancelling": False,
+    } | changes
+    piece.job = AtWork(Update(progress, **fields))
 
 
 @pytest.mark.parametrize(("done", "states"), [(0, "dm"), (49, "dm"), (50, "md"), (100, "md")])

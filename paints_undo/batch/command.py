@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from paints_undo.batch.scheduling import Pool, Tally
     from paints_undo.batch.store import Store
     from paints_undo.batch.tasks import Worker
+    from paints_undo.engine import Engine
     from paints_undo.options import UndoOptions
-    from paints_undo.pipeline import PaintsUndo
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 PLAIN_ENGINE = {"device": "cpu", "dtype": None, "attention": "sdpa", "compiled": False, "workers": 1}
@@ -40,7 +40,7 @@ class RunFlags:
 
     add_engine_flags: Callable[[argparse.ArgumentParser], None]
     add_drawing_flags: Callable[[argparse.ArgumentParser], None]
-    load_engine: Callable[[argparse.Namespace], PaintsUndo]
+    load_engine: Callable[[argparse.Namespace], Engine]
     chosen_options: Callable[[UndoOptions, argparse.Namespace], UndoOptions]
     meter: Callable[[str, bool], OnProgress]
 
@@ -149,7 +149,7 @@ def sample_options(chosen: argparse.Namespace) -> SampleOptions | None:
 
 
 def find(
-    flags: RunFlags, chosen: argparse.Namespace, engine: PaintsUndo, sample: SampleOptions | None, store: Store
+    flags: RunFlags, chosen: argparse.Namespace, engine: Engine, sample: SampleOptions | None, store: Store
 ) -> Found:
     """The work items of all inputs, each with the command line's settings and what its manifest line changes."""
     from paints_undo.batch.items import item_of
@@ -187,7 +187,7 @@ def find(
 def work_through(
     flags: RunFlags,
     chosen: argparse.Namespace,
-    engine: PaintsUndo,
+    engine: Engine,
     found: Found,
     store: Store,
     sample: SampleOptions | None,

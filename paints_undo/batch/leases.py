@@ -25,7 +25,7 @@ class Leases:
             return True
         with explained("make", self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._file(key), timeout=0)
+        lock = FileLock(self._file(self.folder, key), timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -36,9 +36,10 @@ class Leases:
     def give_back(self, key: str, done: bool = False) -> None:
         """Let go of an item; the lock of one that is done is not needed any more."""
         if lock := self._held.pop(key, None):
-            if done:  # whoever takes it between these lines reads in the ledger that it is done
-                self._file(key).unlink(missing_ok=True)
+            if done and self.folder:  # whoever takes it between these lines reads in the ledger that it is done
+                self._file(self.folder, key).unlink(missing_ok=True)
             lock.release()
 
-    def _file(self, key: str) -> Path:
-        return self.folder / f"{key[:32]}.lock"
+    @staticmethod
+    def _file(folder: Path, key: str) -> Path:
+        return folder / f"{key[:32]}.lock"

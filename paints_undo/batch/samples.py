@@ -1,7 +1,8 @@
 """Samples of a dataset: an artwork with earlier states of it, line art, a coarse sketch, and its tags."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from paints_undo.progress import OnProgress, ignore
 from wd14_tagger import Tagger
 
 if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo
+    from paints_undo.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,20 @@ class Sample:
         )
 
 
+class Tags(Protocol):
+    """A tagger, as far as samples need one."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def probabilities(self, picture: np.ndarray) -> np.ndarray: ...
+
+    def prompt(self, picture: np.ndarray) -> str: ...
+
+
 def draw_sample(
-    engine: "PaintsUndo",
-    tagger: Tagger,
+    engine: "Engine",
+    tagger: Tags,
     item: WorkItem,
     artwork: np.ndarray,
     options: SampleOptions,
@@ -83,7 +95,9 @@ def draw_sample(
     drawing = item.options.keyframes
     prompt = drawing.prompt or (tagger.prompt(artwork) if item.options.tag else "")
     steps = {*drawing.operation_steps, options.line_art_step, options.sketch_step}
-    drawn = engine.draw_keyframes(artwork, replace(drawing, prompt=prompt, operation_steps=sorted(steps)), on_progress)
+    drawn = engine.draw_keyframes(
+        artwork, replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps))), on_progress
+    )
     keyframes = dict(zip(sorted(steps), drawn, strict=True))
     return Sample(
         crop_to(artwork, drawing.width, drawing.height),
@@ -95,7 +109,7 @@ def draw_sample(
     )
 
 
-def tagger_of(engine: "PaintsUndo") -> Tagger:
+def tagger_of(engine: "Engine") -> Tagger:
     """The tagger of an engine's model family, whose probabilities a dataset holds; CheckpointError without one."""
     family = engine.family
     if family.tagger_model is None or family.tagger_tags is None:
@@ -105,7 +119,7 @@ def tagger_of(engine: "PaintsUndo") -> Tagger:
     return Tagger(family.tagger_model, family.tagger_tags)
 
 
-def probable_tags(tagger: Tagger, artwork: np.ndarray, least: float) -> dict[str, float]:
+def probable_tags(tagger: Tags, artwork: np.ndarray, least: float) -> dict[str, float]:
     """The tags, ratings included, of at least this probability, the most probable first."""
     probabilities: Any = tagger.probabilities(artwork)
     likely = [(float(p), name) for p, name in zip(probabilities, tagger.names, strict=True) if p >= least]

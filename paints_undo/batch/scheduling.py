@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.leases import Leases
 from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, Worker, tasks_after
+from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, tasks_after
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import OnProgress, ignore
 
@@ -54,10 +54,16 @@ class Pool(Protocol):
         """The outcome of a task that has ended."""
 
 
+class Does(Protocol):
+    """A worker, as far as those that share the tasks out need one."""
+
+    def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]: ...
+
+
 class Here:
     """The pool of one worker in this process; a task is done while it is waited for."""
 
-    def __init__(self, worker: Worker, on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore):
+    def __init__(self, worker: Does, on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore):
         self._worker = worker
         self._on_progress = on_progress
         self._task: Task | None = None
@@ -73,6 +79,7 @@ class Here:
 
     def wait(self) -> Outcome:
         task, self._task = self._task, None
+        assert task is not None, "wait is called while there is a task"
         try:
             return Outcome(task, self._worker.do(task, self._on_progress(task.item)))
         except Exception as error:
@@ -185,14 +192,14 @@ class Schedule:
         if history.done:
             self.tally.before += 1
         elif history.final or history.attempts >= self.attempts:
-            if history.row["state"] == BEGUN:
+            if history.row and history.row["state"] == BEGUN:
                 self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
             self.tally.failed += 1
             self.tell(
                 self.tally,
                 item,
                 FAILED,
-                f"{history.row.get('reason', '')} (in an earlier call; --retry-failed tries again)",
+                f"{(history.row or {}).get('reason', '')} (in an earlier call; --retry-failed tries again)",
             )
         else:
             self.ledger.note(item, BEGUN)

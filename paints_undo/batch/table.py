@@ -42,8 +42,9 @@ def rows_of(histories: dict[str, History], found: Found) -> list[dict[str, Any]]
 
 
 def row_of(history: History) -> dict[str, Any]:
-    state = {STOPPED: "waiting", DIED: "failed"}.get(history.row["state"], history.row["state"])
-    return {**history.row, "state": state, "attempts": history.begun}
+    row = history.row or {"state": STOPPED}
+    state = {STOPPED: "waiting", DIED: "failed"}.get(row["state"], row["state"])
+    return {**row, "state": state, "attempts": history.begun}
 
 
 def plain(value: Any) -> Any:

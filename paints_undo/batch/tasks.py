@@ -28,7 +28,7 @@ from paints_undo.runs import RunFolder
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo
+    from paints_undo.engine import Engine
     from wd14_tagger import Tagger
 
 PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
@@ -52,20 +52,20 @@ class Worker:
 
     def __init__(
         self,
-        load: "Callable[[], PaintsUndo]",
+        load: "Callable[[], Engine]",
         store: Store,
         save_frames: bool = False,
         sample: SampleOptions | None = None,
     ):
         self._load = load
-        self._engine: PaintsUndo | None = None
+        self._engine: Engine | None = None
         self._tagger: Tagger | None = None
         self.store = store
         self.save_frames = save_frames
         self.sample = sample
 
     @property
-    def engine(self) -> "PaintsUndo":
+    def engine(self) -> "Engine":
         """The one engine of this worker."""
         if self._engine is None:
             try:
@@ -106,7 +106,8 @@ class Worker:
         name = piece_name(task.item, SEGMENT, task.pair)
         if self._kept(name) is None:
             pictures = self._piece(task.item, KEYFRAMES)["ends"]
-            filling, filled = task.item.options.segments, {}
+            filling = task.item.options.segments
+            filled: dict[int, np.ndarray] = {}
             two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
             self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
             self._keep(name, packed(frames=filled[0]))
@@ -130,6 +131,7 @@ class Worker:
         return {"prompt": options.keyframes.prompt}
 
     def _sample(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+        assert self.sample is not None, "the work is samples only where their options are given"
         self._tagger = self._tagger or tagger_of(self.engine)
         sample = draw_sample(self.engine, self._tagger, task.item, picture_of(task), self.sample, on_progress)
         self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**sample.arrays()))
@@ -202,7 +204,7 @@ def piece_name(item: WorkItem, what: str, pair: int = 0) -> str:
 def packed(**arrays: np.ndarray) -> bytes:
     """Arrays as the bytes of an npz file."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # any name might be allow_pickle, to NumPy's stubs
     return buffer.getvalue()
 
 

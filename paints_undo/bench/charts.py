@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def line_chart(
-    lines: dict[str, Points], title: str, across: str, width: int = 900, height: int = 360, steps: bool = False
+    lines: Mapping[str, Points], title: str, across: str, width: int = 900, height: int = 360, steps: bool = False
 ) -> np.ndarray:
     """A picture uint8 (height, width, 3) of lines through (x, y) points from 0 up; steps: flat between two points."""
     canvas = np.full((height, width, 3), 255, np.uint8)

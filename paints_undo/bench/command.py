@@ -11,13 +11,14 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paints_undo import examples
 from paints_undo.errors import InputError
 
 if TYPE_CHECKING:
     from paints_undo.bench.count import Count
     from paints_undo.pipeline import UndoOptions
 
-ARTWORK = Path(__file__).parent.parent / "examples" / "girl.png"
+ARTWORK = Path(examples.__file__).parent / "girl.png"
 PROMPT = "1girl, solo, upper body"  # of families without a tagger
 
 

@@ -116,6 +116,7 @@ def run_original(
     runner = OriginalOrder(family, device, dtype, device, watch)
     if options.tag and not options.keyframes.prompt:
         watch.on_progress(Progress("tags", "tagging", 0, 1))
+        assert family.tagger_model and family.tagger_tags, "checked where the request was made"
         options = with_prompt(options, Tagger(family.tagger_model, family.tagger_tags).prompt(artwork))
     frames = runner.undo(artwork, options)
     write_video(frames, folder / "timelapse.mp4", options.fps)

@@ -155,7 +155,7 @@ class OriginalOrder:
 
     def fill_segments(self, pictures: np.ndarray, options: SegmentOptions) -> np.ndarray:
         """Frames uint8 (n - 1, 16, h, w, 3), pair by pair, each from scratch."""
-        height, width = nearest_bucket(*pictures[0].shape[:2], self.family.video_sizes)
+        height, width = nearest_bucket(pictures[0].shape[0], pictures[0].shape[1], self.family.video_sizes)
         with torch.inference_mode():
             pixels = [pixels_to_tensor(crop_to(p, width, height)).to(self.dtype) for p in pictures]
             return np.stack(

@@ -50,7 +50,7 @@ def version(package: str) -> str:
 
 def summary(measured: Sequence[Measurement], counted: Count | None) -> dict[str, Any]:
     """One plan's runs in plain values: medians, smallest and largest, and what was counted."""
-    stages = {}
+    stages: dict[str, Any] = {}
     for stage in STAGES:
         runs = [m.stages[stage] for m in measured if stage in m.stages]
         if not runs:
@@ -143,7 +143,7 @@ def stage_table(values: dict[str, Any]) -> str:
 
 def count_table(counted: Count) -> str:
     """One plan's stages as counted."""
-    rows = [("stage", "TFLOP", "weights moved GB", "other moved GB", "device peak GiB")]
+    rows: list[tuple[str, ...]] = [("stage", "TFLOP", "weights moved GB", "other moved GB", "device peak GiB")]
     rows += [count_row(stage, numbers) for stage, numbers in counted.stages.items()]
     whole = {name: sum(numbers[name] for numbers in counted.stages.values()) for name in ROW}
     return table([*rows, count_row("run", {**whole, "peak_bytes": counted.peak_bytes})])

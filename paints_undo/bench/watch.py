@@ -60,7 +60,7 @@ class Watch:
         self,
         read: Read = dict,
         peak: Callable[[], int] = int,
-        loading: Callable[[bool], None] = bool,
+        loading: Callable[[bool], object] = bool,
         clock: Callable[[], float] = time.perf_counter,
     ):
         """read: the meters; peak: the highest number of living bytes since the last call; loading: told when a network
@@ -151,6 +151,8 @@ class Watch:
 
 class WatchedParts(Parts):
     """The parts of an engine, their every stay on the device watched."""
+
+    watch: Watch
 
     @classmethod
     def of(cls, parts: Parts, watch: Watch) -> WatchedParts:

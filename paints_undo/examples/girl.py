@@ -138,13 +138,13 @@ def _girl_hair(sheet: Sheet) -> None:
         ]
     )
     sheet.shape(curve(outline), hair, [(oval(256, 330, 150, 56), dark, 14), (band, light, 4)])
-    for strand in (
+    for hairs in (
         [(236, 112), (206, 170), (196, 240)],
         [(270, 112), (284, 170), (282, 240)],
         [(200, 126), (164, 190), (158, 262)],
         [(312, 126), (346, 190), (352, 262)],
     ):
-        sheet.stroke(curve(strand, False), 2.2, dark)
+        sheet.stroke(curve(hairs, False), 2.2, dark)
     sheet.stroke(curve([(252, 102), (262, 76), (290, 70)], False), 4.5, (120, 62, 58))
     for angle in range(0, 360, 72):
         turn = np.radians(angle - 90)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 Colour = tuple[int, int, int]
-Points = Sequence[tuple[float, float]]
+Points = Sequence[tuple[float, ...]]
 
 WIDTH, HEIGHT = 512, 640  # pixels; the keyframe size of the published family, so nothing is cropped
 _LARGER = 3
@@ -57,7 +57,7 @@ def mirrored(path: Points | np.ndarray, axis: float = WIDTH / 2) -> np.ndarray:
     return np.asarray(path, dtype=np.float64) * (-1, 1) + (2 * axis, 0)
 
 
-def both_halves(right: Points, axis: float = WIDTH / 2) -> list[tuple[float, float]]:
+def both_halves(right: Points, axis: float = WIDTH / 2) -> list[tuple[float, ...]]:
     """Return the points of a shape symmetric about x = `axis`, given its right half from top to bottom."""
     left = [(2 * axis - x, y) for x, y in reversed(right) if abs(x - axis) > 0.5]
     return [*right, *left]

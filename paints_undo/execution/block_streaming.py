@@ -136,6 +136,7 @@ class BlockStream:
 
     def _enter(self, block: Block, start: int) -> None:
         self._pin(block)
+        assert self._memory is not None, "blocks enter while the network runs"
         memory = self._memory[start : start + block.size]
         moved = {}
         with self.transfer.beside(after=self._freed) as done:

@@ -217,7 +217,7 @@ def parse_budget(value: str) -> int | None:
 def budget(vram: str, device: torch.device) -> int | None:
     """Bytes that a run on this device may use; None where the device cannot say and nobody else does."""
     wanted, (free, total) = parse_budget(vram), device_memory(device)
-    if wanted is None or free is None:
+    if wanted is None or free is None or total is None:
         return wanted if wanted is not None else free
     if wanted > total:
         log.warning("vram is %.1f GiB, but %s has %.1f GiB; planning with those", wanted / GIB, device, total / GIB)

@@ -32,7 +32,7 @@ class Filler(Protocol):
 
     def fill_pairs(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: "SegmentOptions",
         on_progress: OnProgress,
         wanted: Sequence[int],
@@ -69,7 +69,7 @@ class Workers:
 
     def fill_pairs(
         self,
-        pictures: Sequence[np.ndarray],
+        pictures: Sequence[np.ndarray] | np.ndarray,
         options: "SegmentOptions",
         on_progress: OnProgress,
         wanted: Sequence[int],
@@ -123,7 +123,11 @@ class Workers:
             self._alive.append(Worker(name, process, here))
 
     def _share_out(
-        self, pictures: Sequence[np.ndarray], options: "SegmentOptions", left: list[int], seeds: Sequence[int]
+        self,
+        pictures: Sequence[np.ndarray] | np.ndarray,
+        options: "SegmentOptions",
+        left: list[int],
+        seeds: Sequence[int],
     ) -> list[Worker]:
         """Give every worker its part of the pairs, neighbours together; returns those that got some."""
         parts = [part.tolist() for part in np.array_split(left, len(self._alive)) if len(part)]

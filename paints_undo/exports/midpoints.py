@@ -8,6 +8,7 @@ import numpy as np
 
 from paints_undo import validation
 from paints_undo.completion import options_of
+from paints_undo.engine import Engine
 from paints_undo.finishing.pacing import changes
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.runs import RunFolder
@@ -23,14 +24,14 @@ def midpoints_of_run(folder: str | Path, frames: np.ndarray, count: int) -> np.n
     return with_midpoints(PaintsUndo.load(models), frames, options_of(run).segments, count)
 
 
-def with_midpoints(engine: PaintsUndo, frames: np.ndarray, options: SegmentOptions, count: int) -> np.ndarray:
+def with_midpoints(engine: Engine, frames: np.ndarray, options: SegmentOptions, count: int) -> np.ndarray:
     """Frames uint8 (n, h, w, 3), first stroke first, with 14 more in each of the `count` widest jumps, 1 to 100."""
     count = min(validation.whole_number("midpoints", count, 1, MOST), len(frames) - 1)
     widest = np.sort(np.argsort(changes(frames)[1:])[::-1][:count])
     pieces, begin = [], 0
     for jump in widest:
         # as in a run: the later picture first, and the segment leads back in time
-        segment = engine.fill_segment(frames[jump + 1], frames[jump], options)
+        segment = engine.fill_segments([frames[jump + 1], frames[jump]], options)[0]
         pieces += [frames[begin : jump + 1], segment[-2:0:-1]]
         begin = jump + 1
     return np.concatenate([*pieces, frames[begin:]])

@@ -54,12 +54,10 @@ class Source:
         run = RunFolder.open(folder)
         options, timeline = options_of(run), Timeline.from_record(run.timeline)
         names = segment_names(timeline, options)
-        segments = [run.segment(name) for name in names]
-        absent = [name for name, segment in zip(names, segments, strict=True) if segment is None]
-        if absent:
+        segments = [frames for name in names if (frames := run.segment(name)) is not None]
+        if len(segments) < len(names):
             raise InputError(
-                f"the run in {run.path} has {len(names) - len(absent)} of {len(names)} segments; "
-                "generate its video first"
+                f"the run in {run.path} has {len(segments)} of {len(names)} segments; generate its video first"
             )
         drawing, artwork, keyframes = options.keyframes, run.artwork, []
         size = artwork.shape[1], artwork.shape[0]
@@ -97,7 +95,8 @@ class Source:
     def sized(self, longest_side: int | None) -> Size:
         """The artwork's size, its longer side at most this many pixels."""
         scale = min(1.0, (longest_side or max(self.size)) / max(self.size))
-        return tuple(max(1, round(side * scale)) for side in self.size)
+        width, height = self.size
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
     @property
     def placement(self) -> Placement:
@@ -142,7 +141,8 @@ class Source:
 
     @property
     def _sizes(self) -> tuple[Size, Size]:
-        return tuple((pictures.shape[2], pictures.shape[1]) for pictures in (self.keyframes, self.frames))
+        keyframe_size, frame_size = ((some.shape[2], some.shape[1]) for some in (self.keyframes, self.frames))
+        return keyframe_size, frame_size
 
     def _finished(
         self, frames: np.ndarray, seen: np.ndarray, placement: Placement, size: Size, transition: float = TRANSITION

@@ -28,14 +28,14 @@ class Placement:
 
     def then(self, later: Placement) -> Placement:
         """This placement, and the frame of it placed in another frame."""
-        return Placement(
-            tuple(a * b for a, b in zip(self.scale, later.scale, strict=True)),
-            tuple(o * b + p for o, b, p in zip(self.offset, later.scale, later.offset, strict=True)),
-        )
+        (a, b), (c, d) = self.scale, later.scale
+        (x, y), (right, down) = self.offset, later.offset
+        return Placement((a * c, b * d), (x * c + right, y * d + down))
 
     def of_resized(self, before: Size, after: Size) -> Placement:
         """The same place for the artwork in another size."""
-        return Placement(tuple(s * b / a for s, b, a in zip(self.scale, before, after, strict=True)), self.offset)
+        (x, y), (width, height), (new_width, new_height) = self.scale, before, after
+        return Placement((x * width / new_width, y * height / new_height), self.offset)
 
 
 @dataclass(frozen=True)

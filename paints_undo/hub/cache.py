@@ -12,6 +12,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import huggingface_hub
@@ -46,7 +47,8 @@ def own_cache() -> Path:
 
 def original_caches() -> list[Path]:
     """Caches of the original program that are in or beside the current folder or the one this program is in."""
-    bases = (Path.cwd(), Path(__file__).parents[1])
+    checkout = Path(str(files("paints_undo"))).parent  # wherever in the package this module is
+    bases = (Path.cwd(), checkout)
     caches = [folder / ORIGINAL_CACHE for base in bases for folder in (base, base.parent / ORIGINAL_FOLDER)]
     return [cache for cache in dict.fromkeys(caches) if cache.is_dir()]
 

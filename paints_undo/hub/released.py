@@ -112,7 +112,9 @@ def assemble(cache: Path) -> ModelFamily:
     """The family from a cache that holds it."""
     folders = {}
     for part in PARTS:
-        folders[part.split("/")[0]] = find(weights_file(part), cache).parents[1]
+        if (weights := find(weights_file(part), cache)) is None:
+            raise CheckpointError(f"{weights_file(part)} is not in {cache} any more; {REMEDY}")
+        folders[part.split("/")[0]] = weights.parents[1]
     model, tags = (_in_original(file, cache) for file in tagger_files())
     return ModelFamily(
         name="released",

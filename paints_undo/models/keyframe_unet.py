@@ -58,7 +58,10 @@ class KeyframeUNet(UNet2DConditionModel):
     time embedding.
     """
 
-    @functools.wraps(UNet2DConditionModel.__init__)  # diffusers reads the configuration's names off this signature
+    conv_in: nn.Conv2d
+
+    # diffusers reads the configuration's names off this signature
+    @functools.wraps(UNet2DConditionModel.__init__)  # type: ignore[misc, unused-ignore]  # of a package that is not followed
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         first, time_width = self.conv_in, self.time_embedding.linear_2.out_features

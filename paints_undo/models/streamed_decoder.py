@@ -45,7 +45,7 @@ def _decode_video(
 ) -> Tensor:
     """One video (1, 3, t, H, W) of latents (t, z, h, w) and references, each (2, c, h, w)."""
     starts = range(0, len(latents), frames_at_once)
-    pieces = map(decoder.conv_in, latents.split(frames_at_once))
+    pieces: Pieces = map(decoder.conv_in, latents.split(frames_at_once))
     pieces = through_block(decoder.mid.block_1, pieces, spill)
     pieces = through_block(decoder.mid.block_2, map(decoder.mid.attn_1, pieces), spill)
     for level in reversed(range(len(decoder.up))):

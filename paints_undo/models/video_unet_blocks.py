@@ -5,6 +5,7 @@ numbers have in memory stays: with channels last, pixels are tokens, and no bloc
 Every block takes (x, conditions), so that a stage of the UNet is a plain sequence of blocks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -126,18 +127,20 @@ class SelfAttention(nn.Module):
         self.to_k = nn.Linear(width, inner, bias=False)
         self.to_v = nn.Linear(width, inner, bias=False)
         self.to_out = nn.Sequential(nn.Linear(inner, width))
-        self.window = TEMPORAL_WINDOWS.get(temporal_window)
+        self.window = None if temporal_window is None else TEMPORAL_WINDOWS[temporal_window]
 
     def forward(self, tokens: Tensor, conditions: Conditions) -> Tensor:
         key, value = self.to_k(tokens), self.to_v(tokens)
         if self.window is not None:
-            key, value = (self.extend(x, conditions.frames) for x in (key, value))
+            seen = self.window(conditions.frames)
+            key, value = (self.extend(x, conditions.frames, seen) for x in (key, value))
         return self.to_out(attention(self.to_q(tokens), key, value, self.heads))
 
-    def extend(self, tokens: Tensor, frames: int) -> Tensor:
+    @staticmethod
+    def extend(tokens: Tensor, frames: int, window: Sequence[Sequence[int]]) -> Tensor:
         """(b t, n, d) -> (b t, k n, d): each frame's tokens together with those of the frames in its window."""
         videos = tokens.unflatten(0, (-1, frames))
-        return torch.cat([videos[:, list(seen)] for seen in self.window(frames)], dim=2).flatten(0, 1)
+        return torch.cat([videos[:, list(seen)] for seen in window], dim=2).flatten(0, 1)
 
 
 class TextAndImageAttention(nn.Module):
@@ -159,10 +162,10 @@ class TextAndImageAttention(nn.Module):
         query = self.to_q(tokens)
         # one long sequence for each video, so that the text is not repeated for every frame
         of_video = query.unflatten(0, (-1, conditions.frames)).flatten(1, 2)
-        of_text = keys_and_values(self, conditions.text, self.project_text)
-        of_image = keys_and_values(self, conditions.image, self.project_image)
-        seen = attention(of_video, *of_text, self.heads).reshape(query.shape)
-        seen_image = attention(query, *of_image, self.heads)
+        key, value = keys_and_values(self, conditions.text, self.project_text)
+        image_key, image_value = keys_and_values(self, conditions.image, self.project_image)
+        seen = attention(of_video, key, value, self.heads).reshape(query.shape)
+        seen_image = attention(query, image_key, image_value, self.heads)
         if self.alpha is not None:
             seen_image = seen_image * (self.alpha.tanh() + 1)
         return self.to_out(added(seen_image, seen))

@@ -191,7 +191,7 @@ class VideoBlock(ResidualBlock):
         """`still`, overwritten, with the share of `motion` that was learnt."""
         return still.addcmul_(motion, self.mix_factor.sigmoid().to(still))
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
+    def forward(self, x: Tensor, frames: int) -> Tensor:  # type: ignore[override]  # it looks at other frames, too
         still = self.each_frame(x)
         video = still.unflatten(0, (-1, frames))  # (b, t, c, h, w)
         self.add_motion(video, self.time_stack(video.transpose(1, 2)).transpose(1, 2))

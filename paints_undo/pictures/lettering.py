@@ -23,9 +23,11 @@ _FONTS = (
     "Arial Unicode.ttf",
 )
 
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont  # the latter where Pillow was built without FreeType
+
 
 @lru_cache(64)
-def fitting_font(text: str, size: int) -> tuple[ImageFont.FreeTypeFont, str]:
+def fitting_font(text: str, size: int) -> tuple[Font, str]:
     """A font of this size in pixels, and the text as it can be written: letters that no font here has become "?"."""
     own = ImageFont.load_default(size)
     if _has_all(own, text):
@@ -41,7 +43,7 @@ def fitting_font(text: str, size: int) -> tuple[ImageFont.FreeTypeFont, str]:
     return own, "".join(letter if _has_all(own, letter) else "?" for letter in text)
 
 
-def _has_all(font: ImageFont.FreeTypeFont, text: str) -> bool:
+def _has_all(font: Font, text: str) -> bool:
     """Whether the font draws each letter as something else than its sign for letters that it lacks."""
     lacking = font.getmask("\U0010ffff")
     return all(

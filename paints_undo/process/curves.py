@@ -41,7 +41,7 @@ class Curves:
         }
 
 
-def measure(frames: Sequence[np.ndarray], finished: np.ndarray) -> Curves:
+def measure(frames: Sequence[np.ndarray] | np.ndarray, finished: np.ndarray) -> Curves:
     """The curves of frames uint8 (h, w, 3), first stroke first, against a finished picture of their size."""
     target, rows = _small(finished), []
     for frame in frames:
@@ -78,7 +78,7 @@ def similarity(first: np.ndarray, second: np.ndarray) -> float:
     for scale, weight in enumerate(weights):
         light, structure = _ssim(a, b)
         product *= max(0.0, structure * (light if scale == scales - 1 else 1)) ** weight
-        a, b = (cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in (a, b))
+        a, b = (cv2.resize(plane, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for plane in (a, b))  # type: ignore[assignment]  # float32 still
     return float(product)
 
 

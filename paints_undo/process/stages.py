@@ -79,7 +79,7 @@ def _in_words(curves: Curves, number: int, changed: float) -> str:
         "colour is laid in": grown(curves.colour),
         "more of the canvas is covered": grown(curves.coverage),
     }
-    most = max(grew, key=grew.get)
+    most = max(grew, key=lambda what: grew[what])
     if grew[most] < 0.05:
         return f"{amount}: what is there is refined."
     return f"{amount}: {most}."

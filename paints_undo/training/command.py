@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from paints_undo.errors import InputError
 
 if TYPE_CHECKING:
-    from paints_undo.training.dataset import PictureSet
+    from paints_undo.training.dataset import Pictures
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +118,7 @@ def evaluate_command(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _drawn(chosen: argparse.Namespace, split: str) -> PictureSet:
+def _drawn(chosen: argparse.Namespace, split: str) -> Pictures:
     from paints_undo.training import recipe
 
     return recipe.draw_pictures(split, min(SPLITS[split], chosen.pictures), chosen.size, chosen.cache)

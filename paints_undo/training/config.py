@@ -11,7 +11,7 @@ import math
 import typing
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
@@ -39,14 +39,15 @@ KINDS = {
 }
 
 Options = VaeOptions | TaggerOptions | KeyframeTrainingOptions | SegmentTrainingOptions
+Chosen = TypeVar("Chosen", VaeOptions, TaggerOptions, KeyframeTrainingOptions, SegmentTrainingOptions)
 
 
 @dataclass(frozen=True)
-class PartConfig:
+class PartConfig(Generic[Chosen]):
     """How one part is trained; the segments' decoder, which keeps their frames steady, is trained before them."""
 
     loop: LoopOptions
-    options: Options
+    options: Chosen
     decoder_loop: LoopOptions | None = None
     decoder: VideoVaeOptions | None = None
 
@@ -83,7 +84,7 @@ class PartConfig:
             raise InputError(f"the training options do not work: {error}") from None
 
 
-STARTS = {
+STARTS: dict[str, PartConfig[Any]] = {
     "vae": PartConfig(LoopOptions(), VaeOptions()),
     "tagger": PartConfig(LoopOptions(), TaggerOptions()),
     "keyframes": PartConfig(LoopOptions(), KeyframeTrainingOptions()),

@@ -15,8 +15,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from paints_undo.training.habits import apply_habits, draw_habits
-from paints_undo.training.process import LAST_STEP, compose_batch
+from paints_undo.training.habits import HABIT_SHARE, Habits, apply_habits, compose_with_moments, draw_habits, moments_of
+from paints_undo.training.process import LAST_STEP
 from paints_undo.training.scenes import SPLITS, draw_scene
 from paints_undo.training.sources import ART_FOLDER, fetch
 
@@ -30,13 +30,13 @@ SHARD_SIZE = 100
 class DatasetOptions:
     """What to build: `count` pictures of one `split`, `size` pixels square, numbered from 0.
 
-    `habit_share` of the training pictures show each habit that changes the layers (:mod:`paints_undo.training.habits`).
+    `habit_share` of the training pictures show each of the four habits (:mod:`paints_undo.training.habits`).
     """
 
     split: str = "train"
     count: int = 5000
     size: int = 128
-    habit_share: float = 0.02
+    habit_share: float = HABIT_SHARE
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -59,8 +59,11 @@ class Pictures(Protocol):
     Indices and operation steps are tensors of the CPU; pictures come on the device that `on` chose, first the CPU.
     """
 
-    names: list[str]
-    tags: list[tuple[str, ...]]
+    @property
+    def names(self) -> list[str]: ...
+
+    @property
+    def tags(self) -> list[tuple[str, ...]]: ...
 
     def __len__(self) -> int: ...
 
@@ -80,12 +83,14 @@ class PictureSet:
     """Pictures with all maps: `maps` uint8 (n, 12, H, W), `names` and `tags` one entry a picture.
 
     The maps stay in the memory of the host; those of a batch go to `device`, where its canvases are composed.
+    moments: of flip checks and hidden lines, as :func:`habits.moments_of` gives them; none by default.
     """
 
     maps: torch.Tensor
     names: list[str]
     tags: list[tuple[str, ...]]
     device: torch.device = torch.device("cpu")
+    moments: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -100,14 +105,15 @@ class PictureSet:
 
     def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """The pictures each at its operation step (0 to 999), float32 (n, 3, H, W) in -1..1."""
-        return compose_batch(self.maps[indices].to(self.device), steps)
+        maps = self.maps[indices].to(self.device)
+        moments = moments_of([Habits()] * len(self)) if self.moments is None else self.moments
+        return compose_with_moments(maps, steps, moments[indices])
 
     def clips(self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16) -> torch.Tensor:
         """Evenly spaced canvases from step `begin` to step `end`: float32 (n, 3, frames, H, W) in -1..1."""
         share = torch.linspace(0, 1, frames)
         steps = begin[:, None] + (end - begin)[:, None] * share
-        maps = self.maps[indices].to(self.device).repeat_interleave(frames, dim=0)
-        flat = compose_batch(maps, steps.flatten().clamp(0, LAST_STEP))
+        flat = self.canvases(indices.repeat_interleave(frames), steps.flatten().clamp(0, LAST_STEP))
         return flat.unflatten(0, (len(indices), frames)).transpose(1, 2)
 
 
@@ -143,7 +149,8 @@ def load(options: DatasetOptions, folder: Path = DATA_FOLDER) -> PictureSet:
             described = json.loads(bytes(shard["descriptions"]).decode())
         names += [entry["name"] for entry in described]
         tags += [tuple(entry["tags"]) for entry in described]
-    return PictureSet(torch.from_numpy(np.concatenate(maps)), names, tags)
+    habits = [draw_habits(name, options.habit_share) if options.split == "train" else Habits() for name in names]
+    return PictureSet(torch.from_numpy(np.concatenate(maps)), names, tags, moments=moments_of(habits))
 
 
 def _shard_path(folder: Path, first: int, last: int) -> Path:

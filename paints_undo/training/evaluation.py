@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -80,7 +80,7 @@ def coverage(picture: np.ndarray) -> np.ndarray:
     return np.array([(amounts[0] * sketched).mean(), (amounts[1] * inked).mean(), coloured.mean()])
 
 
-def nearest_stage(drawn: np.ndarray, examples: dict[str, Sequence[np.ndarray]]) -> str:
+def nearest_stage(drawn: np.ndarray, examples: Mapping[str, Sequence[np.ndarray]]) -> str:
     """The stage one of whose true canvases has most nearly the drawn picture's ink and colour."""
     found = coverage(drawn)
     distances = {

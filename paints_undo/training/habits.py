@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 
-from paints_undo.training.process import LAST_STEP, STAGES, DrawingProcess, compose
+from paints_undo.training.process import LAST_STEP, LINE_PLANE, STAGES, DrawingProcess, compose_batch
 
-HABIT_SHARE = 0.06  # of the pictures in which each habit shows
+HABIT_SHARE = 0.02  # of the training pictures in which each habit shows
 WINDOW = 0.03  # drawing time that a flip check or a hidden layer lasts
 
 
@@ -56,7 +59,10 @@ def draw_habits(seed: str, share: float = HABIT_SHARE) -> Habits:
 
 
 def apply_habits(process: DrawingProcess, habits: Habits) -> DrawingProcess:
-    """The process with those habits that change the layers themselves: a moved sketch, other flat colours."""
+    """The process with those habits that change the layers themselves: a moved sketch, other flat colours.
+
+    The other two are moments in time, which `moments_of` and `compose_with_moments` bring to a batch of canvases.
+    """
     if habits.sketch_shift != (0.0, 0.0) or habits.sketch_scale != 1:
         process = replace(
             process, sketch=_moved(process.sketch, habits, 0), sketch_order=_moved(process.sketch_order, habits, 255)
@@ -66,15 +72,25 @@ def apply_habits(process: DrawingProcess, habits: Habits) -> DrawingProcess:
     return process
 
 
-def compose_with_habits(process: DrawingProcess, operation_step: int, habits: Habits) -> np.ndarray:
-    """The canvas at one operation step as this artist has it, uint8 (H, W, 3); step 0 is still exactly `final`."""
-    time = 1 - operation_step / LAST_STEP
-    process = apply_habits(process, habits)
-    if habits.lines_hidden_at is not None and 0 <= time - habits.lines_hidden_at < WINDOW:
-        process = replace(process, line=np.zeros_like(process.line))
-    canvas = compose(process, operation_step)
-    mirrored = habits.flip_check_at is not None and 0 <= time - habits.flip_check_at < WINDOW and operation_step > 0
-    return np.ascontiguousarray(canvas[:, ::-1]) if mirrored else canvas
+def moments_of(habits: Sequence[Habits]) -> torch.Tensor:
+    """When each picture's flip check and hidden lines begin, in drawing time: float32 (n, 2), NaN for never."""
+    begins = [(one.flip_check_at, one.lines_hidden_at) for one in habits]
+    return torch.tensor([[math.nan if at is None else at for at in pair] for pair in begins]).reshape(-1, 2)
+
+
+def compose_with_moments(maps: torch.Tensor, steps: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+    """What compose_batch gives, with the moments (n, 2) at which a canvas is mirrored or its lines are off.
+
+    Step 0 is still exactly the finished picture.
+    """
+    steps, moments = steps.to(maps.device), moments.to(maps.device)
+    since = (1 - steps.float() / LAST_STEP)[:, None] - moments
+    mirrored, hidden = ((since >= 0) & (since < WINDOW) & (steps > 0)[:, None]).unbind(1)
+    if hidden.any():
+        maps = maps.clone()
+        maps[hidden, LINE_PLANE] = 0
+    canvases = compose_batch(maps, steps)
+    return torch.where(mirrored.view(-1, 1, 1, 1), canvases.flip(-1), canvases)
 
 
 def _moved(layer: np.ndarray, habits: Habits, outside: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -34,7 +35,7 @@ from paints_undo.training.tokenizer import known_words, write_tokenizer
 log = logging.getLogger(__name__)
 
 PREDICTION = "v_prediction"  # learnt faster than the noise by small networks
-KEYFRAME_DEFAULTS = {"sampling_steps": 2, "guidance_scale": 1.0, "negative_prompt": ""}
+KEYFRAME_DEFAULTS: dict[str, Any] = {"sampling_steps": 2, "guidance_scale": 1.0, "negative_prompt": ""}
 SHEET_STEPS = (0, 50, 150, 250, 330, 400, 500, 600, 700, 800, 900, 950, 999)
 
 

@@ -57,7 +57,8 @@ def _fill_orders(regions: Regions) -> tuple[np.ndarray, np.ndarray]:
     share = np.empty(count, np.float32)
     begin[order], share[order] = ends - effort[order] / effort.sum(), effort[order] / effort.sum()
 
-    rows, columns = (axis.astype(np.float32) for axis in np.indices(regions.index.shape))
+    places: np.ndarray = np.indices(regions.index.shape, np.float32)
+    rows, columns = places[0], places[1]
     height, width = regions.index.shape
     wave = 0.012 * height * np.sin(columns * (12 / width))
     flat = _sweep(rows + 0.5 * columns + wave, regions.index, count)

@@ -38,6 +38,7 @@ FIRST_STROKE = 0.04  # share of the sketch that step 999 already shows: "the fir
 SOFT_BRUSH = 0.15  # width of the soft front in the shadow and finish stages, as a share of the stage
 
 MAP_COUNT = 12  # planes of `DrawingProcess.to_maps`
+LINE_PLANE = 7  # the one with the opacity of the lines
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
-from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
+from paints_undo.checkpoints import load_part, load_tokenizer
 from paints_undo.errors import InputError
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
@@ -28,23 +28,25 @@ from paints_undo.training.keyframe_networks import networks_of, update_family_fi
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
+    KeyframeTrainingOptions,
     keyframe_sheet,
     make_tokenizer,
     train_keyframes,
 )
 from paints_undo.training.loop import Trainer
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
+from paints_undo.training.picture_vae import VaeOptions, evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_evaluation import evaluate_segments
 from paints_undo.training.segment_training import (
     SEGMENT_DEFAULTS,
     SEGMENT_HINT,
+    SegmentTrainingOptions,
     save_multi_frame,
     train_segments,
 )
 from paints_undo.training.sheets import write_sheet
-from paints_undo.training.tagger import train_tagger, write_tagger
+from paints_undo.training.tagger import TaggerOptions, train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae
 from wd14_tagger import Tagger
 
@@ -94,7 +96,9 @@ def train_part(
     processes.wait()  # the next part reads what the main process wrote of this one
 
 
-def _train_vae(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+def _train_vae(
+    out: Path, data: Pictures, shown: Pictures, config: PartConfig[VaeOptions], processes: Processes
+) -> None:
     shown = shown.on(processes.device)
 
     def look(trainer: Trainer) -> None:
@@ -109,7 +113,9 @@ def _train_vae(out: Path, data: Pictures, shown: Pictures, config: PartConfig, p
     train_vae(data, out / "vae", config.options, config.loop, look, processes)
 
 
-def _train_tagger(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+def _train_tagger(
+    out: Path, data: Pictures, shown: Pictures, config: PartConfig[TaggerOptions], processes: Processes
+) -> None:
     network = train_tagger(data, out / "tagger", config.options, config.loop, processes=processes)
     if processes.is_main:
         write_tagger(out / "family" / "tagger", network, data, config.options.size)
@@ -119,7 +125,7 @@ def _train_keyframes(
     out: Path,
     data: Pictures,
     shown: Pictures,
-    config: PartConfig,
+    config: PartConfig[KeyframeTrainingOptions],
     processes: Processes,
     start: str | Path | None = None,
 ) -> None:
@@ -151,7 +157,10 @@ def _train_keyframes(
     update_family_file(out / "family" / "model_family.json", described)
 
 
-def _train_segments(out: Path, data: Pictures, shown: Pictures, config: PartConfig, processes: Processes) -> None:
+def _train_segments(
+    out: Path, data: Pictures, shown: Pictures, config: PartConfig[SegmentTrainingOptions], processes: Processes
+) -> None:
+    assert config.decoder and config.decoder_loop, "the segments' config has both"
     picture_vae, tokenizer = trained_vae(out), shared_tokenizer(data, out, processes)
     vae = train_video_vae(
         data, picture_vae, out / "video_vae", config.decoder, config.decoder_loop, processes=processes
@@ -185,8 +194,9 @@ def figures_of(models: str | Path, data: Pictures, count: int, device: str | Non
     data, indices = data.on(engine.parts.device), range(min(count, len(data)))
     vae = load_part(engine.family, "single_frame/vae", torch.float32).to(engine.parts.device)
     figures = {f"vae psnr {stage}": value for stage, value in evaluate_vae(vae, data, count).items()}
-    if engine.family.tagger_model is not None:
-        figures["tagger micro-F1"] = _tagger_f1(engine.family, data)
+    model, tags = engine.family.tagger_model, engine.family.tagger_tags
+    if model and tags:
+        figures["tagger micro-F1"] = _tagger_f1(Tagger(model, tags), data)
     drawing = evaluate_keyframes(partial(_draw, engine), data, indices)
     figures |= {f"keyframes {name}": value for name, value in drawing.items()}
     filled = max(1, len(indices) // SEGMENTS_SHARE)
@@ -202,7 +212,6 @@ def _draw(engine: PaintsUndo, artwork: np.ndarray, prompt: str, steps: tuple[int
     return engine.draw_keyframes(artwork, options)
 
 
-def _tagger_f1(family: ModelFamily, data: Pictures) -> float:
-    tagger = Tagger(family.tagger_model, family.tagger_tags)
+def _tagger_f1(tagger: Tagger, data: Pictures) -> float:
     known = [name.replace("_", " ") for name in tagger.names]
     return evaluate_tagger(tagger.tags, known, data, range(len(data)))

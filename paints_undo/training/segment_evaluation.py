@@ -10,7 +10,6 @@ import torch
 from paints_undo.images import tensor_to_pixels
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.segment_clips import APP_STEPS, VIDEO_LENGTH, WHITE_CANVAS, draw_frames
-from paints_undo.training.sheets import contact_sheet
 
 Fill = Callable[[Sequence[np.ndarray]], np.ndarray]
 """Pictures uint8 (H, W, 3), the artwork first -> the frames between neighbours, uint8 (n - 1, 16, H, W, 3)."""
@@ -95,14 +94,3 @@ def summary(some: Sequence[dict[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for figures in some for name in figures)
     means = {name: float(np.mean([f[name] for f in some if name in f])) for name in names}
     return {**means, "worst_end_psnr": min(figures["end_psnr"] for figures in some)}
-
-
-def segment_sheet(fill: Fill, data: Pictures, pictures: Sequence[int], every: int = 1) -> np.ndarray:
-    """Strips for the eye, uint8 (H, W, 3): for each segment of each picture the true frames above the drawn ones."""
-    rows = []
-    for picture in pictures:
-        wanted = true_segments(data, picture)
-        drawn = fill(keyframes_of(wanted))
-        for true_frames, drawn_frames in zip(wanted, drawn, strict=True):
-            rows += [list(true_frames[::every]), list(drawn_frames[::every])]
-    return contact_sheet(rows)

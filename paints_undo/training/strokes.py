@@ -63,7 +63,7 @@ def draw_sketch(regions: Regions, strokes: list[Stroke]) -> tuple[np.ndarray, np
     guides = _guides(regions)
     construction = [line for stroke in long_enough for line in _construction(stroke.points, width)]
     second = [_smooth(stroke.points, width) for stroke in long_enough]
-    opacity = np.zeros(regions.index.shape, np.float32)
+    opacity: np.ndarray = np.zeros(regions.index.shape, np.float32)
     for lines, strength in ((guides, 0.45), (construction, 0.50), (second, 0.70)):
         drawn = np.zeros(regions.index.shape, np.uint8)
         cv2.polylines(drawn, [_fixed(line) for line in lines], False, 255, 2, cv2.LINE_AA, FIXED_POINT)

@@ -99,8 +99,8 @@ def _paint_labels(root: ElementTree.Element) -> tuple[ElementTree.Element, dict[
     for element in root.iter():
         element.attrib.pop("filter", None)
         element.attrib.pop("opacity", None)
-        if element.get("style"):
-            element.set("style", re.sub(r"(filter|opacity|mix-blend-mode)\s*:[^;]*;?", "", element.get("style")))
+        if style := element.get("style"):
+            element.set("style", re.sub(r"(filter|opacity|mix-blend-mode)\s*:[^;]*;?", "", style))
     colours = {}
     for label, (element, fill, stroke, is_shading) in enumerate(shapes, start=1):
         if is_shading:
@@ -108,9 +108,9 @@ def _paint_labels(root: ElementTree.Element) -> tuple[ElementTree.Element, dict[
             continue
         colour = (label * 0x9E3779B1 >> 8) & 0xFFFFFF or 1  # far apart for neighbours in document order
         colours[colour] = label
-        if element.get("style"):
+        if style := element.get("style"):
             painting = r"(^|;)\s*(fill|stroke|fill-opacity|stroke-opacity)\s*:[^;]*"
-            element.set("style", re.sub(painting, "", element.get("style")))
+            element.set("style", re.sub(painting, "", style))
         for attribute in ("fill-opacity", "stroke-opacity"):
             element.attrib.pop(attribute, None)
         element.set("fill", "none" if fill == "none" else f"#{colour:06x}")

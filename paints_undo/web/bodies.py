@@ -37,7 +37,7 @@ class BoundedBodies:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self._under_way: dict[object, tuple[str, float]] = {}  # request -> its client's address, when it began
+        self._under_way: dict[_Body, tuple[str, float]] = {}  # -> its client's address, when it began
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):

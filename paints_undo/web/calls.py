@@ -28,7 +28,8 @@ class BoundedCalls:
         if joins is None:
             await self.app(scope, receive, send)
             return
-        body, message = b"", {"type": "http.request", "more_body": True}
+        body = b""
+        message: dict[str, Any] = {"type": "http.request", "more_body": True}
         while message["type"] == "http.request" and message.get("more_body", False):
             message = await receive()
             body += message.get("body", b"")

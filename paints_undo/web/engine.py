@@ -1,30 +1,31 @@
-"""The pipeline behind the web app, loaded when it is first asked for."""
+"""The engine behind the web app, loaded when it is first asked for."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
+from memory_management import DTYPES
+from paints_undo import engine
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError
 from paints_undo.hub.released import what_else
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo
 
 
 class Engine:
-    """The pipeline, loaded when it is first asked for and asked for again after a failure.
+    """An engine, loaded when it is first asked for and asked for again after a failure.
 
     A page that was opened before the weights were there works without a restart once they are.
     """
 
-    def __init__(self, load: Callable[[], PaintsUndo]) -> None:
+    def __init__(self, load: Callable[[], engine.Engine]) -> None:
         self._load = load
-        self._loaded: PaintsUndo | None = None
+        self._loaded: engine.Engine | None = None
         self._one_at_a_time = threading.Lock()
 
-    def get(self) -> PaintsUndo:
-        """Return the pipeline. Raises CheckpointError saying which files are missing and how to get them."""
+    def get(self) -> engine.Engine:
+        """Return the engine. Raises CheckpointError saying which files are missing and how to get them."""
         with self._one_at_a_time:
             if self._loaded is None:
                 self._loaded = self._load()
@@ -45,11 +46,12 @@ class Engine:
 
     def description(self) -> str:
         """Return which family is loaded, on which device and in which precision. Raises CheckpointError."""
-        pipeline = self.get()
-        dtype = str(pipeline.parts.dtype).removeprefix("torch.")
-        return f"Model family {pipeline.family.name}, on {pipeline.parts.device} in {dtype}"
+        loaded = self.get()
+        told = loaded.describe()
+        dtype = str(DTYPES[told.dtype]).removeprefix("torch.")
+        return f"Model family {loaded.family.name}, on {told.device} in {dtype}"
 
     def alternative(self) -> str:
         """Return what the family that is not loaded would bring and need. Raises CheckpointError."""
-        pipeline = self.get()
-        return what_else(pipeline.family.name, pipeline.parts.device.type)
+        loaded = self.get()
+        return what_else(loaded.family.name, loaded.describe().device.partition(":")[0])

@@ -122,9 +122,11 @@ def write_exports(
             raise InputError("there is no run yet: generate a video first")
         # the studio answers for the visitor's own runs alone
         folder = Path(studio.view(visitor, run_id)["artwork"]).parent
-        numbers = [_number(*given) for given in (("fps", fps), ("seconds", seconds), ("longest side", side))]
-        pacing = Pacing(numbers[0], numbers[1], hold_end=_number("hold at the end", hold) or 0, curve=pace)
-        options, wanted = ExportOptions(pacing, numbers[2], title), chosen_formats(formats)
+        rate, length, longest = (_number(*g) for g in (("fps", fps), ("seconds", seconds), ("longest side", side)))
+        hold_end = _number("hold at the end", hold) or 0
+        pacing = Pacing(rate, length, hold_end=hold_end, curve=pace)  # type: ignore[arg-type]  # it refuses halves
+        options = ExportOptions(pacing, longest, title)  # type: ignore[arg-type]  # likewise
+        wanted = chosen_formats(formats)
         source = Source.of_run(folder, title or studio.view(visitor, run_id)["title"] or "Paints-UNDO")
         for number, name in enumerate(wanted):
             yield _state(f"{name} ({number + 1}/{len(wanted)}) …", done)

@@ -129,6 +129,7 @@ class Job:
     def _go_on(self) -> None:
         """Return when the work may go on; raises Cancelled when it is to end."""
         queue = self._queue
+        assert queue is not None, "a job is run by its queue"
         with queue.changed:
             if self._paused:
                 queue.changed.wait_for(lambda: self._cancelled or not self._paused or queue.someone_waits)

@@ -95,8 +95,8 @@ def _place_of(scope: dict[str, Any]) -> str:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return text
-    if address.version == 6:
-        address = address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.IPv6Network((int(address), 64), strict=False))
     return str(address)
 
 

@@ -35,12 +35,11 @@ _WORDS = (("h2", "machine.title"), ("p", "machine.note"))
 def examine_engine(engine: Engine, out: Path) -> Report:
     """What the app's own engine finds here; without one, what the best choice would."""
     try:
-        pipeline = engine.get()
+        loaded = engine.get()
     except (CheckpointError, InputError):
         return examine("auto", out=out)
-    dtype = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[str(pipeline.parts.dtype).rpartition(".")[2]]
-    device = str(pipeline.parts.device)
-    return examine(pipeline.family, device, dtype, pipeline.attention, pipeline.vram, out)
+    told = loaded.describe()
+    return examine(loaded.family, told.device, told.dtype, told.attention, told.vram, out)
 
 
 class Examination:

@@ -29,11 +29,11 @@ def own_upload_folder() -> Path:
     it cannot be written to.
     """
     given = os.environ.get("GRADIO_TEMP_DIR")
-    place = given or "the temporary folder"
+    place: str | Path = given or "the temporary folder"
     try:
         if not given:
-            place = Path(tempfile.gettempdir()).resolve()
-            os.environ["GRADIO_TEMP_DIR"] = str(_private(place))
+            place = temporary = Path(tempfile.gettempdir()).resolve()
+            os.environ["GRADIO_TEMP_DIR"] = str(_private(temporary))
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         folder.mkdir(parents=True, exist_ok=True)
         for module in (routes, screen_recording_utils):  # which read it when they were imported

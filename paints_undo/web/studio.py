@@ -207,7 +207,7 @@ class Studio:
         """End the run's job before its next sampling step; what is finished stays."""
         piece = self._history.piece(visitor, run_id)
         with piece.lock:
-            if piece.at_work:
+            if piece.job and piece.at_work:
                 piece.job.cancel()
                 piece.touch()
             elif piece["wanted"]:
@@ -217,7 +217,7 @@ class Studio:
         """Hold the run's job before its next sampling step; it makes way when others wait for the device."""
         piece = self._history.piece(visitor, run_id)
         with piece.lock:
-            if piece.at_work:
+            if piece.job and piece.at_work:
                 piece.job.pause()
                 piece.touch()
 
@@ -225,7 +225,7 @@ class Studio:
         """Go on with a run that is paused, or that a restart of the program found unfinished."""
         piece = self._history.piece(visitor, run_id)
         with piece.lock:
-            if piece.at_work:
+            if piece.job and piece.at_work:
                 piece.job.resume()
                 piece.touch()
             elif piece["wanted"]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.completion import complete, complete_keyframes, options_of
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.timelapse import join_timelapse
 from paints_undo.timeline import segment_names
@@ -21,7 +21,7 @@ from paints_undo.web.jobs import Job, queue_of
 from paints_undo.web.run_files import without_folders
 
 
-def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
+def start(engine: Engine, piece: Piece, name: str) -> None:
     """Hand a run to the queue of the device, to do what WORK has under this name.
 
     Raises InputError where that can be told to be impossible at once.
@@ -30,14 +30,14 @@ def start(engine: PaintsUndo, piece: Piece, name: str) -> None:
         piece.refuse_while_at_work()
         check_family(engine, piece)
         job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
-        queue = queue_of(str(engine.parts.device))
+        queue = queue_of(engine.describe().device)
         queue.refuse_many_of(job.client)
         piece.planned, piece.job = [], job
         piece.note(wanted=name, message=message(""))
         queue.submit(job)
 
 
-def write_prompt(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+def write_prompt(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Let the tagger write the keyframes' prompt."""
     on_progress(Progress("tags", "", 0, 1))
     run = piece.run
@@ -47,7 +47,7 @@ def write_prompt(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> N
     piece.note(message=message("prompt_written"))
 
 
-def draw_keyframes(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+def draw_keyframes(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Draw the keyframes that are missing."""
     run = piece.run
     drawn = drawn_in(piece, options_of(run), timeline_of(piece))
@@ -57,7 +57,7 @@ def draw_keyframes(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) ->
     piece.note(message=message("keyframes_ready", count=len(drawn)))
 
 
-def draw_video(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> None:
+def draw_video(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Draw everything that is missing, and write the video."""
     run = piece.run
     names = segments_of(piece)
@@ -80,7 +80,7 @@ def draw_video(engine: PaintsUndo, piece: Piece, on_progress: OnProgress) -> Non
     piece.note(frames=frames, message=message("video_ready", frames=frames))
 
 
-WORK: dict[str, Callable[[PaintsUndo, Piece, OnProgress], None]] = {
+WORK: dict[str, Callable[[Engine, Piece, OnProgress], None]] = {
     "prompt": write_prompt,
     "keyframes": draw_keyframes,
     "video": draw_video,
@@ -103,14 +103,15 @@ def frame_files(piece: Piece) -> list[Path]:
         raise InputError("this run has no video yet; generate it first")
     with piece.lock:
         if not run.frames_are_whole:
-            segments = [run.segment(name) for name in segments_of(piece)]
-            if any(segment is None for segment in segments):
+            names = segments_of(piece)
+            segments = [frames for name in names if (frames := run.segment(name)) is not None]
+            if len(segments) < len(names):
                 raise InputError("a segment of this run is gone; generate the video again")
             run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
         return sorted((run.path / "frames").glob("*.png"))
 
 
-def check_family(engine: PaintsUndo, piece: Piece) -> None:
+def check_family(engine: Engine, piece: Piece) -> None:
     """Raises InputError where the run was made with other weights than the program works with now."""
     options = options_of(piece.run)
     made_with, present = (
@@ -126,7 +127,7 @@ def check_family(engine: PaintsUndo, piece: Piece) -> None:
 
 
 def _watched(
-    work: Callable[[PaintsUndo, Piece, OnProgress], None], engine: PaintsUndo, piece: Piece, on_progress: OnProgress
+    work: Callable[[Engine, Piece, OnProgress], None], engine: Engine, piece: Piece, on_progress: OnProgress
 ) -> None:
     """Do the work as long as the run folder is there."""
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-
-from paints_undo.finishing.measures import flicker, peak_signal_to_noise
+from measures import flicker, peak_signal_to_noise
 
 
 def grey(value):
