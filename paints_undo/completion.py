@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paints_undo.checkpoints import ModelFamily
+from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.errors import InputError
 from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
 from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
@@ -74,10 +75,13 @@ def complete(
     Everything that is in the folder already is used as it is, and everything new is kept there at once.
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
-    artwork = run.artwork
+    artwork, names = run.artwork, segment_names(timeline, options)
+    undrawn = [name for name in keyframe_names(timeline, options) if not run.keyframe_path(name).exists()]
+    unfilled = [pair for pair, name in enumerate(names) if not run.segment_path(name).exists()]
+    tagged = dataclasses.replace(options, tag=False)
+    on_progress = along(course_of(engine, tagged, artwork.shape, len(undrawn), unfilled), on_progress)
     drawn = complete_keyframes(engine, run, artwork, on_progress)
     pictures = ends_of_segments(artwork, drawn, options, engine.family)
-    names = segment_names(timeline, options)
     have = {pair: run.segment(name) for pair, name in enumerate(names)}
 
     def keep(pair: int, frames: np.ndarray) -> None:
@@ -89,7 +93,11 @@ def complete(
     engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
     filled = np.stack([have[pair] for pair in range(len(names))])
     timelapse = timelapse_of(artwork, drawn, filled, options, run.path)
-    run.save_timelapse(timelapse.frames, options.fps, save_frames)
+
+    def encoding(done: int, total: int) -> None:
+        on_progress(Progress("video", "encoding", done, total))
+
+    run.save_timelapse(timelapse.frames, options.fps, save_frames, encoding)
     run.finish()
     return timelapse
 
@@ -122,7 +130,8 @@ def complete_keyframes(
 
         work = dataclasses.replace(options, operation_steps=[keyframe.step for keyframe in missing])
         seeds = [keyframe.seed for keyframe in missing]
-        report = showing(on_progress, artwork, given)
+        course = Course(kind_of(engine), keyframe_parts(len(missing), options))
+        report = showing(along(course, on_progress), artwork, given)
         engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     size = artwork.shape[1], artwork.shape[0]

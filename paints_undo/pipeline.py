@@ -20,6 +20,7 @@ from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
+from paints_undo.course import course_of, kind_of, segment_parts
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
@@ -31,7 +32,7 @@ from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import UndoOptions, defaults_of, with_prompt
 from paints_undo.parts import Parts
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
@@ -228,8 +229,10 @@ class PaintsUndo:
         for each pair, wanted or not.  Where the device has too little memory the rest is computed with another plan;
         what was done stays done.
         """
-        settings = [{**dataclasses.asdict(options), "seed": seeds[pair]} for pair in wanted]
         # the first picture's shape decides about the size of all frames
+        parts = segment_parts(self.family, pictures[0].shape, wanted, options)
+        on_progress = along(Course(kind_of(self), parts), on_progress)
+        settings = [{**dataclasses.asdict(options), "seed": seeds[pair]} for pair in wanted]
         keys = {
             pair: content_key({**s, "shape": pictures[0].shape}, *pictures[pair : pair + 2])
             for pair, s in zip(wanted, settings, strict=True)
@@ -309,12 +312,14 @@ class PaintsUndo:
         """
         options, artwork = options or self.default_options, read_picture(artwork)
         self.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        watched = along(course_of(self, options, artwork.shape, video=out is not None), on_progress)
         if options.tag and not options.keyframes.prompt:
-            on_progress(Progress("tags", "tagging", 0, 1))
+            watched(Progress("tags", "tagging", 0, 1))
             options = with_prompt(options, self.tag(artwork))
+            watched(Progress("tags", "tagging", 1, 1))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
-            report = showing(on_progress, artwork, options)
+            report = showing(watched, artwork, options)
             drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, report)
             ends = ends_of_segments(artwork, drawn, options, self.family)
             filled = self.fill_segments(ends, options.segments, report)

@@ -35,6 +35,7 @@ from paints_undo.images import encode_png, read_picture
 from paints_undo.locks import LOCK, FolderLock
 from paints_undo.packages import package_versions
 from paints_undo.plain_values import differences, plain
+from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
@@ -244,13 +245,16 @@ class RunFolder:
             return None
         return frames
 
-    def save_timelapse(self, frames: np.ndarray, fps: int, save_frames: bool = False) -> Path:
+    def save_timelapse(
+        self, frames: np.ndarray, fps: int, save_frames: bool = False, report: Report = lambda done, total: None
+    ) -> Path:
         """Writes the video of frames uint8 (n, H, W, 3), and the frames themselves if asked; the path of the video.
 
-        Frames of an earlier video are removed.
+        Frames of an earlier video are removed. report: called with (done, total) frames; what it raises ends it.
         """
         shutil.rmtree(self.path / "frames", ignore_errors=True)
-        write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
+        write_video(map(self._shown, counted(frames, report)), self.timelapse, fps, self.record("timelapse"))
+        report(len(frames), len(frames))
         if save_frames:
             self.save_frames(frames)
         return self.timelapse

@@ -1,7 +1,7 @@
 // The head of the page, the line that says what happens, dropped files, and the start.
 
 function inWords(seconds) {
-  if (seconds < 90) return say("time.seconds", { count: Math.max(1, Math.round(seconds)) });
+  if (seconds < 90) return say("time.seconds", { count: seconds < 10 ? Math.max(1, Math.ceil(seconds)) : Math.round(seconds / 5) * 5 });
   if (seconds < 5400) return say("time.minutes", { count: Math.round(seconds / 60) });
   return say("time.hours", { count: Math.round(seconds / 360) / 10 });
 }
@@ -21,7 +21,8 @@ function drawJob() {
   byId("job-aside").textContent = aside;
   const bar = byId("job-bar");
   bar.hidden = !busy;
-  if (job && job.total > 1 && !job.ahead && !job.cancelling) Object.assign(bar, { max: job.total, value: job.done });
+  const outlook = job && !job.ahead && !job.cancelling ? outlookOf(job) : null;
+  if (outlook) Object.assign(bar, { max: 1, value: outlook.share });
   else bar.removeAttribute("value");
   name(bar, what);
   byId("job-cancel").hidden = !(busy || isPaused());
@@ -33,8 +34,23 @@ function drawJob() {
   byId("job-resume").hidden = !isPaused();
 }
 
+const shown = { job: null, share: 0 };
+
+// How far the whole job is by now, and the seconds until its end: as Outlook.at in time_left.py has it.
+function outlookOf(job) {
+  if (!job.outlook) return null;
+  const { share, left_s: left, next_s: next, age_s } = job.outlook;
+  const waited = age_s + (performance.now() - page.viewed) / 1000;
+  const units = next ? waited / next : 0;
+  const begun = next * (units < 0.8 ? units : 1 - 0.2 * Math.exp(4 - 5 * units));
+  if (shown.job !== job.number) Object.assign(shown, { job: job.number, share: 0 });
+  shown.share = Math.max(shown.share, left ? share + ((1 - share) * begun) / left : share);
+  return { share: shown.share, left: Math.max(left - begun, left ? 0.15 * waited : 0) };
+}
+
 function jobWords(job) {
-  const left = job.left_s == null ? inWords(job.elapsed_s ?? 0) : say("job.left", { time: inWords(job.left_s) });
+  const outlook = outlookOf(job);
+  const left = outlook ? say("job.left", { time: inWords(outlook.left) }) : inWords(job.elapsed_s ?? 0);
   if (job.cancelling) return { what: say("job.cancelling"), aside: "" };
   if (job.ahead) return { what: say("job.ahead", { count: job.ahead }), aside: inWords(job.elapsed_s ?? 0) };
   const stage = say(`stage.${job.stage}` in props.texts ? `stage.${job.stage}` : "stage.loading");
