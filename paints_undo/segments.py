@@ -301,9 +301,8 @@ def decode(
         works = [partial(decoded, number) for number in numbers]
         for done, (place, frames) in enumerate(lanes.run(works), start=1):
             yield numbers[place], frames
-            report(
-                done, len(latents), at_once=plan.lanes
-            )  # after the caller has kept the frames: a cancel loses nothing finished
+            # after the caller has kept the frames: a cancel loses nothing finished
+            report(done, len(latents), at_once=plan.lanes)
 
 
 def reporting(detail: str, on_progress: OnProgress) -> Report:

@@ -98,10 +98,12 @@ def test_what_is_found_done_and_what_comes_out_of_order():
     left = TimeLeft(Costs(), lambda: now[0])
     course = Course("mini cpu", (Part("segments", "sampling", 7), Part("segments", "decoding", 7)))
     shares = []
-    for second, detail, done, total in [(0, "sampling", 0, 4), (1, "sampling", 2, 4), (2, "decoding", 1, 4),
-                                        (2, "sampling", 4, 4), (3, "decoding", 3, 4), (3, "decoding", 2, 4)]:  # fmt: skip
+    sampling, decoding = [(0, 0), (1, 2), (2, 4)], [(2, 1), (3, 3), (3, 2)]
+    reports = [("sampling", *sampling[0]), ("sampling", *sampling[1]), ("decoding", *decoding[0])]
+    reports += [("sampling", *sampling[2]), ("decoding", *decoding[1]), ("decoding", *decoding[2])]
+    for detail, second, done in reports:
         now[0] = float(second)
-        left(Progress("segments", detail, done, total, course=course))
+        left(Progress("segments", detail, done, 4, course=course))
         shares.append(left.now()[0])
     assert shares == sorted(shares) and shares[-1] < 1
     now[0] = 4.0

@@ -41,7 +41,7 @@ def at_work(piece: Piece, progress: Progress | None, **changes) -> None:
         "paused": False,
         "cancelling": False,
     } | changes
-    piece.job = SimpleNamespace(ended=False, update=lambda: Update(progress, **fields))
+    piece.job = SimpleNamespace(ended=False, update=lambda: Update(progress=progress, **fields))
 
 
 @pytest.mark.parametrize(("done", "states"), [(0, "dm"), (49, "dm"), (50, "md"), (100, "md")])

@@ -27,8 +27,9 @@ _EXPECTED = (InputError, CheckpointError, OSError, MemoryError, FloatingPointErr
 class Update:
     """What a page can show about a job at one moment.
 
-    `number` tells it from other jobs, `ahead` counts the jobs that go first (0: this one is at work or next), `elapsed_s` the seconds since the job was
-    handed in.  `outlook`: how far the whole of it was at the last report, and how long the rest takes; None: not known.
+    `number` tells it from other jobs, `ahead` counts the jobs that go first (0: this one is at work or next),
+    `elapsed_s` the seconds since the job was handed in.  `outlook`: how far the whole of it was at the last report,
+    and how long the rest takes (None: not known).
     """
 
     number: int

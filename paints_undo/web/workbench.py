@@ -12,23 +12,24 @@ from gradio.utils import get_upload_folder
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web import texts
-from paints_undo.web.form import Form
+from paints_undo.web.form import LIMITS, Form
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.studio import Studio
 
 logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("core.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
+_SCRIPTS = ("core.js", "fields.js", "files.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
 STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for, and the argument that must be a file the visitor uploaded.
 _CALLS = {
-    **dict.fromkeys(("family", "count_tokens", "runs", "unfinished", "view", "set_settings")),
+    **dict.fromkeys(("family", "count_tokens", "runs", "unfinished", "view", "set_settings", "at_stake")),
     **dict.fromkeys(("duplicate", "branch", "delete", "recipe")),
     **dict.fromkeys(("add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe")),
     **dict.fromkeys(("redo_segment", "cancel", "pause", "resume")),
     "replace_keyframe": "picture",
     "restore": "path",
+    "look_into": "path",
     "open": "artwork",
 }
 
@@ -50,6 +51,7 @@ def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
         languages=texts.LANGUAGES,
         fields=form.names,
         labelled=form.labelled,
+        limits=LIMITS,
         examples=list(examples),
     )
 

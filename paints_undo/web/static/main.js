@@ -96,6 +96,7 @@ function speak(language) {
   draw();
   drawShot();
   drawFamily();
+  checkFields();
 }
 
 // Which model family draws, or what is missing; the words between backquotes are commands.
@@ -116,21 +117,6 @@ function changeTheme() {
   keep("theme", dark ? "dark" : "light");
 }
 
-function acceptFiles() {
-  const foreign = (event) => !event.dataTransfer?.types.includes("Files") || event.target.closest?.("#artwork, #strip");
-  let inside = 0;
-  addEventListener("dragenter", (event) => { inside += 1; byId("drop").hidden = !!foreign(event); });
-  addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) byId("drop").hidden = true; });
-  addEventListener("dragover", (event) => { if (!foreign(event)) event.preventDefault(); });
-  addEventListener("drop", (event) => {
-    inside = 0;
-    byId("drop").hidden = true;
-    if (foreign(event)) return;
-    event.preventDefault();
-    if (event.dataTransfer.files[0]) restoreFrom(event.dataTransfer.files[0]);
-  });
-}
-
 async function follow() {
   for (;;) {
     await sleep(isBusy() ? 500 : document.hidden ? 10000 : 3000);
@@ -145,6 +131,7 @@ async function start() {
   startTimeline();
   startHistory();
   startForm();
+  startFields();
   parts.push(drawJob);
   await drawHead();
   speak(page.language);
