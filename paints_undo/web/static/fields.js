@@ -49,10 +49,14 @@ function checkedSteps(text) {
 
 const stepsText = (steps) => (Array.isArray(steps) ? steps.join(", ") : steps);
 
-// A field that was left is put in order, if all of it can be read.
+const ordered = { text: null };
+
+// A field that was left is put in order, if all of it can be read; gradio tells of that as of another leaving.
 function leaveSteps(text) {
+  if (text === ordered.text) return unchanged;
   const steps = checkedSteps(text);
-  return steps ? stepsText(steps) : unchanged;
+  ordered.text = steps ? stepsText(steps) : null;
+  return ordered.text ?? unchanged;
 }
 
 // Gradio would bring a number to the ends of its slider when the field is left; what the program takes stays.
@@ -93,5 +97,8 @@ function drawReasons(artwork, prompt, drawn) {
 
 function startFields() {
   byId("steps").addEventListener("blur", leaveNumber, true);
-  byId("steps").addEventListener("input", (event) => noteBeside(event.target.closest('[id^="field-"]'), ""));
+  byId("steps").addEventListener("input", (event) => {
+    ordered.text = null;
+    noteBeside(event.target.closest('[id^="field-"]'), "");
+  });
 }
