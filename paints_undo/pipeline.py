@@ -20,7 +20,7 @@ from memory_management import pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
-from paints_undo.course import course_of, kind_of, segment_parts
+from paints_undo.course import course_of, keyframe_parts, kind_of, segment_parts
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
@@ -180,6 +180,7 @@ class PaintsUndo:
         have = {i: kept for i, key in enumerate(keys) if (kept := self.results.get(key)) is not None}
         for i, keyframe in have.items():
             keep(i, keyframe)
+        on_progress = along(Course(kind_of(self), keyframe_parts(len(keys) - len(have), options)), on_progress)
         while missing := [i for i in range(len(wanted)) if i not in have]:
             work = dataclasses.replace(options, operation_steps=[wanted[i][0] for i in missing])
             common = {**settings, "operation_steps": None, "seed": None, "plan": str(self.parts.plan)}

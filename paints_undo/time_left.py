@@ -25,7 +25,7 @@ SMALL: dict[Named, float] = {
     ("segments", "preparing"): 10.0,
     ("segments", "conditions"): 25.0,
     ("segments", "sampling"): 2.5,
-    ("segments", "decoding"): 8.0,
+    ("segments", "decoding"): 9.0,
     ("video", "encoding"): 0.1,
 }
 # The published family: its operations as docs/performance.md counts them, at 100 TFLOP/s.
@@ -139,7 +139,7 @@ class Outlook:
         waited = max(0.0, now_s - self.seen_s)
         begun = min(waited, self.left_s)
         if waited > 0.8 * self.next_s:  # late: as if ever less of the unit were done, and never all of it
-            begun = self.next_s * (1 - 0.2 * math.exp(4 - 5 * waited / self.next_s)) if self.next_s else 0.0
+            begun = self.next_s * (1 - 0.04 / (waited / self.next_s - 0.6)) if self.next_s else 0.0
         share = self.share + (1 - self.share) * begun / self.left_s
         return share, max(self.left_s - begun, LATE * (waited - self.next_s))
 

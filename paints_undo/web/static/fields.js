@@ -43,11 +43,19 @@ function aboutSteps({ steps, bad, twice }) {
 function checkedSteps(text) {
   const found = readSteps(text);
   const { words, failed } = aboutSteps(found);
-  noteBeside("field-operation_steps", words, failed);
+  afterPress(() => noteBeside("field-operation_steps", words, failed));
   return failed ? null : found.steps;
 }
 
 const stepsText = (steps) => (Array.isArray(steps) ? steps.join(", ") : steps);
+
+// A sentence that appears between the two halves of a click would move the button away from under it.
+const pointer = { down: false };
+
+function afterPress(act) {
+  if (pointer.down) addEventListener("pointerup", () => setTimeout(act), { once: true });
+  else act();
+}
 
 const ordered = { text: null };
 
@@ -67,7 +75,7 @@ function leaveNumber(event) {
   const field = block?.id.slice("field-".length);
   if (!block || !(field in props.limits)) return;
   event.stopImmediatePropagation();
-  noteBeside(block, aboutNumber(field, input));
+  afterPress(() => noteBeside(block, aboutNumber(field, input)));
 }
 
 function aboutNumber(field, input) {
@@ -96,6 +104,8 @@ function drawReasons(artwork, prompt, drawn) {
 }
 
 function startFields() {
+  for (const kind of ["pointerdown", "pointerup", "pointercancel"])
+    addEventListener(kind, () => { pointer.down = kind === "pointerdown"; }, true);
   byId("steps").addEventListener("blur", leaveNumber, true);
   byId("steps").addEventListener("input", (event) => {
     ordered.text = null;

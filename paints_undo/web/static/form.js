@@ -183,7 +183,7 @@ function drawTokens() {
 const buttonsShown = { key: null };
 
 function drawButtons() {
-  const key = JSON.stringify([isLocked(), page.run, page.view?.keyframes.map((keyframe) => keyframe.state)]);
+  const key = JSON.stringify([isLocked(), page.language, page.run, page.view?.keyframes.map((keyframe) => keyframe.state)]);
   if (key === buttonsShown.key) return;
   buttonsShown.key = key;
   trigger("unlock");

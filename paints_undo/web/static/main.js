@@ -42,7 +42,7 @@ function outlookOf(job) {
   const { share, left_s: left, next_s: next, age_s } = job.outlook;
   const waited = age_s + (performance.now() - page.viewed) / 1000;
   const units = next ? waited / next : 0;
-  const begun = next * (units < 0.8 ? units : 1 - 0.2 * Math.exp(4 - 5 * units));
+  const begun = next * (units < 0.8 ? units : 1 - 0.04 / (units - 0.6));
   if (shown.job !== job.number) Object.assign(shown, { job: job.number, share: 0 });
   shown.share = Math.max(shown.share, left ? share + ((1 - share) * begun) / left : share);
   return { share: shown.share, left: Math.max(left - begun, left ? 0.15 * waited : 0) };

@@ -192,6 +192,7 @@ async function addSteps(input) {
   }
   input.removeAttribute("aria-invalid");
   input.value = "";
+  page.note = null;
   for (const step of wanted) await addKeyframe(step);
   const { words } = aboutSteps(found);
   if (words && !page.note?.failed) tell({ sentence: words });
