@@ -36,7 +36,7 @@ from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
-from paints_undo.segments import SegmentOptions
+from paints_undo.segments import SegmentOptions, pair_seeds
 from paints_undo.timelapse import Timelapse
 from paints_undo.timeline import Timeline
 from wd14_tagger import Tagger
@@ -211,7 +211,7 @@ class PaintsUndo:
             raise InputError(f"{len(arrays)} picture is given; a segment needs two keyframes to lie between")
         filled: dict[int, np.ndarray] = {}
         pairs = range(len(arrays) - 1)
-        self.fill_pairs(arrays, options, on_progress, pairs, [options.seed + i for i in pairs], filled.__setitem__)
+        self.fill_pairs(arrays, options, on_progress, pairs, pair_seeds(options.seed, pairs), filled.__setitem__)
         return np.stack([filled[pair] for pair in sorted(filled)])
 
     @one_at_a_time

@@ -1,6 +1,6 @@
 """Stage 2: from neighbouring keyframes to the 16 frames between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -61,6 +61,11 @@ class SegmentOptions:
             object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
 
+def pair_seeds(seed: int, pairs: Iterable[int]) -> list[int]:
+    """The seed of each pair of a plain run; after the largest seed comes 0."""
+    return [(seed + pair) % 2**32 for pair in pairs]
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What guides the denoising of one or more pairs, beside their latents."""
@@ -96,7 +101,7 @@ def fill_segments(
     if not wanted:
         return
     denoised = {} if denoised is None else denoised
-    seeds = [options.seed + i for i in range(len(pictures) - 1)] if seeds is None else list(seeds)
+    seeds = pair_seeds(options.seed, range(len(pictures) - 1)) if seeds is None else list(seeds)
     pixels, states = denoise_pairs(parts, pictures, options, noise_device, on_progress, wanted, seeds, denoised)
     yield from decode(parts, {i: denoised[i] for i in wanted}, pixels, states, on_progress)
 

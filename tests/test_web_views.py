@@ -51,6 +51,13 @@ def test_which_keyframe_is_being_drawn(piece, done, states):
     assert "".join(keyframe["state"][0] for keyframe in view_of(piece)["keyframes"]) == states
 
 
+@pytest.mark.parametrize("done", [0, 1])
+def test_while_it_is_prepared_nothing_is_being_drawn(piece, done):
+    piece.planned = [400, 800]
+    at_work(piece, Progress("keyframes", "preparing", done, 1))
+    assert "".join(keyframe["state"][0] for keyframe in view_of(piece)["keyframes"]) == "mm"
+
+
 def test_which_segment_is_being_drawn(piece):
     piece.planned = [0, 2]
     at_work(

@@ -23,6 +23,7 @@ from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
+from paints_undo.segments import pair_seeds
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Worker:
         if self.store.read(name) is None:
             pictures = self._piece(task.item, KEYFRAMES)["ends"]
             filling, filled = task.item.options.segments, {}
-            two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
+            two, seed = pictures[task.pair : task.pair + 2], pair_seeds(filling.seed, [task.pair])[0]
             self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
             self.store.write(name, packed(frames=filled[0]))
         return {}

@@ -107,7 +107,7 @@ def _state(there: bool, in_hand: bool) -> str:
 def _drawing(piece: Piece, update: Update | None) -> tuple[str, int] | None:
     """Stage and place of the piece under way: pieces are drawn one after the other, each in the same time."""
     progress, planned = update.progress if update else None, piece.planned
-    if progress is None or not planned or not progress.total:
+    if progress is None or not planned or not progress.total or progress.detail in ("preparing", "conditions"):
         return None
     return progress.stage, planned[min(len(planned) - 1, progress.done * len(planned) // progress.total)]
 

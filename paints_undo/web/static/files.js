@@ -10,7 +10,6 @@ function onlyOne(files) {
 async function take(files, { artworkOnly = false } = {}) {
   const file = onlyOne(files);
   if (!file) return;
-  if (isLocked()) return tell({ key: "message.busy", failed: true });
   tell({ key: "message.reading" });
   const path = await send(file);
   const found = path && (await asked("look_into", { path }));

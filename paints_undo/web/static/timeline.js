@@ -246,7 +246,8 @@ function acceptPicture(button, step) {
     event.preventDefault();
     event.stopPropagation();
     byId("drop").hidden = true;
-    if (event.dataTransfer.files[0]) replaceBy(step, event.dataTransfer.files[0]);
+    const file = onlyOne([...event.dataTransfer.files]);
+    if (file) replaceBy(step, file);
   });
 }
 
