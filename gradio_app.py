@@ -76,7 +76,7 @@ def build_app(load: Callable[[], engines.Engine], out: Path) -> gr.Blocks:
                 export_panel(studio, bench)
         machine_card(engine, out)
         form.connect(bench)
-        _endpoints(studio, form)
+        _endpoints(studio, form, engine)
     return app.queue(api_open=False)
 
 
@@ -113,6 +113,7 @@ def _prompt_step(form: Form) -> None:
         buttons=["fullscreen"],
         elem_id="artwork",
     )
+    form.note("note-artwork")
     folder = Path(examples.__file__).parent
     form.examples = gr.Examples(
         [[str(folder / f"{name}.png")] for name in EXAMPLES],
@@ -135,8 +136,8 @@ def _keyframe_step(form: Form, engine: Engine) -> None:
     _heading("step2")
     with gr.Row(elem_id="recipes"):
         form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
-    steps = {"value": list(defaults.operation_steps), "multiselect": True, "info": say("field.operation_steps.info")}
-    form.add("operation_steps", OperationSteps(list(range(1000)), label=say("field.operation_steps"), **steps))
+    steps, info = ", ".join(map(str, defaults.operation_steps)), say("field.operation_steps.info")
+    form.add("operation_steps", gr.Textbox(steps, label=say("field.operation_steps"), info=info, max_lines=3))
     form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
     fits = [(say(f"field.fit.of.{fit}"), fit) for fit in FITS]
     form.add("fit", gr.Radio(fits, value=engine.default_options.fit, label=say("field.fit")))
@@ -172,14 +173,17 @@ def _video_step(form: Form, engine: Engine) -> None:
     form.button("video")
 
 
-def _endpoints(studio: Studio, form: Form) -> None:
+def _endpoints(studio: Studio, form: Form, engine: Engine) -> None:
     """The three endpoints for gradio_client; they share the widgets' defaults, and their results are never on show."""
-    calls, fields = Endpoints(studio), form.fields
+    defaults = {"value": list(engine.default_options.keyframes.operation_steps), "multiselect": True}
     drawn = gr.State(None)  # the run of a session
     with gr.Column(visible=False):
         caller = gr.Button("Endpoints")
         prompt, video = gr.Textbox(label="Prompt"), gr.Video(label="Time-lapse")
+        steps = OperationSteps(list(range(1000)), label=say("field.operation_steps"), **defaults)
         keyframes, frames = gr.Gallery(label="Key Frames", format="png"), gr.Gallery(label="Frames", format="png")
+    # on the page the operation steps are text; here they are numbers
+    calls, fields = Endpoints(studio), {**form.fields, "operation_steps": steps}
     drawing = ["prompt", "negative_prompt", "operation_steps", "seed", "width", "height", "sampling_steps"]
     filling = ["video_prompt", "video_seed", "video_guidance_scale", "video_sampling_steps", "fps"]
     for function, inputs, outputs in (

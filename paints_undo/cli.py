@@ -16,9 +16,10 @@ from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.logs import configure
-from paints_undo.progress import Progress, TimeLeft, in_words
+from paints_undo.progress import Progress, in_words
 from paints_undo.provenance.command import add_commands as add_verify_command
 from paints_undo.setup_commands import add_commands as add_setup_commands
+from paints_undo.time_left import TimeLeft
 from paints_undo.training.command import add_commands as add_training_commands
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ class Meter:
             return
         ended = progress.done >= progress.total
         line = f"{self.name}: {progress.stage}, {progress.detail} {progress.done}/{progress.total}"
-        if left is not None and not ended:
+        if left:
             line += f", {in_words(left)} left"
         if self.on_terminal:
             print(f"\r{line:<{len(self.last)}}", end="\n" if ended else "", file=sys.stderr, flush=True)

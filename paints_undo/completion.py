@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.checkpoints import ModelFamily
+from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
 from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
@@ -73,25 +74,31 @@ def complete(engine: Engine, run: RunFolder, on_progress: OnProgress = ignore, s
     once: so what was damaged or replaced is made again, in a finished run too, and nothing else.
     """
     options, timeline = options_of(run), Timeline.from_record(run.timeline)
-    artwork = run.artwork
+    artwork, names = run.artwork, segment_names(timeline, options)
     run.keep_artwork(artwork)
+    undrawn = [name for name in keyframe_names(timeline, options) if not run.is_whole(run.keyframe_path(name))]
+    have = {pair: frames for pair, name in enumerate(names) if (frames := run.segment(name)) is not None}
+    missing = [pair for pair in range(len(names)) if pair not in have]
+    tagged = dataclasses.replace(options, tag=False)
+    on_progress = along(course_of(engine, tagged, artwork.shape, len(undrawn), missing), on_progress)
     drawn = complete_keyframes(engine, run, artwork, on_progress)
     pictures = ends_of_segments(artwork, drawn, options, engine.family)
-    names = segment_names(timeline, options)
-    have = {pair: frames for pair, name in enumerate(names) if (frames := run.segment(name)) is not None}
 
     def keep(pair: int, frames: np.ndarray) -> None:
         have[pair] = frames
         run.save_segment(names[pair], frames)
 
-    missing = [pair for pair in range(len(names)) if pair not in have]
     report = showing(on_progress, artwork, options)
     engine.fill_pairs(pictures, options.segments, report, missing, timeline.segment_seeds, keep)
     filled = np.stack([have[pair] for pair in range(len(names))])
     timelapse = timelapse_of(artwork, drawn, filled, options, run.path)
+
+    def encoding(done: int, total: int) -> None:
+        on_progress(Progress("video", "encoding", done, total))
+
     # without digests nobody can tell whether the video that is there is the one of these segments
     if missing or not run.finished or run.digests is None or not run.is_whole(run.timelapse):
-        run.save_timelapse(timelapse.frames, options.fps, save_frames or run.has_frames and run.finished)
+        run.save_timelapse(timelapse.frames, options.fps, save_frames or run.has_frames and run.finished, encoding)
         run.finish()
     elif (save_frames or run.has_frames) and not run.frames_are_whole:
         run.save_frames(timelapse.frames)
@@ -128,7 +135,8 @@ def complete_keyframes(
 
         work = dataclasses.replace(options, operation_steps=tuple(keyframe.step for keyframe in missing))
         seeds = [keyframe.seed for keyframe in missing]
-        report = showing(on_progress, artwork, given)
+        course = Course(kind_of(engine), keyframe_parts(len(missing), options))
+        report = showing(along(course, on_progress), artwork, given)
         engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     size = artwork.shape[1], artwork.shape[0]

@@ -134,7 +134,7 @@ class FamilyPipeline(DiffusionPipeline):
         with self.progress_bar(total=steps) as bar:
 
             def on_progress(progress: Progress) -> None:
-                if progress.detail != "sampling" or progress.preview is None:
+                if progress.detail != "sampling" or not progress.done or progress.preview is None:
                     return
                 step, latents = progress.done * steps // progress.total - 1, progress.preview()
                 bar.update()

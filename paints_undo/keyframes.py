@@ -20,7 +20,7 @@ from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Networks
 from paints_undo.previews import LatentColours, Look
-from paints_undo.progress import OnProgress, Progress, Report, ignore
+from paints_undo.progress import OnProgress, Preview, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
 log = logging.getLogger(__name__)
@@ -128,10 +128,13 @@ def denoise(
     parts.family.check_keyframe_size(options.width, options.height)
     pieces = feed_forward_pieces(parts.plan.feed_forward_pieces)
     with torch.inference_mode(), context_memory(), pieces:
+        report = reporting("preparing", on_progress)
+        report(0, 1)
         parts.prefetch("single_frame/unet")
         positive, negative = encode(parts, [options.prompt, options.negative_prompt], options.long_prompt)
         crop = crop_to(artwork, options.width, options.height)
         artwork_latent = encode_artwork(parts, crop)
+        report(1, 1)
         look = look or first_in_colours(LatentColours.fit(artwork_latent[0], crop))
         conditions = artwork_latent, positive, negative
         return sample(parts, *conditions, options, seeds, noise_device, on_progress, look, begun)
@@ -175,6 +178,7 @@ def sample(
     begun.under_way = {batch: begun.under_way.get(batch, Partway()) for batch in batches}
     progress = JointProgress(lanes, reporting("sampling", on_progress), [len(batch) for batch in batches])
     with parts.on_device("single_frame/unet") as unet:
+        progress.begin(options.sampling_steps)
 
         def sampled(place: int) -> Tensor:
             batch = batches[place]
@@ -224,6 +228,7 @@ def decode(parts: Networks, latents: Tensor, on_progress: OnProgress) -> Iterato
     """Yield pixels uint8 (H, W, 3) of scaled latents; one picture at a time, because decoding needs the most memory."""
     report = reporting("decoding", on_progress)
     with parts.on_device("single_frame/vae") as vae:
+        report(0, len(latents))
         for done, latent in enumerate(latents.to(parts.device, vae.dtype).split(1), start=1):
             with torch.inference_mode():  # not around the yield: the caller's code is not ours to switch
                 decoded = vae.decode(latent / vae.config.scaling_factor).sample
@@ -232,4 +237,7 @@ def decode(parts: Networks, latents: Tensor, on_progress: OnProgress) -> Iterato
 
 
 def reporting(detail: str, on_progress: OnProgress) -> Report:
-    return lambda done, total, preview=None: on_progress(Progress("keyframes", detail, done, total, preview))
+    def report(done: int, total: int, preview: Preview | None = None, at_once: int = 1) -> None:
+        on_progress(Progress("keyframes", detail, done, total, preview, at_once))
+
+    return report

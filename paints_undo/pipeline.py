@@ -19,6 +19,7 @@ from memory_management import DTYPES, pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
+from paints_undo.course import course_of, keyframe_parts, kind_of, segment_parts
 from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
@@ -31,11 +32,11 @@ from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import UndoOptions, defaults_of, with_prompt
 from paints_undo.parts import Parts
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.runs import RunFolder
-from paints_undo.segments import SegmentOptions
+from paints_undo.segments import SegmentOptions, pair_seeds
 from paints_undo.timelapse import Timelapse
 from paints_undo.timeline import Timeline
 from wd14_tagger import Tagger
@@ -187,6 +188,7 @@ class PaintsUndo:
         have = {i: kept for i, key in enumerate(keys) if (kept := self.results.get(key)) is not None}
         for i, keyframe in have.items():
             keep(i, keyframe)
+        on_progress = along(Course(kind_of(self), keyframe_parts(len(keys) - len(have), options)), on_progress)
         while missing := [i for i in range(len(wanted)) if i not in have]:
             work = dataclasses.replace(options, operation_steps=tuple(wanted[i][0] for i in missing))
             common = {**settings, "operation_steps": None, "seed": None, "plan": str(self.parts.plan)}
@@ -220,7 +222,7 @@ class PaintsUndo:
             raise InputError(f"{len(arrays)} picture is given; a segment needs two keyframes to lie between")
         filled: dict[int, np.ndarray] = {}
         pairs = range(len(arrays) - 1)
-        self.fill_pairs(arrays, options, on_progress, pairs, [options.seed + i for i in pairs], filled.__setitem__)
+        self.fill_pairs(arrays, options, on_progress, pairs, pair_seeds(options.seed, pairs), filled.__setitem__)
         return np.stack([filled[pair] for pair in sorted(filled)])
 
     @one_at_a_time
@@ -239,8 +241,10 @@ class PaintsUndo:
         for each pair, wanted or not.  Where the device has too little memory the rest is computed with another plan;
         what was done stays done.
         """
-        settings = [{**dataclasses.asdict(options), "seed": seeds[pair]} for pair in wanted]
         # the first picture's shape decides about the size of all frames
+        parts = segment_parts(self.family, pictures[0].shape, wanted, options)
+        on_progress = along(Course(kind_of(self), parts), on_progress)
+        settings = [{**dataclasses.asdict(options), "seed": seeds[pair]} for pair in wanted]
         keys = {
             pair: content_key({**s, "shape": pictures[0].shape}, *pictures[pair : pair + 2])
             for pair, s in zip(wanted, settings, strict=True)
@@ -320,12 +324,14 @@ class PaintsUndo:
         """
         options, artwork = options or self.default_options, read_picture(artwork)
         self.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        watched = along(course_of(self, options, artwork.shape, video=out is not None), on_progress)
         if options.tag and not options.keyframes.prompt:
-            on_progress(Progress("tags", "tagging", 0, 1))
+            watched(Progress("tags", "tagging", 0, 1))
             options = with_prompt(options, self.tag(artwork))
+            watched(Progress("tags", "tagging", 1, 1))
         timeline = Timeline.of(options.keyframes, options.segments)
         if out is None:
-            report = showing(on_progress, artwork, options)
+            report = showing(watched, artwork, options)
             drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, report)
             ends = ends_of_segments(artwork, drawn, options, self.family)
             filled = self.fill_segments(ends, options.segments, report)

@@ -1,7 +1,7 @@
-"""How far a run has come, and how long the rest will take."""
+"""How far a run has come: what a stage reports, and everything that a job will report."""
 
-import time
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,20 +10,44 @@ Preview = Callable[[], np.ndarray]  # a small uint8 (h, w, 3), computed when it 
 
 
 @dataclass(frozen=True)
+class Part:
+    """Work of one kind that a job will do."""
+
+    stage: str  # as in Progress
+    detail: str
+    units: int  # what Progress.total will be, or less where some of it is found done
+    megapixels: float = 1.0  # in one unit, as often as the networks look at them
+
+
+@dataclass(frozen=True)
+class Course:
+    """Everything that a job will do, in this order.
+
+    kind: the model family and the kind of device, "mini cpu": what the cost of a unit depends on.
+    """
+
+    kind: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
 class Progress:
     """One report from a running stage."""
 
-    stage: str  # "tags", "keyframes" or "segments"
-    detail: str  # what is being done: "sampling", "decoding", ...
+    stage: str  # "tags", "keyframes", "segments" or "video"
+    detail: str  # what is being done: "preparing", "conditions", "sampling", "decoding", "drawing", "encoding"
     done: int
     total: int  # of the same unit as done
     # what is being drawn, as far as it can be seen
     preview: Preview | None = field(default=None, compare=False, repr=False)
+    at_once: int = field(default=1, compare=False)  # how many units are under way side by side
+    # what it is a piece of, where that is known
+    course: Course | None = field(default=None, compare=False, repr=False)
 
 
 # Called after every sampling step; raising Cancelled from it ends the run cleanly.
 OnProgress = Callable[[Progress], None]
-# (done, total, preview or nothing): what a stage reports with
+# (done, total, preview=None, at_once=1): what a stage reports with
 Report = Callable[..., None]
 
 
@@ -31,24 +55,16 @@ def ignore(progress: Progress) -> None:
     """The callback of those who do not watch."""
 
 
-class TimeLeft:
-    """Seconds left of what a stage is doing, from the speed since it began."""
+def along(course: Course, on_progress: OnProgress) -> OnProgress:
+    """`on_progress`, told of the same as a piece of this course; where one is within another, the outer one holds."""
+    return lambda progress: on_progress(dataclasses.replace(progress, course=course))
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
-        self._began: tuple[str, str] | None = None
-        self._since = 0.0
-        self._done_then = 0
 
-    def __call__(self, progress: Progress) -> float | None:
-        """Seconds until `progress.detail` is done; None until there is a speed to go by."""
-        doing = progress.stage, progress.detail
-        if doing != self._began or progress.done < self._done_then:
-            self._began, self._since, self._done_then = doing, self._clock(), progress.done
-        advanced = progress.done - self._done_then
-        if advanced <= 0:
-            return None
-        return (self._clock() - self._since) / advanced * (progress.total - progress.done)
+def counted(items: np.ndarray, report: Report) -> Iterator[np.ndarray]:
+    """The items (n, ...), with a report before each of how many are done; that the last is, who takes them says."""
+    for done, item in enumerate(items):
+        report(done, len(items))
+        yield item
 
 
 def in_words(seconds: float) -> str:

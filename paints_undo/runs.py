@@ -35,6 +35,7 @@ from paints_undo.images import encode_png, read_picture
 from paints_undo.locks import LOCK
 from paints_undo.packages import package_versions
 from paints_undo.plain_values import differences, plain
+from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
@@ -240,15 +241,18 @@ class RunFolder(RecordedFolder):
         """The segment of this name, uint8 (n, H, W, 3); None when it is not there, damaged or another file."""
         return self._read(self.segment_path(name), read_segment)
 
-    def save_timelapse(self, frames: np.ndarray, fps: int, save_frames: bool = False) -> Path:
+    def save_timelapse(
+        self, frames: np.ndarray, fps: int, save_frames: bool = False, report: Report = lambda done, total: None
+    ) -> Path:
         """Writes the video of frames uint8 (n, H, W, 3), and the frames themselves if asked; the path of the video.
 
-        Frames of an earlier video are removed.
+        Frames of an earlier video are removed. report: called with (done, total) frames; what it raises ends it.
         """
         with self._in_place():
             shutil.rmtree(self.path / "frames", ignore_errors=True)
-            write_video(map(self._shown, frames), self.timelapse, fps, self.record("timelapse"))
+            write_video(map(self._shown, counted(frames, report)), self.timelapse, fps, self.record("timelapse"))
         self._note({self._place(self.timelapse): file_digest(self.timelapse) or ""}, instead_of="frames/")
+        report(len(frames), len(frames))
         if save_frames:
             self.save_frames(frames)
         return self.timelapse

@@ -1,6 +1,6 @@
 """Stage 2: from neighbouring keyframes to the 16 frames between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from paints_undo.models.feature_reuse import feature_reuse
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.parts import Networks
 from paints_undo.previews import LatentColours, Look
-from paints_undo.progress import OnProgress, Progress, Report, ignore
+from paints_undo.progress import OnProgress, Preview, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
 NEGATIVE_PROMPT = ""
@@ -61,6 +61,11 @@ class SegmentOptions:
             object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
 
+def pair_seeds(seed: int, pairs: Iterable[int]) -> list[int]:
+    """The seed of each pair of a plain run; after the largest seed comes 0."""
+    return [(seed + pair) % 2**32 for pair in pairs]
+
+
 @dataclass(frozen=True)
 class Conditions:
     """What guides the denoising of one or more pairs, beside their latents."""
@@ -96,7 +101,7 @@ def fill_segments(
     if not wanted:
         return
     denoised = {} if denoised is None else denoised
-    seeds = [options.seed + i for i in range(len(pictures) - 1)] if seeds is None else list(seeds)
+    seeds = pair_seeds(options.seed, range(len(pictures) - 1)) if seeds is None else list(seeds)
     pixels, states = denoise_pairs(parts, pictures, options, noise_device, on_progress, wanted, seeds, denoised)
     yield from decode(parts, {i: denoised[i] for i in wanted}, pixels, states, on_progress)
 
@@ -121,10 +126,13 @@ def denoise_pairs(
         height, width = nearest_bucket(pictures[0].shape[0], pictures[0].shape[1], parts.family.video_sizes)
         used = sorted({picture for pair in wanted for picture in (pair, pair + 1)})
         pixels = {i: pixels_to_tensor(crop_to(pictures[i], width, height)).to(parts.dtype) for i in used}
-        latents, states = encode_keyframes(parts, pixels)
+        latents, states = encode_keyframes(parts, pixels, on_progress)
         missing = [i for i in wanted if i not in denoised]
         if missing:
+            report = reporting("conditions", on_progress)
+            report(0, 1)
             positives, negative = encode_conditions(parts, pixels, missing, options)
+            report(1, 1)
             ends = {i: (latents[i], latents[i + 1]) for i in missing}
             colours = LatentColours.fit(latents[used[0]], crop_to(pictures[used[0]], width, height))
             conditions = positives, negative, options, seeds, noise_device
@@ -137,19 +145,24 @@ def middle_in_colours(colours: LatentColours) -> Look:
     return lambda latents: colours(latents[0, :, latents.shape[2] // 2])
 
 
-def encode_keyframes(parts: Networks, pixels: dict[int, Tensor]) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
+def encode_keyframes(
+    parts: Networks, pixels: dict[int, Tensor], on_progress: OnProgress
+) -> tuple[dict[int, Tensor], dict[int, HiddenStates]]:
     """Each picture (1, 3, H, W) through the VAE's encoder: scaled latents (4, h, w), and hidden states where they stay.
 
     On a CPU the decoder finds the hidden states here.  Elsewhere they would be moved to the host and back, 3 GB in a
     run of the published size: encoding the pictures again, when the decoder is on the device, is a thousandth of it.
     """
     latents, states = {}, {}
+    report = reporting("preparing", on_progress)
+    report(0, len(pixels))
     with parts.on_device("multi_frame/vae") as vae:
-        for i, picture in pixels.items():
+        for done, (i, picture) in enumerate(pixels.items(), start=1):
             latent, hidden_states = vae.encode(picture.to(parts.device))
             latents[i] = latent[0]
             if parts.device.type == "cpu":
                 states[i] = hidden_states
+            report(done, len(pixels))
     return latents, states
 
 
@@ -191,6 +204,7 @@ def denoise(
     steps = video_steps(options.sampling_steps)
     parts.prefetch("multi_frame/vae")
     with parts.on_device("multi_frame/unet") as unet:
+        progress.begin(options.sampling_steps)
 
         def sampled(place: int) -> Tensor:
             group = groups[place]
@@ -267,6 +281,7 @@ def decode(
     report, plan, numbers = reporting("decoding", on_progress), parts.plan, list(latents)
     lanes, waiting = Lanes(plan.lanes), set(numbers)
     with parts.on_device("multi_frame/vae") as vae:
+        report(0, len(latents), at_once=plan.lanes)
 
         def references(number: int) -> list[Tensor]:
             for i in (number, number + 1):
@@ -288,8 +303,12 @@ def decode(
         works = [partial(decoded, number) for number in numbers]
         for done, (place, frames) in enumerate(lanes.run(works), start=1):
             yield numbers[place], frames
-            report(done, len(latents))  # after the caller has kept the frames: a cancel loses nothing finished
+            # after the caller has kept the frames: a cancel loses nothing finished
+            report(done, len(latents), at_once=plan.lanes)
 
 
 def reporting(detail: str, on_progress: OnProgress) -> Report:
-    return lambda done, total, preview=None: on_progress(Progress("segments", detail, done, total, preview))
+    def report(done: int, total: int, preview: Preview | None = None, at_once: int = 1) -> None:
+        on_progress(Progress("segments", detail, done, total, preview, at_once))
+
+    return report

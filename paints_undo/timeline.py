@@ -16,7 +16,7 @@ from paints_undo import validation
 from paints_undo.errors import InputError
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions
-from paints_undo.segments import SegmentOptions
+from paints_undo.segments import SegmentOptions, pair_seeds
 
 MOST_KEYFRAMES = 32
 BLANK = "blank"  # the name of the white canvas, where the timeline ends
@@ -73,8 +73,9 @@ class Timeline:
     @classmethod
     def of(cls, drawing: KeyframeOptions, filling: SegmentOptions) -> Timeline:
         """The timeline of a plain run: one seed for all keyframes, seed + i for segment i."""
-        steps = enumerate(drawing.operation_steps, start=1)
-        return cls(tuple(Keyframe(step, drawing.seed, filling.seed + i) for i, step in steps), filling.seed)
+        first, *others = pair_seeds(filling.seed, range(len(drawing.operation_steps) + 1))
+        steps = zip(drawing.operation_steps, others, strict=True)
+        return cls(tuple(Keyframe(step, drawing.seed, seed) for step, seed in steps), first)
 
     def to_record(self) -> dict[str, Any]:
         """Plain values for run.json."""

@@ -1,6 +1,7 @@
 """The command line, from its flags to its exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ from PIL import Image
 
 from paints_undo.cli import Meter, chosen_options, main, parser
 from paints_undo.pipeline import UndoOptions
-from paints_undo.progress import Progress
+from paints_undo.progress import Course, Part, Progress
 from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent
@@ -125,11 +126,16 @@ def test_doctor(tiny_family, tmp_path, capsys):
 
 
 def test_meter_tells_the_time_left(capsys):
-    meter, now = Meter("cat.png", quiet=False), iter([0.0, 30.0])
-    meter.on_terminal, meter.time_left._clock = True, lambda: next(now)
-    meter(Progress("keyframes", "sampling", 1, 3))
-    meter(Progress("keyframes", "sampling", 2, 3))
-    assert "cat.png: keyframes, sampling 2/3, 30 s left" in capsys.readouterr().err
+    meter, now = Meter("cat.png", quiet=False), [0.0]
+    meter.on_terminal, meter.time_left._clock = True, lambda: now[0]
+    course = Course("mini cpu", (Part("keyframes", "sampling", 3), Part("keyframes", "decoding", 1)))
+    for done in range(4):
+        now[0] = 30.0 * done
+        meter(Progress("keyframes", "sampling", done, 3, course=course))
+    said = capsys.readouterr().err
+    assert "cat.png: keyframes, sampling 2/3, " in said
+    left = re.findall("sampling 3/3, (.+) left", said)
+    assert left and left[0].endswith(" s"), "decoding is still to come, and counted"
 
 
 @pytest.mark.parametrize("flags", [["-OO"], ["-O"]])

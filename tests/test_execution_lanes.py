@@ -119,9 +119,10 @@ def test_steps_are_summed_and_the_first_work_under_way_is_seen():
     looks = [partial(np.full, (1, 1, 3), place) for place in range(3)]
     for place, done in [(1, 1), (0, 1), (1, 2), (0, 2), (2, 1), (1, 3), (0, 3), (2, 2), (2, 3)]:
         progress.step(place, done, 3, looks[place])
-    assert [done for done, _, _ in told] == [2, 3, 5, 6, 7, 9, 10, 11, 12]
-    assert {total for _, total, _ in told} == {12}
-    assert [seen for _, _, seen in told] == [None, looks[0], None, looks[0], None, None, looks[0], looks[2], looks[2]]
+    assert [done for done, *_ in told] == [2, 3, 5, 6, 7, 9, 10, 11, 12]
+    assert {(total, at_once) for _, total, _, at_once in told} == {(12, 3)}, "the largest two side by side"
+    seen = [each for _, _, each, _ in told]
+    assert seen == [None, looks[0], None, looks[0], None, None, looks[0], looks[2], looks[2]]
 
 
 DRAWING = KeyframeOptions(prompt="1girl", operation_steps=[400, 800, 999], width=96, height=64, sampling_steps=3)

@@ -52,7 +52,7 @@ def test_the_pairs_are_shared_out_and_the_workers_used_again():
             assert [found[pair][0, 0, 0, 0] for pair in range(7)] == [0, 0, 0, 0, 1, 1, 1]
     finally:
         workers.close()
-    assert {(p.stage, p.total) for p in told} == {("segments", 1000)} and max(p.done for p in told) == 900
+    assert {(p.stage, p.total) for p in told} == {("segments", 1000)} and max(p.done for p in told) == 1000
 
 
 def test_what_a_dead_worker_leaves_is_done_by_the_others():

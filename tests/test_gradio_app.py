@@ -132,8 +132,9 @@ def test_the_page_has_the_original_controls(tmp_path: Path) -> None:
     first, second = found["CFG Scale"]
     assert (first["minimum"], first["maximum"], first["value"]) == (1, 32, 3.0)
     assert (second["minimum"], second["maximum"], second["value"]) == (1, 15, 7.5)
-    assert found["Operation Steps"][0]["value"] == [400, 600, 800, 900, 950, 999]
-    assert len(found["Operation Steps"][0]["choices"]) == 1000
+    on_the_page, of_the_endpoint = found["Operation Steps"]
+    assert on_the_page["value"] == "400, 600, 800, 900, 950, 999"
+    assert of_the_endpoint["value"] == [400, 600, 800, 900, 950, 999] and len(of_the_endpoint["choices"]) == 1000
     assert found["Negative Prompt"][0]["value"] == KeyframeOptions.negative_prompt
     assert found["Prompt"][0]["value"] == SegmentOptions.prompt
     assert "Do not paste the tags of Step 1" in found["Prompt"][0]["info"]

@@ -119,12 +119,14 @@ def test_decoded_before_rounding(engine, options, seen, run, recorded):
 
 def test_progress(seen, run, options):
     told = [(p.stage, p.detail, p.done, p.total) for p in seen["progress"]]
-    assert told[:15] == [("keyframes", "sampling", done, 15) for done in range(1, 16)]
-    assert told[15:18] == [("keyframes", "decoding", done, 3) for done in range(1, 4)]
-    assert told[18:30] == [("segments", "sampling", done, 12) for done in range(1, 13)]
-    assert told[30:] == [("segments", "decoding", done, 4) for done in range(1, 5)]
+    parts = [("keyframes", "preparing", 1), ("keyframes", "sampling", 15), ("keyframes", "decoding", 3)]
+    parts += [("segments", "preparing", 5), ("segments", "conditions", 1)]
+    parts += [("segments", "sampling", 12), ("segments", "decoding", 4), ("video", "encoding", 60)]
+    assert told == [(*part, done, total) for *part, total in parts for done in range(total + 1)]
+    (course,) = {p.course for p in seen["progress"]}
+    assert [(part.stage, part.detail, part.units) for part in course.parts] == parts, "it was known before it began"
     for progress in seen["progress"]:
-        assert (progress.preview is not None) == (progress.detail == "sampling")
+        assert (progress.preview is not None) == (progress.detail == "sampling" and progress.done > 0)
         if progress.preview is not None:
             picture = progress.preview()
             assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3
@@ -159,7 +161,7 @@ def test_a_resumed_run_ends_in_the_same_pictures(tiny_family, run, options, reco
     assert (run.folder / "timelapse.mp4").exists()
     told.clear()
     engine.undo(recorded["image"].numpy(), options, run.folder, told.append)
-    assert told == []
+    assert {p.stage for p in told} == {"video"}, "which is written anew"
 
 
 def test_an_edited_keyframe_costs_two_segments(engine, run, options):
@@ -211,7 +213,7 @@ def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, mon
     pictures = with_white_canvas(run.artwork, run.keyframes)
     frames = engine.fill_segments(pictures, options.segments, told.append)
     assert np.array_equal(join_timelapse(frames), run.frames)
-    assert calls == [4, 3] and [p.done for p in told if p.detail == "sampling"] == list(range(1, 13))
+    assert calls == [4, 3] and [p.done for p in told if p.detail == "sampling" and p.done] == list(range(1, 13))
     engine.results.clear()
     calls.clear()
     monkeypatch.setattr(engine.parts, "step_down", lambda: False)
@@ -231,7 +233,7 @@ def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options
     with pytest.raises(Cancelled):
         engine.fill_segments(pictures, options.segments, stop)
     frames = engine.fill_segments(pictures, options.segments, told.append)
-    assert [p.done for p in told if p.detail == "sampling"] == list(range(1, 10))
+    assert [p.done for p in told if p.detail == "sampling" and p.done] == list(range(1, 10))
     assert np.array_equal(join_timelapse(frames), run.frames)
 
 
@@ -248,7 +250,7 @@ def test_a_cancelled_run_goes_on_with_its_keyframes(engine, run, options, record
         engine.draw_keyframes(artwork, options.keyframes, stop)
     engine.results.clear()
     again = engine.draw_keyframes(artwork, options.keyframes, told.append)
-    assert [p.done for p in told if p.detail == "sampling"] == list(left)
+    assert [p.done for p in told if p.detail == "sampling" and p.done] == list(left)
     assert np.array_equal(again, run.keyframes), "bit for bit as if it had not been stopped"
 
 

@@ -1,30 +1,22 @@
-"""How long the rest takes follows from the speed so far."""
+"""Reports on the way, and seconds as people read them."""
 
+import numpy as np
 import pytest
 
-from paints_undo.progress import Progress, TimeLeft, in_words
+from paints_undo.progress import Course, Part, Progress, along, counted, in_words
 
 
-def test_time_left():
-    now = [0.0]
-    left = TimeLeft(clock=lambda: now[0])
-    assert left(Progress("keyframes", "sampling", 0, 10)) is None
-    now[0] = 4.0
-    assert left(Progress("keyframes", "sampling", 2, 10)) == pytest.approx(16)
-    now[0] = 5.0  # another activity starts anew
-    assert left(Progress("keyframes", "decoding", 1, 6)) is None
-    now[0] = 6.0
-    assert left(Progress("keyframes", "decoding", 2, 6)) == pytest.approx(4)
-    assert left(Progress("keyframes", "decoding", 6, 6)) == 0
+def test_the_outer_course_holds():
+    told = []
+    inner, outer = (Course(kind, (Part("tags", "tagging", 1),)) for kind in ("inner", "outer"))
+    along(inner, along(outer, told.append))(Progress("tags", "tagging", 0, 1))
+    assert told[0].course == outer and told[0] == Progress("tags", "tagging", 0, 1)
 
 
-def test_a_second_run_starts_anew():
-    now = [0.0]
-    left = TimeLeft(clock=lambda: now[0])
-    for done in range(1, 4):
-        left(Progress("keyframes", "sampling", done, 3))
-    now[0] = 100.0
-    assert left(Progress("keyframes", "sampling", 1, 3)) is None
+def test_items_are_counted_before_they_are_taken():
+    told = []
+    assert list(counted(np.arange(3), lambda *said: told.append(said))) == [0, 1, 2]
+    assert told == [(0, 3), (1, 3), (2, 3)]
 
 
 @pytest.mark.parametrize(

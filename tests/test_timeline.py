@@ -22,6 +22,11 @@ def with_drawing(**changes):
     return replace(OPTIONS, keyframes=replace(DRAWING, **changes))
 
 
+def test_after_the_largest_seed_comes_0():
+    timeline = Timeline.of(KeyframeOptions(operation_steps=(400, 800)), SegmentOptions(seed=2**32 - 2))
+    assert timeline.segment_seeds == [2**32 - 2, 2**32 - 1, 0]
+
+
 def test_a_plain_run():
     assert START.segment_seeds == [10, 11, 12, 13]
     assert START.places == ["artwork", "0400", "0800", "0999", "blank"]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fake_engine import FakeEngine
 
 import gradio_app
-from paints_undo.web.form import EVENTS
+from paints_undo.errors import InputError
+from paints_undo.options import UndoOptions
+from paints_undo.web.form import EVENTS, LIMITS
+from paints_undo.web.settings import changed
 from paints_undo.web.texts import table
 
 STATIC = Path(gradio_app.__file__).parent / "paints_undo" / "web" / "static"
@@ -22,6 +26,17 @@ def test_every_widget_has_its_words(tmp_path: Path) -> None:
     props = workbench_of(gradio_app.build_app(FakeEngine, tmp_path))["props"]
     assert {named.split(" ")[0] for named in props["labelled"]} <= set(table())
     assert {"prompt", "operation_steps", "seed", "size", "fit", "width", "video_prompt", "fps"} <= set(props["fields"])
+
+
+def test_what_the_options_take_the_form_takes(tmp_path: Path) -> None:
+    props = workbench_of(gradio_app.build_app(FakeEngine, tmp_path))["props"]
+    assert set(props["limits"]) == set(LIMITS) <= set(props["fields"])
+    for name, (low, high) in LIMITS.items():
+        for value in (low, high):
+            changed(UndoOptions(), {name: value})
+        for value in (low - 1, high + 1):
+            with pytest.raises(InputError):
+                changed(UndoOptions(), {name: value})
 
 
 def test_the_scripts_know_the_events() -> None:

@@ -51,7 +51,8 @@ def test_a_job_reports_and_ends(queue) -> None:
     until(lambda: len(updates) == 8)
     assert seen == list(range(1, 7))
     assert [update.progress.done for update in updates[:-2]] == seen
-    assert 0 < updates[2].left_s < 1 and updates[2].elapsed_s > 0 and updates[2].ahead == 0
+    assert 0 < updates[2].outlook.left_s < 1 and 0.2 < updates[2].outlook.share < 0.8
+    assert updates[2].elapsed_s > 0 and updates[2].ahead == 0
     assert updates[-1].progress is None
 
 

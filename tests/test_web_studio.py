@@ -332,3 +332,65 @@ def test_fewer_than_one_keyframe(desk):
     run = desk.new(operation_steps=[500])
     with pytest.raises(InputError, match="the last keyframe cannot be deleted"):
         desk.delete_keyframe(run, 500)
+
+
+def test_what_is_at_stake_is_counted_and_nothing_changed(desk):
+    run = desk.finished(operation_steps=[400, 900])
+    before = desk.view(run)
+    assert desk.at_stake(run, "coarse_sketches") == {"keyframes": 1, "segments": 3}
+    for settings, keyframes, segments in (
+        ({"operation_steps": [400, 600, 900]}, 0, 1),
+        ({"operation_steps": [400]}, 1, 2),
+        ({"seed": 7}, 2, 3),
+        ({"size": "family"}, 2, 3),
+        ({"prompt": "another"}, 2, 3),
+        ({"video_seed": 7}, 0, 3),
+        ({"fps": 12, "mark": True}, 0, 0),
+        (dict(before["settings"]), 0, 0),
+    ):
+        assert desk.at_stake(run, settings=settings) == {"keyframes": keyframes, "segments": segments}, settings
+    assert desk.view(run) == before
+    desk.lock_keyframe(run, 400, True)
+    assert desk.at_stake(run, settings={"seed": 7})["keyframes"] == 1
+    with pytest.raises(InputError, match="there is no recipe"):
+        desk.at_stake(run, "magic")
+    with pytest.raises(InputError, match="not there"):
+        desk.studio.at_stake(OTHER, run, "draft")
+
+
+def test_a_recipe_that_changes_nothing_says_so(desk):
+    run = desk.new()
+    desk.recipe(run, "draft")
+    assert desk.view(run)["message"] == {"key": "recipe_applied", "values": {"name": "draft"}}
+    desk.recipe(run, "draft")
+    assert desk.view(run)["message"] == {"key": "recipe_changes_nothing", "values": {"name": "draft"}}
+
+
+def test_a_file_is_taken_for_what_is_in_it(desk, tmp_path):
+    run = desk.finished()
+    folder = desk.out / run
+    for name, picture, piece in (
+        ("artwork.png", True, "artwork"),
+        ("timelapse.mp4", False, "timelapse"),
+        ("run.json", False, "run"),
+    ):
+        shutil.copy(folder / name, tmp_path / "renamed")  # its name says nothing
+        found = desk.look_into(tmp_path / "renamed")
+        assert (found["picture"], found["piece"], found["run"]) == (picture, piece, run)
+        assert desk.studio.look_into(OTHER, tmp_path / "renamed")["run"] is None
+    for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
+        Image.fromarray(ARTWORK).save(tmp_path / name)
+        assert desk.look_into(tmp_path / name) == {"picture": True}
+    Image.fromarray(ARTWORK[:1, :1]).save(tmp_path / "one.png")
+    for name, content, said in (
+        ("cut", (tmp_path / "a.png").read_bytes()[:3000], "is damaged or incomplete"),
+        ("one", (tmp_path / "one.png").read_bytes(), r"is too small \(1 x 1 pixels"),
+        ("pdf", b"%PDF-1.7 and more", "is a PDF, which is not read"),
+        ("text", b"hello", "is not a readable picture"),
+        ("empty", b"", "is empty"),
+        ("json", b'{"format": 1}', "settings in this file are"),
+        ("video", b"\0\0\0\x18ftypisom" + bytes(40), "holds no settings"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=said):
+            desk.look_into(tmp_path / name)

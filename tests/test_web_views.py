@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from paints_undo.completion import options_of
 from paints_undo.keyframes import KeyframeOptions
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import Progress
+from paints_undo.time_left import Outlook
 from paints_undo.timeline import Timeline
 from paints_undo.web import views
 from paints_undo.web.history import History, Piece, message
@@ -43,13 +45,14 @@ class AtWork(Job):
 
 def at_work(piece: Piece, progress: Progress | None, **changes) -> None:
     fields: dict[str, Any] = {
+        "number": 5,
         "ahead": 0,
         "elapsed_s": 2.34,
-        "left_s": None,
+        "outlook": None,
         "paused": False,
         "cancelling": False,
     } | changes
-    piece.job = AtWork(Update(progress, **fields))
+    piece.job = AtWork(Update(progress=progress, **fields))
 
 
 @pytest.mark.parametrize(("done", "states"), [(0, "dm"), (49, "dm"), (50, "md"), (100, "md")])
@@ -59,14 +62,26 @@ def test_which_keyframe_is_being_drawn(piece, done, states):
     assert "".join(keyframe["state"][0] for keyframe in view_of(piece)["keyframes"]) == states
 
 
+@pytest.mark.parametrize("done", [0, 1])
+def test_while_it_is_prepared_nothing_is_being_drawn(piece, done):
+    piece.planned = [400, 800]
+    at_work(piece, Progress("keyframes", "preparing", done, 1))
+    assert "".join(keyframe["state"][0] for keyframe in view_of(piece)["keyframes"]) == "mm"
+
+
 def test_which_segment_is_being_drawn(piece):
     piece.planned = [0, 2]
-    at_work(piece, Progress("segments", "sampling", 60, 100), left_s=1.26)
+    at_work(
+        piece, Progress("segments", "sampling", 60, 100), outlook=Outlook(0.41237, 12.345, 2.5, time.monotonic() - 1.5)
+    )
     view = view_of(piece)
     assert [segment["state"] for segment in view["segments"]] == ["missing", "missing", "drawing"]
     assert [(s["from"], s["to"]) for s in view["segments"]][::2] == [("artwork", "0400"), ("0800", "blank")]
-    job = {"stage": "segments", "detail": "sampling", "done": 60, "total": 100, "ahead": 0}
-    assert view["job"] == {**job, "elapsed_s": 2.3, "left_s": 1.3, "cancelling": False}
+    outlook = view["job"].pop("outlook")
+    assert outlook.pop("age_s") == pytest.approx(1.5, abs=0.4)
+    assert outlook == {"share": 0.4124, "left_s": pytest.approx(12.345, abs=0.01), "next_s": 2.5}
+    job = {"number": 5, "stage": "segments", "detail": "sampling", "done": 60, "total": 100, "ahead": 0}
+    assert view["job"] == {**job, "elapsed_s": 2.3, "cancelling": False}
     assert view["version"] == piece.version
 
 

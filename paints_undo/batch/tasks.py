@@ -25,6 +25,7 @@ from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
+from paints_undo.segments import pair_seeds
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Worker:
             pictures = self._piece(task.item, KEYFRAMES)["ends"]
             filling = task.item.options.segments
             filled: dict[int, np.ndarray] = {}
-            two, seed = pictures[task.pair : task.pair + 2], filling.seed + task.pair
+            two, seed = pictures[task.pair : task.pair + 2], pair_seeds(filling.seed, [task.pair])[0]
             self.engine.fill_pairs(two, filling, on_progress, [0], [seed], filled.__setitem__)
             self._keep(name, packed(frames=filled[0]))
         return {}

@@ -81,7 +81,7 @@ class Watch:
         """To be given to the run."""
         self._decoded |= progress.detail == "decoding"
         self._tagged |= progress.stage == "tags"
-        if progress.detail == "sampling":
+        if progress.detail == "sampling" and progress.done:
             self.first_step.setdefault(progress.stage, self._clock() - self._began)
 
     @contextmanager

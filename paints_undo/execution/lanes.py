@@ -84,10 +84,16 @@ class JointProgress:
     def __init__(self, lanes: Lanes, report: Report, sizes: Sequence[int]):
         self._lanes, self._report, self._sizes = lanes, report, sizes
         self._done = [0] * len(sizes)
+        self._at_once = sum(sorted(sizes, reverse=True)[: lanes.count])
+
+    def begin(self, total: int) -> None:
+        """Report that the works begin, each with so many steps."""
+        if self._sizes:
+            self._report(0, total * sum(self._sizes), None, self._at_once)
 
     def step(self, place: int, done: int, total: int, preview: Preview) -> None:
         """Report that a work has done so many of its steps.  Raises Cancelled when it is to end."""
         with self._lanes.turn():
             seen = place == min(i for i, size in enumerate(self._sizes) if self._done[i] < total * size)
             self._done[place] = done * self._sizes[place]
-            self._report(sum(self._done), total * sum(self._sizes), preview if seen else None)
+            self._report(sum(self._done), total * sum(self._sizes), preview if seen else None, self._at_once)

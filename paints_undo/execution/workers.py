@@ -17,6 +17,7 @@ import torch
 
 from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.progress import OnProgress, Progress
+from paints_undo.time_left import TimeLeft
 
 if TYPE_CHECKING:  # imports diffusers, for which a worker that starts need not wait
     from paints_undo.segments import SegmentOptions
@@ -182,11 +183,12 @@ def send_frames(pipe: multiprocessing.connection.Connection, pair: int, frames: 
 
 
 def reporter(pipe: multiprocessing.connection.Connection) -> OnProgress:
-    """Tells how much of the worker's part is done, sampling taking nine tenths of it."""
+    """Tells how much of the worker's part is done, by the time that its kinds of work take."""
+    time_left = TimeLeft()
 
     def report(progress: Progress) -> None:
-        share = progress.done / progress.total
-        pipe.send(("share", 0.9 + 0.1 * share if progress.detail == "decoding" else 0.9 * share))
+        time_left(progress)
+        pipe.send(("share", time_left.now()[0]))
 
     return report
 

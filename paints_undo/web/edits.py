@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ from paints_undo.errors import InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
 from paints_undo.runs import picture_digest
-from paints_undo.timeline import Keyframe, Timeline, keyframe_names
+from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names
 from paints_undo.web import settings
 from paints_undo.web.history import Piece, message
 
-LARGEST_RANDOM_SEED = 50_000  # what the page's sliders reach
+LARGEST_RANDOM_SEED = 50_000  # what the page's sliders reach, as the original's
 
 Change = Callable[[UndoOptions, Timeline], tuple[UndoOptions, Timeline]]
 
@@ -57,6 +58,24 @@ def set_settings(piece: Piece, changes: dict[str, Any], check: Callable[[UndoOpt
 
     check: raises InputError for options that the networks cannot work with.
     """
+    key = "settings_changed" if changes.get("timeline") is None else "restored"
+    edit(piece, _with_settings(piece, changes, check), key)
+
+
+def at_stake(piece: Piece, changes: dict[str, Any], check: Callable[[UndoOptions], None]) -> dict[str, int]:
+    """How many drawn keyframes and segments flat settings would take away; nothing is changed."""
+    run, before = piece.run, (options_of(piece.run), timeline_of(piece))
+    options, timeline = _with_settings(piece, changes, check)(*before)
+    after = settings.agreeing(options, timeline), timeline
+
+    def lost(names: Callable[[Timeline, UndoOptions], list[str]], path: Callable[[str], Path]) -> int:
+        kept = names(after[1], after[0])
+        return sum(path(name).exists() for name in names(before[1], before[0]) if name not in kept)
+
+    return {"keyframes": lost(keyframe_names, run.keyframe_path), "segments": lost(segment_names, run.segment_path)}
+
+
+def _with_settings(piece: Piece, changes: dict[str, Any], check: Callable[[UndoOptions], None]) -> Change:
     given = dict(changes)
     record = given.pop("timeline", None)
 
@@ -70,7 +89,7 @@ def set_settings(piece: Piece, changes: dict[str, Any], check: Callable[[UndoOpt
         drawn = drawn_in(piece, options, timeline)
         return after, settings.following(timeline, options, after, drawn.__getitem__)
 
-    edit(piece, change, "restored" if record is not None else "settings_changed")
+    return change
 
 
 def add_keyframe(piece: Piece, step: int) -> None:

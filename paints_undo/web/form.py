@@ -10,10 +10,19 @@ from typing import Any
 
 import gradio as gr
 
+from paints_undo.video import FPS_RANGE
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
 EVENTS = ("unlock", "fill", "prompted", "reword")  # triggered by the scripts
+# What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
+LIMITS = {
+    **dict.fromkeys(("seed", "video_seed"), (0, 2**32 - 1)),
+    **dict.fromkeys(("sampling_steps", "video_sampling_steps"), (1, 100)),
+    **dict.fromkeys(("guidance_scale", "video_guidance_scale"), (1, 32)),
+    **dict.fromkeys(("width", "height"), (16, 4096)),
+    "fps": FPS_RANGE,
+}
 
 
 class Form:
@@ -31,6 +40,7 @@ class Form:
 
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
+        widget.elem_id = f"field-{name}"
         self.fields[name] = widget
 
     def add_seed(self, name: str, widget: gr.components.Component) -> None:
@@ -50,6 +60,11 @@ class Form:
         """One of the three buttons; locked until the step before is done."""
         name = say(f"button.{step}")
         self.buttons[step] = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+        self.note(f"reason-{step}")
+
+    def note(self, place: str) -> None:
+        """Where the scripts say what is wrong with the widget before it."""
+        gr.HTML(f"<div id='{place}'></div>", apply_default_css=False, padding=False)
 
     @property
     def names(self) -> list[str]:
@@ -63,6 +78,8 @@ class Form:
 
     def _worded(self) -> dict[str, Any]:
         seeds = {}
+        steps = self.fields["operation_steps"]
+        steps.blur(inputs=steps, outputs=steps, js="(text) => paintsUndo.leaveSteps(text)", **IN_THE_BROWSER)
         for name, chance, last in self._seeds:
             seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paints_undo.errors import Cancelled, CheckpointError, InputError
-from paints_undo.progress import OnProgress, Progress, TimeLeft
+from paints_undo.progress import OnProgress, Progress
+from paints_undo.time_left import Outlook, TimeLeft
 
 log = logging.getLogger(__name__)
+_numbers = itertools.count(1)  # of the jobs of this process
 
 MOST_JOBS_OF_CLIENT = 32  # waiting or at work, of all visitors who come from one address; secrets cost nothing
 CLIENT: ContextVar[str] = ContextVar("CLIENT", default="")  # the address that the present request comes from
@@ -27,14 +30,16 @@ _EXPECTED = (InputError, CheckpointError, OSError, MemoryError, FloatingPointErr
 class Update:
     """What a page can show about a job at one moment.
 
-    `ahead` counts the jobs that go first (0: this one is at work or next), `elapsed_s` the seconds since the job was
-    handed in and `left_s` the seconds until `progress.detail` is done at the speed measured so far (None: not known).
+    `number` tells it from other jobs, `ahead` counts the jobs that go first (0: this one is at work or next),
+    `elapsed_s` the seconds since the job was handed in.  `outlook`: how far the whole of it was at the last report,
+    and how long the rest takes (None: not known).
     """
 
+    number: int
     progress: Progress | None
     ahead: int
     elapsed_s: float
-    left_s: float | None
+    outlook: Outlook | None
     paused: bool
     cancelling: bool
 
@@ -48,6 +53,7 @@ class Job:
     """
 
     def __init__(self, work: Callable[[OnProgress], None], told: Callable[[Job], None] = lambda job: None) -> None:
+        self.number = next(_numbers)
         self.outcome: Outcome | None = None
         self.sentence = ""  # what went wrong, for people; empty for a fault of the program
         self.progress: Progress | None = None
@@ -61,7 +67,6 @@ class Job:
         self._ended = threading.Event()
         self._since_s = time.monotonic()
         self._time_left = TimeLeft()
-        self._left_s: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -76,7 +81,9 @@ class Job:
         """The state of the job now."""
         ahead = self._queue.ahead(self) if self._queue else 0
         elapsed_s = time.monotonic() - self._since_s
-        return Update(self.progress, ahead, elapsed_s, self._left_s, self._paused, self._cancelled)
+        return Update(
+            self.number, self.progress, ahead, elapsed_s, self._time_left.outlook, self._paused, self._cancelled
+        )
 
     def cancel(self) -> None:
         """Ask the work to stop: before its next sampling step, or at once while it waits."""
@@ -107,6 +114,7 @@ class Job:
         """Do the work; called by the queue's thread."""
         try:
             self._go_on()
+            self._time_left.go_on()  # the wait in the line says nothing about the speed
             self._context.run(self._work, self._on_progress)
             self._end("finished")
         except Cancelled:
@@ -133,13 +141,14 @@ class Job:
         with queue.changed:
             if self._paused:
                 queue.changed.wait_for(lambda: self._cancelled or not self._paused or queue.someone_waits)
-                self._time_left = TimeLeft()  # the pause says nothing about the speed
+                self._time_left.go_on()  # the pause says nothing about the speed
             if self._cancelled or self._paused:
                 raise Cancelled("Cancelled.")
 
     def _on_progress(self, progress: Progress) -> None:
+        self._time_left(progress)  # before a pause, which is no part of what was done
         self._go_on()
-        self.progress, self._left_s = progress, self._time_left(progress)
+        self.progress = progress
         self._told(self)
 
 

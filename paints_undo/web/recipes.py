@@ -10,7 +10,7 @@ from paints_undo.options import UndoOptions
 from paints_undo.web.settings import flat
 
 COARSE_SKETCHES = (900, 925, 950, 975)  # where the loosest sketches are
-DRAFT_SAMPLING_STEPS = 12  # what it is going to be, in a quarter of the time
+DRAFT_SHARE = 4  # a draft takes a quarter of the family's own sampling steps, and so of the time
 MANY = "many"
 OTHER_SEEDS = 3  # runs beside the present one
 
@@ -27,8 +27,9 @@ def coarse_sketches(family: UndoOptions) -> dict[str, Any]:
 
 
 def draft(family: UndoOptions) -> dict[str, Any]:
-    """Few sampling steps in both stages."""
-    return {"sampling_steps": DRAFT_SAMPLING_STEPS, "video_sampling_steps": DRAFT_SAMPLING_STEPS}
+    """A quarter of the family's own sampling steps in both stages, and at least one."""
+    own = {"sampling_steps": family.keyframes.sampling_steps, "video_sampling_steps": family.segments.sampling_steps}
+    return {name: max(1, steps // DRAFT_SHARE) for name, steps in own.items()}
 
 
 RECIPES: dict[str, Callable[[UndoOptions], dict[str, Any]]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,16 @@ from paints_undo.provenance.records import FORMAT, LONGEST, parse
 from paints_undo.timeline import Timeline
 from paints_undo.web.settings import agreeing, flat
 
+_PICTURES = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")  # in the container that MP4 uses
 PIECES = ("artwork", "keyframe", "frame", "timelapse", "run")
+
+
+def may_be_picture(path: str | Path) -> bool:
+    """Whether a file is to be read as a picture: anything but a run.json and a video."""
+    start = b""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        start = file.read(64)
+    return start.lstrip()[:1] != b"{" and (start[4:8] != b"ftyp" or start[8:12].lower() in _PICTURES)
 
 
 def read_settings(path: str | Path) -> tuple[dict[str, Any], str]:

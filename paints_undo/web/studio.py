@@ -19,7 +19,7 @@ from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import Engine
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
-from paints_undo.web.restoring import read_settings
+from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
 from paints_undo.web.views import row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, start
@@ -47,8 +47,10 @@ class Studio:
     "settings_changed", "keyframe_added" {step}, "keyframe_deleted" {step}, "keyframe_rerolled" {step, seed},
     "all_rerolled" {seed}, "keyframe_locked" {step}, "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
-    "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name}, "restored".
-    Job stages: "" (getting ready), "tags", "keyframes", "segments"; details: "", "sampling", "decoding", "drawing".
+    "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
+    "recipe_changes_nothing" {name}, "restored".
+    Job stages: "" (getting ready), "tags", "keyframes", "segments", "video"; details: "", "tagging", "preparing",
+    "conditions", "sampling", "decoding", "drawing", "encoding".
     """
 
     def __init__(self, engine: Engine, out: Path) -> None:
@@ -90,9 +92,10 @@ class Studio:
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.
 
-        Beside what runs() tells: message {key, values}, job (None or stage, detail, done, total, ahead, elapsed_s,
-        left_s, cancelling), artwork, settings, keyframes (step, seed, state, locked, own, path),
-        segments (index, from, to, seed, state), video, frames (paths, first stroke first), preview and version.
+        Beside what runs() tells: message {key, values}, job (None or number, stage, detail, done, total, ahead,
+        elapsed_s, outlook of the whole {share, left_s, next_s, age_s}, cancelling), artwork, settings,
+        keyframes (step, seed, state, locked, own, path), segments (index, from, to, seed, state), video,
+        frames (paths, first stroke first), preview and version.
         """
         return view_of(self._history.piece(visitor, run_id))
 
@@ -127,8 +130,10 @@ class Studio:
         piece = self._history.piece(visitor, run_id)
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
-            changes = recipes.changes_of(name, self._engine.default_options)
+            changes, before = recipes.changes_of(name, self._engine.default_options), options_of(piece.run)
             edits.set_settings(piece, changes, self._check)
+            if options_of(piece.run) == before:
+                said = message("recipe_changes_nothing", name=name)
             piece.note(message=said)
             return [piece.id]
         options, artwork = options_of(piece.run), piece.run.artwork
@@ -137,6 +142,34 @@ class Studio:
             self._new_run(visitor, artwork, same | {"seed": seed}, piece["title"], piece.id, said)
             for seed in recipes.other_seeds(options.keyframes.seed)
         ]
+
+    def at_stake(
+        self, visitor: str, run_id: str, recipe: str | None = None, settings: dict[str, Any] | None = None
+    ) -> dict[str, int]:
+        """How many drawn {"keyframes", "segments"} a recipe or settings would take away; nothing is changed."""
+        piece = self._history.piece(visitor, run_id)
+        if recipe is not None:
+            given = recipes.changes_of(recipe, self._engine.default_options)
+        else:
+            given = self._with_size(settings or {}, piece.run.artwork_size, always=False)
+        return edits.at_stake(piece, given, self._check)
+
+    def look_into(self, visitor: str, path: str | Path) -> dict[str, Any]:
+        """What an uploaded file can be: {"picture": whether as an artwork}, and what restore() says where it can.
+
+        Decided by what is in it.  Raises InputError, one sentence, for a file that is neither.
+        """
+        picture = may_be_picture(uploaded(path))
+        try:
+            found = self.restore(visitor, path)
+        except InputError:
+            if not picture:
+                raise
+            found = {}
+        if picture:
+            with picture_of(path):
+                pass  # it says what is wrong with it
+        return {"picture": picture, **found}
 
     def restore(self, visitor: str, path: str | Path) -> dict[str, Any]:
         """What a PNG, MP4 or run.json that this program wrote was made with.

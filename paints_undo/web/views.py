@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from paints_undo.completion import options_of
@@ -106,7 +107,7 @@ def _state(there: bool, in_hand: bool) -> str:
 def _drawing(piece: Piece, update: Update | None) -> tuple[str, int] | None:
     """Stage and place of the piece under way: pieces are drawn one after the other, each in the same time."""
     progress, planned = update.progress if update else None, piece.planned
-    if progress is None or not planned or not progress.total:
+    if progress is None or not planned or not progress.total or progress.detail in ("preparing", "conditions"):
         return None
     return progress.stage, planned[min(len(planned) - 1, progress.done * len(planned) // progress.total)]
 
@@ -114,14 +115,21 @@ def _drawing(piece: Piece, update: Update | None) -> tuple[str, int] | None:
 def _job(update: Update | None) -> dict[str, Any] | None:
     if update is None:
         return None
-    progress = update.progress
+    progress, outlook = update.progress, update.outlook
     return {
+        "number": update.number,
         "stage": progress.stage if progress else "",
         "detail": progress.detail if progress else "",
         "done": progress.done if progress else 0,
         "total": progress.total if progress else 0,
         "ahead": update.ahead,
         "elapsed_s": round(update.elapsed_s, 1),
-        "left_s": None if update.left_s is None else round(update.left_s, 1),
+        "outlook": outlook
+        and {
+            "share": round(outlook.share, 4),
+            "left_s": round(outlook.left_s, 2),
+            "next_s": round(outlook.next_s, 2),
+            "age_s": round(max(0.0, time.monotonic() - outlook.seen_s), 2),
+        },
         "cancelling": update.cancelling,
     }

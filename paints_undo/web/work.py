@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.completion import complete, complete_keyframes, options_of
+from paints_undo.course import TAGS, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
-from paints_undo.progress import OnProgress, Progress
+from paints_undo.progress import Course, OnProgress, Progress, along
 from paints_undo.timelapse import join_timelapse
 from paints_undo.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
@@ -39,7 +40,7 @@ def start(engine: Engine, piece: Piece, name: str) -> None:
 
 def write_prompt(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Let the tagger write the keyframes' prompt."""
-    on_progress(Progress("tags", "", 0, 1))
+    along(Course(kind_of(engine), (TAGS,)), on_progress)(Progress("tags", "tagging", 0, 1))
     run = piece.run
     prompt = engine.tag(run.artwork)
     options = with_prompt(options_of(run), prompt)

@@ -11,18 +11,18 @@ import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web import texts
-from paints_undo.web.form import Form
+from paints_undo.web.form import LIMITS, Form
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.studio import Studio
 
 logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("core.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
+_SCRIPTS = ("core.js", "fields.js", "files.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
 STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
-_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
 _CALLS |= {"add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe", "replace_keyframe"}
 _CALLS |= {"redo_segment", "cancel", "pause", "resume"}
 
@@ -44,6 +44,7 @@ def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
         languages=texts.LANGUAGES,
         fields=form.names,
         labelled=form.labelled,
+        limits=LIMITS,
         examples=list(examples),
     )
 

@@ -31,6 +31,7 @@ const page = {
   language: kept("language") in props.languages ? kept("language") : browsersLanguage(),
   run: kept("run"),
   view: null, // what the server says about the run
+  viewed: 0, // when it said so
   selected: null, // {kind: "keyframe" | "segment", id} on the timeline
   note: null, // {key, values} or {sentence, failed}: what the page itself has to say
   pressed: false, // a request of one of the three buttons is on its way
@@ -133,6 +134,7 @@ async function look(anew = false) {
     if (view) {
       noticeEnd(page.view, view);
       page.view = view;
+      page.viewed = performance.now();
     }
   } catch (error) {
     if (asked !== page.run || turn < looks.shown) return;

@@ -1,6 +1,6 @@
 // The form on the left: gradio's widgets, filled from the run on show and read when a button is pressed.
 
-const form = { artwork: null, prompt: "", pieces: false, restored: null };
+const form = { artwork: null, dropped: null, emptied: false, prompt: "", pieces: false, restored: null };
 const WINDOW = 75; // tokens that the text encoder reads at a time
 const unchanged = { __type__: "update" };
 const isCanvasSize = (name) => name === "width" || name === "height";
@@ -8,6 +8,7 @@ const isCanvasSize = (name) => name === "width" || name === "height";
 // The settings in the order of props.fields, as the widgets hold them, under the names that the server knows.
 function settingsFrom(values) {
   const settings = Object.fromEntries(props.fields.map((field, place) => [field, values[place]]));
+  settings.operation_steps = checkedSteps(settings.operation_steps);
   if (settings.size) {
     settings.size = "picture";
     delete settings.width;
@@ -16,13 +17,34 @@ function settingsFrom(values) {
   return { ...settings, video_long_prompt: settings.long_prompt };
 }
 
+// What changes would take away of what is drawn is named, and taken only after a yes.
+async function sureOf(change, { segments: alsoSegments = false } = {}) {
+  if (!page.run) return true;
+  const { keyframes, segments } = await ask("at_stake", { run_id: page.run, ...change });
+  if (!keyframes && !(alsoSegments && segments)) return true;
+  return question(keyframes ? say("lost.keyframes", { count: keyframes }) : say("lost.segments", { count: segments }), "action.go_on");
+}
+
+// The tagger's words may be others than those that the key frames were drawn by.
+function sureOfPrompt() {
+  const count = page.view?.keyframes.filter((one) => one.state === "ready" && !one.own && !one.locked).length ?? 0;
+  return count ? question(say("lost.prompt", { count }), "action.go_on") : true;
+}
+
 // One of the three buttons.
 async function press(step, artwork, ...values) {
   if (isLocked()) return;
+  const settings = settingsFrom(values);
+  if (!settings.operation_steps) return byId("field-operation_steps").querySelector("textarea, input").focus();
   page.pressed = true;
   tell(null);
   try {
-    const args = { step, run_id: page.run, artwork: artwork?.path ?? null, settings: settingsFrom(values) };
+    const sure = (await sureOf({ settings })) && (step !== "prompt" || (await sureOfPrompt()));
+    if (!sure) {
+      page.pressed = false;
+      return draw();
+    }
+    const args = { step, run_id: page.run, artwork: artwork?.path ?? null, settings };
     const answer = await ask("press", args);
     if (answer.run !== page.run) await show(answer.run, { form: false });
     if (answer.error) page.note = { sentence: answer.error, failed: true };
@@ -38,6 +60,11 @@ async function press(step, artwork, ...values) {
 async function recipe(name, artwork, ...values) {
   if (name === "own_sketch") return ownSketch(artwork, ...values);
   const run = await runFor(artwork, values);
+  try {
+    if (run && name !== "many" && !(await sureOf({ recipe: name }, { segments: true }))) return;
+  } catch (error) {
+    return tell({ sentence: error.message, failed: true });
+  }
   const made = run && (await change("recipe", { name }));
   if (!made) return;
   if (made[0] && made[0] !== page.run) await show(made[0]);
@@ -62,7 +89,9 @@ async function runFor(artwork, values) {
     tell({ key: "message.first_artwork", failed: true });
     return null;
   }
-  const run = await asked("open", { artwork: artwork.path, settings: settingsFrom(values) });
+  const settings = settingsFrom(values);
+  if (!settings.operation_steps) return null;
+  const run = await asked("open", { artwork: artwork.path, settings });
   if (run) await show(run, { form: false });
   return run;
 }
@@ -72,8 +101,11 @@ function newArtwork(file) {
   leave();
   page.note = null;
   form.artwork = file;
+  form.dropped = null;
+  noteBeside("note-artwork", "");
   draw();
   trigger("reword"); // an example brings the widget's first label along
+  checkArtwork(file);
 }
 
 // What the widgets show of the run: [artwork, ...settings].
@@ -83,8 +115,12 @@ function formValues() {
   form.restored = null;
   const artwork = view ? { path: view.artwork, url: address(view.artwork), orig_name: "artwork.png", meta: { _type: "gradio.FileData" } } : unchanged;
   if (view) form.artwork = artwork;
-  const values = props.fields.map((field) => (field === "size" ? sizeUpdate(settings) : (settings[field] ?? unchanged)));
-  return [artwork, ...values];
+  const { dropped, emptied } = form;
+  Object.assign(form, { dropped: null, emptied: false });
+  const held = (field) => stepsText(settings[field]) ?? unchanged;
+  const values = props.fields.map((field) => (field === "size" ? sizeUpdate(settings) : held(field)));
+  if (settings.operation_steps) noteBeside("field-operation_steps", "");
+  return [view ? artwork : (dropped ?? (emptied ? null : unchanged)), ...values];
 }
 
 const sizeUpdate = (settings) => (settings.size ? settings.size === "picture" : unchanged);
@@ -97,6 +133,7 @@ function buttonStates(artwork, prompt, pieces) {
   drawTokens();
   const free = !isLocked();
   const drawn = page.view?.keyframes.some((keyframe) => keyframe.state === "ready") ?? false;
+  drawReasons(!!artwork, form.prompt.trim() !== "", drawn);
   const open = [free && !!artwork, free && !!artwork && form.prompt.trim() !== "", free && drawn];
   return open.map((interactive) => ({ __type__: "update", interactive }));
 }
@@ -146,24 +183,10 @@ function drawTokens() {
 const buttonsShown = { key: null };
 
 function drawButtons() {
-  const key = JSON.stringify([isLocked(), page.run, page.view?.keyframes.map((keyframe) => keyframe.state)]);
+  const key = JSON.stringify([isLocked(), page.language, page.run, page.view?.keyframes.map((keyframe) => keyframe.state)]);
   if (key === buttonsShown.key) return;
   buttonsShown.key = key;
   trigger("unlock");
-}
-
-async function restoreFrom(file) {
-  const path = await send(file);
-  const found = path && (await asked("restore", { path }));
-  if (!found) return;
-  if (found.run) {
-    await show(found.run);
-    return tell({ key: "message.restored" });
-  }
-  form.restored = found.settings;
-  if (page.run) await change("set_settings", found.settings);
-  trigger("fill");
-  tell({ key: page.view ? "message.restored" : "message.restored_artwork" });
 }
 
 function startForm() {
@@ -172,6 +195,6 @@ function startForm() {
 }
 
 window.paintsUndo = {
-  press, recipe, newArtwork, formValues, buttonStates, labelUpdates, randomSeed, lastSeed,
+  press, recipe, newArtwork, leaveSteps, formValues, buttonStates, labelUpdates, randomSeed, lastSeed,
   prompt: () => page.view?.settings.prompt ?? unchanged,
 };

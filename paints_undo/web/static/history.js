@@ -82,8 +82,9 @@ async function deleteRun(run) {
   await drawHistory();
 }
 
-function question(words) {
+function question(words, yes = "action.delete") {
   byId("question-text").textContent = words;
+  byId("question-yes").textContent = say(yes);
   byId("question").showModal();
   byId("question-no").focus();
   return new Promise((answered) => {

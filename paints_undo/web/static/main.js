@@ -1,7 +1,7 @@
 // The head of the page, the line that says what happens, dropped files, and the start.
 
 function inWords(seconds) {
-  if (seconds < 90) return say("time.seconds", { count: Math.max(1, Math.round(seconds)) });
+  if (seconds < 90) return say("time.seconds", { count: seconds < 10 ? Math.max(1, Math.ceil(seconds)) : Math.round(seconds / 5) * 5 });
   if (seconds < 5400) return say("time.minutes", { count: Math.round(seconds / 60) });
   return say("time.hours", { count: Math.round(seconds / 360) / 10 });
 }
@@ -21,7 +21,8 @@ function drawJob() {
   byId("job-aside").textContent = aside;
   const bar = byId("job-bar");
   bar.hidden = !busy;
-  if (job && job.total > 1 && !job.ahead && !job.cancelling) Object.assign(bar, { max: job.total, value: job.done });
+  const outlook = job && !job.ahead && !job.cancelling ? outlookOf(job) : null;
+  if (outlook) Object.assign(bar, { max: 1, value: outlook.share });
   else bar.removeAttribute("value");
   name(bar, what);
   byId("job-cancel").hidden = !(busy || isPaused());
@@ -33,8 +34,23 @@ function drawJob() {
   byId("job-resume").hidden = !isPaused();
 }
 
+const shown = { job: null, share: 0 };
+
+// How far the whole job is by now, and the seconds until its end: as Outlook.at in time_left.py has it.
+function outlookOf(job) {
+  if (!job.outlook) return null;
+  const { share, left_s: left, next_s: next, age_s } = job.outlook;
+  const waited = age_s + (performance.now() - page.viewed) / 1000;
+  const units = next ? waited / next : 0;
+  const begun = next * (units < 0.8 ? units : 1 - 0.04 / (units - 0.6));
+  if (shown.job !== job.number) Object.assign(shown, { job: job.number, share: 0 });
+  shown.share = Math.max(shown.share, left ? share + ((1 - share) * begun) / left : share);
+  return { share: shown.share, left: Math.max(left - begun, left ? 0.15 * waited : 0) };
+}
+
 function jobWords(job) {
-  const left = job.left_s == null ? inWords(job.elapsed_s ?? 0) : say("job.left", { time: inWords(job.left_s) });
+  const outlook = outlookOf(job);
+  const left = outlook ? say("job.left", { time: inWords(outlook.left) }) : inWords(job.elapsed_s ?? 0);
   if (job.cancelling) return { what: say("job.cancelling"), aside: "" };
   if (job.ahead) return { what: say("job.ahead", { count: job.ahead }), aside: inWords(job.elapsed_s ?? 0) };
   const stage = say(`stage.${job.stage}` in props.texts ? `stage.${job.stage}` : "stage.loading");
@@ -80,6 +96,7 @@ function speak(language) {
   draw();
   drawShot();
   drawFamily();
+  checkFields();
 }
 
 // Which model family draws, or what is missing; the words between backquotes are commands.
@@ -100,21 +117,6 @@ function changeTheme() {
   keep("theme", dark ? "dark" : "light");
 }
 
-function acceptFiles() {
-  const foreign = (event) => !event.dataTransfer?.types.includes("Files") || event.target.closest?.("#artwork, #strip");
-  let inside = 0;
-  addEventListener("dragenter", (event) => { inside += 1; byId("drop").hidden = !!foreign(event); });
-  addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) byId("drop").hidden = true; });
-  addEventListener("dragover", (event) => { if (!foreign(event)) event.preventDefault(); });
-  addEventListener("drop", (event) => {
-    inside = 0;
-    byId("drop").hidden = true;
-    if (foreign(event)) return;
-    event.preventDefault();
-    if (event.dataTransfer.files[0]) restoreFrom(event.dataTransfer.files[0]);
-  });
-}
-
 async function follow() {
   for (;;) {
     await sleep(isBusy() ? 500 : document.hidden ? 10000 : 3000);
@@ -129,6 +131,7 @@ async function start() {
   startTimeline();
   startHistory();
   startForm();
+  startFields();
   parts.push(drawJob);
   await drawHead();
   speak(page.language);

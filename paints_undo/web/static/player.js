@@ -173,7 +173,7 @@ function drawLive() {
   const video = byId("download");
   video.hidden = !view?.video;
   if (view?.video) video.href = address(view.video);
-  byId("empty-note").textContent = say(view ? "empty.next" : "empty.note");
+  byId("empty-note").textContent = say(view || form.artwork ? "empty.next" : "empty.note");
 }
 
 // Keys, as in a painting program. Fields that one types in keep their own.

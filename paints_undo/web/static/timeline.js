@@ -181,6 +181,23 @@ async function addKeyframe(step) {
   draw();
 }
 
+// As many as were typed; what cannot be added stays in the field, and is named.
+async function addSteps(input) {
+  const present = page.view.keyframes.map((keyframe) => keyframe.step);
+  const found = readSteps(input.value, present);
+  const wanted = found.steps.filter((step) => !present.includes(step));
+  if (found.bad.length || !(wanted.length || found.twice.length)) {
+    input.setAttribute("aria-invalid", "true");
+    return tell({ sentence: found.bad.length ? aboutSteps(found).words : say("steps.none"), failed: true });
+  }
+  input.removeAttribute("aria-invalid");
+  input.value = "";
+  page.note = null;
+  for (const step of wanted) await addKeyframe(step);
+  const { words } = aboutSteps(found);
+  if (words && !page.note?.failed) tell({ sentence: words });
+}
+
 async function removeKeyframe(step) {
   if (isLocked() || !(await question(say("timeline.delete.question", { step })))) return;
   await change("delete_keyframe", { step });
@@ -229,7 +246,8 @@ function acceptPicture(button, step) {
     event.preventDefault();
     event.stopPropagation();
     byId("drop").hidden = true;
-    if (event.dataTransfer.files[0]) replaceBy(step, event.dataTransfer.files[0]);
+    const file = onlyOne([...event.dataTransfer.files]);
+    if (file) replaceBy(step, file);
   });
 }
 
@@ -254,9 +272,7 @@ function holdWhilePressed() {
 function startTimeline() {
   byId("add").onsubmit = (event) => {
     event.preventDefault();
-    const input = byId("add-step");
-    addKeyframe(Number(input.value));
-    input.value = "";
+    addSteps(byId("add-step"));
   };
   byId("reroll-all").onclick = () => change("reroll_all");
   byId("strip").addEventListener("keydown", onStripKey);

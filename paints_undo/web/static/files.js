@@ -1,0 +1,93 @@
+// Files from outside: chosen, dropped or pasted, anywhere on the page; the server says what is in them.
+
+// One file of those that came; null, with a sentence, where there are several.
+function onlyOne(files) {
+  if (files.length > 1) tell({ sentence: say("message.several_files", { count: files.length }), failed: true });
+  return files.length === 1 ? files[0] : null;
+}
+
+// A file dropped or pasted on the page: settings are restored, a picture without becomes the artwork.
+async function take(files, { artworkOnly = false } = {}) {
+  const file = onlyOne(files);
+  if (!file) return;
+  tell({ key: "message.reading" });
+  const path = await send(file);
+  const found = path && (await asked("look_into", { path }));
+  if (!found) return;
+  page.note = null;
+  if (found.settings && !(artworkOnly && found.picture)) return restored(found, found.piece === "artwork" ? { path, file } : null);
+  if (!found.picture) return tell({ key: "message.no_picture", failed: true });
+  takeArtwork(path, file);
+}
+
+// An uploaded file as the artwork of step 1.
+function takeArtwork(path, file) {
+  const dropped = { path, url: address(path), orig_name: file.name, mime_type: file.type, meta: { _type: "gradio.FileData" } };
+  newArtwork(dropped);
+  form.dropped = dropped;
+  trigger("fill");
+}
+
+// A picture that was chosen in the box of step 1: refused at once where it could not be drawn from.
+async function checkArtwork(file) {
+  if (!file?.path) return;
+  try {
+    const found = await ask("look_into", { path: file.path });
+    if (found.picture) return;
+    tell({ key: "message.no_picture", failed: true });
+  } catch (error) {
+    if (!(error instanceof Refused)) return;
+    if (form.artwork?.path === file.path) tell({ sentence: error.message, failed: true });
+  }
+  if (form.artwork?.path !== file.path) return;
+  const words = page.note?.sentence ?? say(page.note?.key ?? "message.no_picture");
+  form.artwork = null;
+  form.dropped = null;
+  form.emptied = true;
+  trigger("fill");
+  noteBeside("note-artwork", words);
+}
+
+async function restoreFrom(file) {
+  const path = await send(file);
+  const found = path && (await asked("restore", { path }));
+  if (found) await restored(found, null);
+}
+
+// artwork: the picture that the settings came in, where it is the one that they were made for.
+async function restored(found, artwork) {
+  if (found.run) {
+    await show(found.run);
+    return tell({ key: "message.restored" });
+  }
+  if (artwork) takeArtwork(artwork.path, artwork.file);
+  else if (page.run && !(await sureOf({ settings: found.settings }))) return;
+  form.restored = found.settings;
+  if (page.run) await change("set_settings", found.settings);
+  trigger("fill");
+  tell({ key: page.view || form.artwork ? "message.restored" : "message.restored_artwork" });
+}
+
+function acceptFiles() {
+  const carries = (event) => event.dataTransfer?.types.includes("Files") && !event.target.closest?.("#strip");
+  let inside = 0;
+  addEventListener("dragenter", (event) => { inside += 1; byId("drop").hidden = !carries(event); });
+  addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) byId("drop").hidden = true; });
+  addEventListener("dragover", (event) => { if (carries(event)) event.preventDefault(); });
+  const dropped = (event) => {
+    inside = 0;
+    byId("drop").hidden = true;
+    if (!carries(event)) return;
+    event.preventDefault();
+    event.stopPropagation(); // the box of step 1 would take some kinds of pictures, and no others
+    take([...event.dataTransfer.files], { artworkOnly: !!event.target.closest?.("#artwork") });
+  };
+  addEventListener("drop", dropped, true);
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    event.stopPropagation();
+    take(files, { artworkOnly: !!event.target.closest?.("#artwork") });
+  }, true);
+}
