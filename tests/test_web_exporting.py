@@ -65,6 +65,7 @@ def test_files_appear_one_after_the_other(studio):
         ({"visitor": "other"}, "this run is not there"),
         ({"formats": []}, "no format is given"),
         ({"seconds": "0"}, "seconds is 0"),
+        ({"seconds": "3600"}, "seconds is 3600; the page makes at most 300, the command line longer ones"),
         ({"fps": "99"}, "fps is 99"),
         ({"fps": "many"}, "fps is &#x27;many&#x27;; use a number"),
         ({"hold": "nan"}, "hold at the end is nan"),

@@ -25,6 +25,8 @@ from paints_undo.web.texts import say
 
 log = logging.getLogger(__name__)
 
+LONGEST_S = 300  # of a film: while one is made, the exports of all others wait
+
 # Who asks about which run, in which language: the scripts of the workbench keep that in the browser.
 _ASKING = """(...values) => {
   const kept = (name) => sessionStorage.getItem("paints-undo-" + name) ?? localStorage.getItem("paints-undo-" + name);
@@ -123,6 +125,8 @@ def write_exports(
         # the studio answers for the visitor's own runs alone
         folder = Path(studio.view(visitor, run_id)["artwork"]).parent
         rate, length, longest = (_number(*g) for g in (("fps", fps), ("seconds", seconds), ("longest side", side)))
+        if length is not None and length > LONGEST_S:
+            raise InputError(f"seconds is {length:g}; the page makes at most {LONGEST_S}, the command line longer ones")
         hold_end = _number("hold at the end", hold) or 0
         pacing = Pacing(rate, length, hold_end=hold_end, curve=pace)  # type: ignore[arg-type]  # it refuses halves
         options = ExportOptions(pacing, longest, title)  # type: ignore[arg-type]  # likewise
