@@ -20,10 +20,9 @@ import numpy as np
 import gradio_app
 from paints_undo.hub.released import download_released
 from paints_undo.images import read_picture
-from paints_undo.keyframes import KeyframeOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions
 from paints_undo.pipeline import PaintsUndo, Picture
 from paints_undo.progress import OnProgress, Progress, ignore
-from paints_undo.segments import SegmentOptions
 
 MODELS = os.environ.get("PAINTS_UNDO_MODELS", "mini")
 OUT = Path(os.environ.get("PAINTS_UNDO_OUT", "outputs")).absolute()

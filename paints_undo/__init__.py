@@ -9,10 +9,10 @@ __version__ = "0.1.0"
 # Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.images` needs none of them.
 _HOMES = {
     "PaintsUndo": "pipeline",
-    "UndoOptions": "pipeline",
+    "UndoOptions": "options",
     "Timelapse": "timelapse",
-    "KeyframeOptions": "keyframes",
-    "SegmentOptions": "segments",
+    "KeyframeOptions": "options",
+    "SegmentOptions": "options",
     "Progress": "progress",
     "InputError": "errors",
     "CheckpointError": "errors",

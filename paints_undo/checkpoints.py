@@ -36,11 +36,11 @@ from paints_undo.models.keyframe_unet import KeyframeUNet
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.options import FAMILY_FILE
 from paints_undo.readable_files import check_readable, permitted
 
 log = logging.getLogger(__name__)
 
-FAMILY_FILE = "model_family.json"
 CONFIG_FILE = "config.json"
 MINI_FOLDER = Path(__file__).parent / "mini"
 SEGMENT_HINTS = ("ends", "cross_fade")

@@ -23,7 +23,8 @@ from paints_undo.time_left import TimeLeft
 from paints_undo.training.command import add_commands as add_training_commands
 
 if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo, UndoOptions
+    from paints_undo.options import UndoOptions
+    from paints_undo.pipeline import PaintsUndo
     from paints_undo.provenance.content_credentials import Credentials
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

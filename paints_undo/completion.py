@@ -1,11 +1,13 @@
 """A run folder brought to its end: what its timeline still lacks is drawn, and nothing else."""
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
@@ -17,6 +19,9 @@ from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
+
+if TYPE_CHECKING:
+    from paints_undo.checkpoints import ModelFamily
 
 
 def options_of(run: RunFolder) -> UndoOptions:

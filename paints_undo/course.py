@@ -11,9 +11,7 @@ from paints_undo.progress import Course, Part
 if TYPE_CHECKING:
     from paints_undo.checkpoints import ModelFamily
     from paints_undo.engine import Engine
-    from paints_undo.keyframes import KeyframeOptions
-    from paints_undo.options import UndoOptions
-    from paints_undo.segments import SegmentOptions
+    from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 
 TAGS = Part("tags", "tagging", 1)
 FRAMES = 16  # of a segment

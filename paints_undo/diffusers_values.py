@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from paints_undo.errors import InputError
-from paints_undo.images import pixels_to_unit, read_picture, unit_to_pixels
+from paints_undo.images import read_picture
+from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")
 ImageInput: TypeAlias = Image.Image | np.ndarray | Tensor | Path | str

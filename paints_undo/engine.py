@@ -15,9 +15,7 @@ from paints_undo.progress import OnProgress, ignore
 if TYPE_CHECKING:  # plain data, but their homes load the networks' libraries
     from paints_undo.checkpoints import ModelFamily
     from paints_undo.execution.plans import Candidate
-    from paints_undo.keyframes import KeyframeOptions
-    from paints_undo.options import UndoOptions
-    from paints_undo.segments import SegmentOptions
+    from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
     from paints_undo.timelapse import Timelapse
 
 Picture = np.ndarray | Image.Image | Path | str

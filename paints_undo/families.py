@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from memory_management import pick_device
-from paints_undo.checkpoints import FAMILY_FILE, MINI_FOLDER, ModelFamily, open_family
+from paints_undo.checkpoints import MINI_FOLDER, ModelFamily, open_family
 from paints_undo.errors import CheckpointError
 from paints_undo.hub.released import find_released, is_released_here
+from paints_undo.options import FAMILY_FILE
 
 
 def find_family(models: str | Path) -> ModelFamily:

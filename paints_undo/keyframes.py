@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from paints_undo import validation
 from paints_undo.diffusion.denoisers import KeyframeDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided
 from paints_undo.diffusion.samplers import Partway, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
 from paints_undo.execution.lanes import JointProgress, Lanes
-from paints_undo.images import crop_to, pixels_to_tensor, tensor_to_pixels
+from paints_undo.images import crop_to
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
+from paints_undo.options import KeyframeOptions
 from paints_undo.parts import Networks
+from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Preview, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
@@ -26,39 +27,6 @@ from paints_undo.prompts import encode_prompts
 log = logging.getLogger(__name__)
 
 MOST_STOPPED = 16  # calls whose latents are kept; a megabyte each at the published size
-
-
-@dataclass(frozen=True)
-class KeyframeOptions:
-    """What a person may choose for the keyframes; the defaults are the original app's."""
-
-    prompt: str = ""
-    negative_prompt: str = "lowres, bad anatomy, bad hands, cropped, worst quality"
-    operation_steps: tuple[int, ...] = (400, 600, 800, 900, 950, 999)  # 0 finished .. 999 first stroke
-    width: int = 512
-    height: int = 640
-    seed: int = 12345
-    sampling_steps: int = 50
-    guidance_scale: float = 3.0
-    long_prompt: bool = False  # read prompts beyond 75 tokens in several windows, instead of cutting them
-
-    def __post_init__(self) -> None:
-        ordered = validation.operation_steps(self.operation_steps)
-        if tuple(self.operation_steps) != ordered:
-            log.warning("operation steps %s are sorted to %s", list(self.operation_steps), list(ordered))
-        checked = {
-            "prompt": validation.text("prompt", self.prompt),
-            "negative_prompt": validation.text("negative prompt", self.negative_prompt),
-            "operation_steps": ordered,
-            "width": validation.whole_number("width", self.width, 16, 4096),
-            "height": validation.whole_number("height", self.height, 16, 4096),
-            "seed": validation.seed("seed", self.seed),
-            "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, 1, 100),
-            "guidance_scale": validation.number("guidance scale", self.guidance_scale, 1.0, 32.0),
-            "long_prompt": validation.yes_or_no("long prompt", self.long_prompt),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
 
 
 @dataclass

@@ -1,15 +1,94 @@
-"""Everything a person may choose for one run."""
+"""Everything a person may choose for one run: plain data with its checks, which loads no networks' library."""
+
+from __future__ import annotations
 
 import dataclasses
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paints_undo import validation
-from paints_undo.checkpoints import FAMILY_FILE, ModelFamily
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.finishing.placement import check_fit
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.segments import SegmentOptions
+
+if TYPE_CHECKING:
+    from paints_undo.checkpoints import ModelFamily
+
+log = logging.getLogger(__name__)
+
+FAMILY_FILE = "model_family.json"  # what a model family says about itself
+ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
+
+
+@dataclass(frozen=True)
+class KeyframeOptions:
+    """What a person may choose for the keyframes; the defaults are the original app's."""
+
+    prompt: str = ""
+    negative_prompt: str = "lowres, bad anatomy, bad hands, cropped, worst quality"
+    operation_steps: tuple[int, ...] = (400, 600, 800, 900, 950, 999)  # 0 finished .. 999 first stroke
+    width: int = 512
+    height: int = 640
+    seed: int = 12345
+    sampling_steps: int = 50
+    guidance_scale: float = 3.0
+    long_prompt: bool = False  # read prompts beyond 75 tokens in several windows, instead of cutting them
+
+    def __post_init__(self) -> None:
+        ordered = validation.operation_steps(self.operation_steps)
+        if tuple(self.operation_steps) != ordered:
+            log.warning("operation steps %s are sorted to %s", list(self.operation_steps), list(ordered))
+        checked = {
+            "prompt": validation.text("prompt", self.prompt),
+            "negative_prompt": validation.text("negative prompt", self.negative_prompt),
+            "operation_steps": ordered,
+            "width": validation.whole_number("width", self.width, 16, 4096),
+            "height": validation.whole_number("height", self.height, 16, 4096),
+            "seed": validation.seed("seed", self.seed),
+            "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, 1, 100),
+            "guidance_scale": validation.number("guidance scale", self.guidance_scale, 1.0, 32.0),
+            "long_prompt": validation.yes_or_no("long prompt", self.long_prompt),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What a person may choose for the segments; the defaults are the original app's.
+
+    The prompt is "1girl, masterpiece, best quality", with 1boy or neither where that fits better; never the artwork's
+    tags, on which the multi-frame model was not trained.
+    """
+
+    prompt: str = "1girl, masterpiece, best quality"
+    seed: int = 123
+    sampling_steps: int = 50
+    guidance_scale: float = 7.5
+    frame_stride: int = 3
+    guidance_interval: tuple[int, int] = ALL_TIMESTEPS  # guided only at these timesteps: an approximation, if fewer
+    reuse_interval: int = 1  # the 3D UNet's deep features are new in every so manieth step: an approximation above 1
+    long_prompt: bool = False  # read a prompt beyond 75 tokens in several windows, instead of cutting it
+
+    def __post_init__(self) -> None:
+        checked = {
+            "prompt": validation.text("video prompt", self.prompt),
+            "seed": validation.seed("video seed", self.seed),
+            "sampling_steps": validation.whole_number("video sampling steps", self.sampling_steps, 1, 100),
+            "guidance_scale": validation.number("video guidance scale", self.guidance_scale, 1.0, 32.0),
+            "frame_stride": validation.whole_number("frame stride", self.frame_stride, 1, 60),
+            "guidance_interval": validation.interval("guidance interval", self.guidance_interval, *ALL_TIMESTEPS),
+            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, 1, 10),
+            "long_prompt": validation.yes_or_no("long video prompt", self.long_prompt),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
+
+
+def pair_seeds(seed: int, pairs: Iterable[int]) -> list[int]:
+    """The seed of each pair of a plain run; after the largest seed comes 0."""
+    return [(seed + pair) % 2**32 for pair in pairs]
 
 
 @dataclass(frozen=True)
@@ -39,7 +118,7 @@ class UndoOptions:
         return values
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> "UndoOptions":
+    def from_settings(cls, settings: dict[str, Any]) -> UndoOptions:
         """The options in a run.json; InputError where it holds others than this version knows."""
         if not isinstance(settings, dict):
             raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")

@@ -1,6 +1,6 @@
 """Stage 2: from neighbouring keyframes to the 16 frames between them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,62 +8,25 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from paints_undo import validation
 from paints_undo.checkpoints import SEGMENT_HINTS
 from paints_undo.diffusion.denoisers import SegmentDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided_within, rescaled_guidance
 from paints_undo.diffusion.samplers import ddim, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, video_steps
 from paints_undo.execution.lanes import JointProgress, Lanes
-from paints_undo.images import crop_to, nearest_bucket, pixels_to_tensor, tensor_to_pixels
+from paints_undo.images import crop_to, nearest_bucket
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.feature_reuse import feature_reuse
 from paints_undo.models.pieces import feed_forward_pieces
+from paints_undo.options import ALL_TIMESTEPS, SegmentOptions, pair_seeds
 from paints_undo.parts import Networks
+from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.previews import LatentColours, Look
 from paints_undo.progress import OnProgress, Preview, Progress, Report, ignore
 from paints_undo.prompts import encode_prompts
 
 NEGATIVE_PROMPT = ""
 HiddenStates = list[Tensor]  # each (1, c, h, w): what the decoder looks back at
-ALL_TIMESTEPS = (0, TIMESTEPS - 1)
-
-
-@dataclass(frozen=True)
-class SegmentOptions:
-    """What a person may choose for the segments; the defaults are the original app's.
-
-    The prompt is "1girl, masterpiece, best quality", with 1boy or neither where that fits better; never the artwork's
-    tags, on which the multi-frame model was not trained.
-    """
-
-    prompt: str = "1girl, masterpiece, best quality"
-    seed: int = 123
-    sampling_steps: int = 50
-    guidance_scale: float = 7.5
-    frame_stride: int = 3
-    guidance_interval: tuple[int, int] = ALL_TIMESTEPS  # guided only at these timesteps: an approximation, if fewer
-    reuse_interval: int = 1  # the 3D UNet's deep features are new in every so manieth step: an approximation above 1
-    long_prompt: bool = False  # read a prompt beyond 75 tokens in several windows, instead of cutting it
-
-    def __post_init__(self) -> None:
-        checked = {
-            "prompt": validation.text("video prompt", self.prompt),
-            "seed": validation.seed("video seed", self.seed),
-            "sampling_steps": validation.whole_number("video sampling steps", self.sampling_steps, 1, 100),
-            "guidance_scale": validation.number("video guidance scale", self.guidance_scale, 1.0, 32.0),
-            "frame_stride": validation.whole_number("frame stride", self.frame_stride, 1, 60),
-            "guidance_interval": validation.interval("guidance interval", self.guidance_interval, *ALL_TIMESTEPS),
-            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, 1, 10),
-            "long_prompt": validation.yes_or_no("long video prompt", self.long_prompt),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
-
-
-def pair_seeds(seed: int, pairs: Iterable[int]) -> list[int]:
-    """The seed of each pair of a plain run; after the largest seed comes 0."""
-    return [(seed + pair) % 2**32 for pair in pairs]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from typing import Any
 
 from paints_undo import validation
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
-from paints_undo.segments import SegmentOptions, pair_seeds
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 
 MOST_KEYFRAMES = 32
 BLANK = "blank"  # the name of the white canvas, where the timeline ends

@@ -11,9 +11,7 @@ from PIL import Image
 
 from paints_undo.batch.items import WorkItem, item_of
 from paints_undo.batch.manifest import digest_of
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
-from paints_undo.segments import SegmentOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 
 QUICK = ["--prompt", "x", "--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500"]
 

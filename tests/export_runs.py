@@ -11,8 +11,7 @@ import numpy as np
 from paints_undo.exports.source import Source
 from paints_undo.finishing.placement import fitted
 from paints_undo.images import crop_to
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.runs import RunFolder
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from paints_undo.cli import Meter, chosen_options, main, parser
-from paints_undo.pipeline import UndoOptions
+from paints_undo.options import UndoOptions
 from paints_undo.progress import Course, Part, Progress
 from paints_undo.video import read_video
 

@@ -16,12 +16,10 @@ from paints_undo.checkpoints import ModelFamily
 from paints_undo.engine import Description, Engine
 from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.execution.plans import Candidate
-from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.attention import BACKENDS
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress
-from paints_undo.segments import SegmentOptions
 
 ARTWORK = np.random.default_rng(0).integers(0, 256, (80, 112, 3), np.uint8)
 DRAWING = KeyframeOptions(prompt="1girl", operation_steps=(400, 800), width=64, height=64, sampling_steps=2, seed=5)

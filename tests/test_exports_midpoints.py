@@ -8,8 +8,8 @@ from fake_engine import FakeEngine
 
 from paints_undo.errors import InputError
 from paints_undo.exports.midpoints import with_midpoints
+from paints_undo.options import SegmentOptions
 from paints_undo.progress import OnProgress
-from paints_undo.segments import SegmentOptions
 
 
 class Even(FakeEngine):

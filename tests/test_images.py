@@ -15,17 +15,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from paints_undo.errors import InputError
-from paints_undo.images import (
-    crop_to,
-    encode_png,
-    nearest_bucket,
-    pixels_to_tensor,
-    pixels_to_unit,
-    read_picture,
-    size_like,
-    tensor_to_pixels,
-    unit_to_pixels,
-)
+from paints_undo.images import crop_to, encode_png, nearest_bucket, read_picture, size_like
+from paints_undo.pictures.tensors import pixels_to_tensor, pixels_to_unit, tensor_to_pixels, unit_to_pixels
 
 DATA = Path(__file__).parent / "data"
 

@@ -17,10 +17,8 @@ from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyf
 from paints_undo.completion import options_of
 from paints_undo.families import find_family
 from paints_undo.images import read_picture
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.runs import RunFolder
-from paints_undo.segments import SegmentOptions
 from paints_undo.timelapse import join_timelapse, with_white_canvas
 from paints_undo.video import read_video
 

@@ -9,12 +9,10 @@ from PIL import Image
 from paints_undo.cli import main
 from paints_undo.completion import complete
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.replay import earlier_run, replay
 from paints_undo.runs import RunFolder
-from paints_undo.segments import SegmentOptions
 from paints_undo.timeline import Timeline, keyframe_names
 
 OPTIONS = UndoOptions(

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
-from paints_undo.segments import SegmentOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names, settings_fingerprint
 
 DRAWING = KeyframeOptions(operation_steps=(400, 800, 999), seed=5)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from training_pictures import a_process
 
-from paints_undo.images import tensor_to_pixels
+from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.evaluation import (
     GOALS,

@@ -6,7 +6,7 @@ import pytest
 
 from paints_undo import KeyframeOptions, SegmentOptions, validation
 from paints_undo.errors import InputError
-from paints_undo.pipeline import UndoOptions
+from paints_undo.options import UndoOptions
 
 
 @pytest.mark.parametrize(

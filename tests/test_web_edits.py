@@ -8,8 +8,7 @@ from fake_engine import FakeEngine
 
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.timeline import Timeline
 from paints_undo.web import edits
 from paints_undo.web.history import History, Piece, message

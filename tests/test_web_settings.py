@@ -8,9 +8,7 @@ import json
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
-from paints_undo.segments import SegmentOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.timeline import Timeline, settings_fingerprint
 from paints_undo.web.settings import agreeing, changed, flat, following
 

@@ -10,8 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from paints_undo.completion import options_of
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.options import KeyframeOptions, UndoOptions, with_prompt
 from paints_undo.progress import Progress
 from paints_undo.time_left import Outlook
 from paints_undo.timeline import Timeline

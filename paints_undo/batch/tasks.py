@@ -22,10 +22,9 @@ from paints_undo.batch.store import Store
 from paints_undo.completion import complete, ends_of_segments, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
-from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.options import UndoOptions, pair_seeds, with_prompt
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
-from paints_undo.segments import pair_seeds
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from paints_undo.errors import InputError
 
 if TYPE_CHECKING:
     from paints_undo.bench.count import Count
-    from paints_undo.pipeline import UndoOptions
+    from paints_undo.options import UndoOptions
 
 ARTWORK = Path(examples.__file__).parent / "girl.png"
 PROMPT = "1girl, solo, upper body"  # of families without a tagger

@@ -21,7 +21,8 @@ from paints_undo.bench.watch import Watch, watched_engine
 from paints_undo.checkpoints import ModelFamily, load_part
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import LADDER, NAMES
-from paints_undo.pipeline import PaintsUndo, UndoOptions
+from paints_undo.options import UndoOptions
+from paints_undo.pipeline import PaintsUndo
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 COUNTED_AS = torch.bfloat16  # as many bytes as fp16, in which the picture VAE could not stay

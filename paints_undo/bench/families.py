@@ -16,8 +16,9 @@ import torch
 
 from paints_undo.atomic import temporary_for
 from paints_undo.bench.sizes import SIZES, FamilySizes
-from paints_undo.checkpoints import CONFIG_FILE, FAMILY_FILE, PARTS, TOKENIZERS, ModelFamily, open_family
+from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZERS, ModelFamily, open_family
 from paints_undo.errors import InputError
+from paints_undo.options import FAMILY_FILE
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from paints_undo.progress import OnProgress, Progress
 from paints_undo.time_left import TimeLeft
 
 if TYPE_CHECKING:  # imports diffusers, for which a worker that starts need not wait
-    from paints_undo.segments import SegmentOptions
+    from paints_undo.options import SegmentOptions
 
 log = logging.getLogger(__name__)
 

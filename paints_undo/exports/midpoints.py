@@ -10,9 +10,9 @@ from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.engine import Engine
 from paints_undo.finishing.pacing import changes
+from paints_undo.options import SegmentOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.runs import RunFolder
-from paints_undo.segments import SegmentOptions
 
 MOST = 100
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from paints_undo.images import tensor_to_pixels
+from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, stage_of
 

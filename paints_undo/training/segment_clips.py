@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from paints_undo.keyframes import KeyframeOptions
 from paints_undo.models.video_vae import VideoVAE
+from paints_undo.options import KeyframeOptions
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.latents import without_float16
 from paints_undo.training.process import LAST_STEP

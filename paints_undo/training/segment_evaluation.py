@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from paints_undo.images import tensor_to_pixels
+from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.segment_clips import APP_STEPS, VIDEO_LENGTH, WHITE_CANVAS, draw_frames
 

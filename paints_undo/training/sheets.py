@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from paints_undo.atomic import write_atomically
-from paints_undo.images import encode_png, tensor_to_pixels
+from paints_undo.images import encode_png
+from paints_undo.pictures.tensors import tensor_to_pixels
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = 2) -> np.ndarray:

@@ -7,10 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from paints_undo.errors import InputError
-from paints_undo.keyframes import KeyframeOptions
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.plain_values import plain
-from paints_undo.segments import SegmentOptions
 from paints_undo.timeline import Keyframe, Timeline, settings_fingerprint
 
 _DRAWING = {field.name: field.name for field in dataclasses.fields(KeyframeOptions)}
