@@ -42,6 +42,7 @@ PUBLISHED: dict[Named, float] = {
 }
 ON_CPU = 800  # times as long as on the GPU that PUBLISHED is about
 TRUST_ALL = 0.05  # of a job's expected time counts as seen before it begins; so much weighs what was expected
+WRONG = math.log(4)  # expectations that are this far off count half, and further off for little: an unknown family's
 TRUST_PART = 0.15  # the same for one part, beside what the whole job has shown
 RECENT = 0.4  # of a part: what is longer ago says less about its speed
 LATE = 0.15  # of the time that a unit has kept us waiting is still to come, at the least
@@ -247,7 +248,9 @@ class TimeLeft:
     def _rate(self, doing: _Doing) -> float:
         """How many times longer than expected what is left of a part takes, as far as can be seen."""
         seen = [*self._earlier, *self._doing]
-        trusted = TRUST_ALL * sum(one.cost for one in self._doing)
-        overall = (trusted + sum(one.spent_s for one in seen)) / (trusted + sum(one.cost * one.watched for one in seen))
+        took_s, expected_s = sum(one.spent_s for one in seen), sum(one.cost * one.watched for one in seen)
+        off = abs(math.log(took_s / expected_s)) if took_s and expected_s else 0.0
+        trusted = TRUST_ALL * sum(one.cost for one in self._doing) / (1 + (off / WRONG) ** 4)
+        overall = (trusted + took_s) / (trusted + expected_s)
         own = TRUST_PART * doing.cost
         return (own * overall + doing.lately_s) / (own + doing.cost * doing.lately)

@@ -72,7 +72,7 @@ class FakeEngine:
         return Candidate(LADDER[0], 0, 0)
 
     def tag(self, artwork: Picture) -> str:
-        self._work("tags", 1, 1, ignore)
+        self._work("tags", 1, 1, ignore, None, [0])
         return f"1girl, solo, {read_picture(artwork).shape[1]} wide"
 
     def count_tokens(self, prompt: str) -> int:
@@ -90,7 +90,7 @@ class FakeEngine:
         steps, seeds = options.operation_steps, seeds or [options.seed] * len(options.operation_steps)
         crop = crop_to(read_picture(artwork), options.width, options.height)
         self.keyframes_drawn += steps
-        self._work("keyframes", options.sampling_steps, len(steps), on_progress, crop)
+        self._work("keyframes", options.sampling_steps, len(steps), on_progress, crop, range(len(steps)))
         drawn = [_faded(crop, step / 999, seed) for step, seed in zip(steps, seeds, strict=True)]
         for place, keyframe in enumerate(drawn):
             keep(place, keyframe)
@@ -105,9 +105,9 @@ class FakeEngine:
         seeds: Sequence[int],
         keep: Callable[[int, np.ndarray], None],
     ) -> None:
-        for pair in wanted:
+        for place, pair in enumerate(wanted):
             self.segments_drawn.append(pair)
-            self._work("segments", options.sampling_steps, 1, on_progress, pictures[pair])
+            self._work("segments", options.sampling_steps, len(wanted), on_progress, pictures[pair], [place])
             frames = _between(pictures[pair], pictures[pair + 1])
             frames[:, 0, 0] = seeds[pair] % 256  # one exact pixel that tells the seed
             keep(pair, frames)
@@ -116,19 +116,27 @@ class FakeEngine:
     undo = PaintsUndo.undo
 
     def _work(
-        self, stage: str, steps: int, pieces: int, on_progress: OnProgress, picture: np.ndarray | None = None
+        self,
+        stage: str,
+        steps: int,
+        pieces: int,
+        on_progress: OnProgress,
+        picture: np.ndarray | None,
+        places: Sequence[int],
     ) -> None:
+        """Pretend to draw the pieces at these places, among so many of the same call."""
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         preview = None if picture is None else partial(cv2.resize, picture, (64, 80))
         try:
             if self.fail_with is not None:
                 raise self.fail_with
-            for done in range(1, steps * pieces + 1):
+            for done in range(places[0] * steps + 1, (places[-1] + 1) * steps + 1):
                 time.sleep(self.seconds_per_step)
                 self.steps_done += 1
                 on_progress(Progress(stage, "sampling", done, steps * pieces, preview))
-            on_progress(Progress(stage, "decoding", pieces, pieces))
+            if places[-1] == pieces - 1:
+                on_progress(Progress(stage, "decoding", pieces, pieces))
         finally:
             self.at_work -= 1
 

@@ -85,6 +85,14 @@ def test_bar_and_time_left_are_honest(run, slower):
     assert not short or end - short[0] < 0.1 * end, "it is not nearly done for long"
 
 
+@pytest.mark.parametrize("run", [FIRST, SECOND], ids=["first", "second"])
+@pytest.mark.parametrize("slower", [0.01, 1.0])
+def test_a_family_of_which_nothing_is_known_is_soon_seen_for_what_it_is(run, slower):
+    seen, _, end = watched(run, Costs(), slower, "somebody's cpu")  # expected to take hours
+    share, left = errors(seen, end)
+    assert share < 0.25 and left < 15, "where trusting what was expected would come to 0.48 and 200"
+
+
 def test_other_kinds_of_work_learn_their_own_costs():
     costs = Costs()
     watched(FIRST, costs, kind="released cuda")

@@ -118,8 +118,9 @@ function changeTheme() {
 }
 
 async function follow() {
+  const pause = () => (isBusy() ? 500 : document.hidden ? 10000 : 3000);
   for (;;) {
-    await sleep(isBusy() ? 500 : document.hidden ? 10000 : 3000);
+    for (let waited = 0; waited < pause(); waited += 250) await sleep(250); // a job that begins is not waited for
     if (page.run && !page.pressed) await look();
   }
 }
