@@ -27,8 +27,7 @@ from paints_undo.diffusers_values import ImageInput, as_output, check_output_typ
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import RESIDENT, Plan
-from paints_undo.families import find_family
-from paints_undo.options import defaults_of
+from paints_undo.families import defaults_of, find_family
 from paints_undo.progress import Progress, ignore
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from memory_management import pick_device
 from paints_undo.checkpoints import MINI_FOLDER, ModelFamily, open_family
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.hub.released import find_released, is_released_here
-from paints_undo.options import FAMILY_FILE
+from paints_undo.options import FAMILY_FILE, KeyframeOptions, SegmentOptions, UndoOptions
 
 
 def find_family(models: str | Path) -> ModelFamily:
@@ -31,3 +31,19 @@ def default_models() -> str:
     if (MINI_FOLDER / FAMILY_FILE).exists() and (pick_device().type == "cpu" or not is_released_here()):
         return "mini"
     return "released"
+
+
+def defaults_of(family: ModelFamily) -> UndoOptions:
+    """The family's defaults; for the published family, those of the original app.
+
+    Raises CheckpointError where its model_family.json gives others than there are.
+    """
+    width, height = family.keyframe_size
+    drawing = {"width": width, "height": height, **family.keyframe_defaults}
+    filling = {"prompt": family.video_prompt, **family.segment_defaults}
+    try:
+        return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
+    except (TypeError, InputError) as error:
+        raise CheckpointError(
+            f"the defaults in {FAMILY_FILE} of the model family {family.name} cannot be used: {error}"
+        ) from None

@@ -6,14 +6,11 @@ import dataclasses
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paints_undo import validation
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import InputError
 from paints_undo.finishing.placement import check_fit
-
-if TYPE_CHECKING:
-    from paints_undo.checkpoints import ModelFamily
 
 log = logging.getLogger(__name__)
 
@@ -128,22 +125,6 @@ class UndoOptions:
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:
             raise InputError(f"these settings are not of this version ({error}); start a new run") from None
-
-
-def defaults_of(family: ModelFamily) -> UndoOptions:
-    """The family's defaults; for the published family, those of the original app.
-
-    Raises CheckpointError where its model_family.json gives others than there are.
-    """
-    width, height = family.keyframe_size
-    drawing = {"width": width, "height": height, **family.keyframe_defaults}
-    filling = {"prompt": family.video_prompt, **family.segment_defaults}
-    try:
-        return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
-    except (TypeError, InputError) as error:
-        raise CheckpointError(
-            f"the defaults in {FAMILY_FILE} of the model family {family.name} cannot be used: {error}"
-        ) from None
 
 
 def with_prompt(options: UndoOptions, prompt: str) -> UndoOptions:

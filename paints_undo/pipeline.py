@@ -25,11 +25,11 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import Candidate, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
-from paints_undo.families import find_family
+from paints_undo.families import defaults_of, find_family
 from paints_undo.images import read_picture
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, defaults_of, pair_seeds, with_prompt
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds, with_prompt
 from paints_undo.parts import Parts
 from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.prompts import token_count

@@ -50,7 +50,12 @@ MAY_IMPORT = {
     "paints_undo.locks": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.provenance.marks": [],
     "paints_undo.readable_files": ["paints_undo.errors"],
-    "paints_undo.checkpoints": ["paints_undo.errors", "paints_undo.models", "paints_undo.readable_files"],
+    "paints_undo.checkpoints": [
+        "paints_undo.errors",
+        "paints_undo.models",
+        "paints_undo.options",
+        "paints_undo.readable_files",
+    ],
     "paints_undo.execution.block_streaming": ["memory_management"],
     "paints_undo.execution.compilation": ["paints_undo.models"],
     "paints_undo.execution.lanes": ["paints_undo.errors", "paints_undo.progress"],
