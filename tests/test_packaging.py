@@ -96,9 +96,9 @@ def test_every_import_is_required():
 def test_tests_import_only_what_the_dev_extra_installs():
     extras = [r for name in ("dev", "train", "xformers", "c2pa", "cluster", "datasets") for r in extra(name)]
     allowed = {module_of(r) for r in requirements() + extras}
-    # packaging comes with pytest, tomli with pytest on Python 3.10, gradio_client and httpx with gradio, mcp with its
-    # extra, without which the test that needs it is skipped.
-    allowed |= {"packaging", "tomli", "gradio_client", "httpx", "mcp"}
+    # packaging comes with pytest, tomli with pytest on Python 3.10, gradio_client with gradio, mcp with its extra,
+    # without which the test that needs it is skipped.
+    allowed |= {"packaging", "tomli", "gradio_client", "mcp"}
     local = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"tests"}
     for path in (ROOT / "tests").glob("*.py"):
         assert third_party_imports(path) - local <= allowed, path.name
