@@ -336,3 +336,17 @@ def test_an_error_is_one_sentence(desk: Desk) -> None:
     expect(page.locator("#job-what")).to_contain_text("prompt has 10,001 characters", timeout=MINUTE)
     expect(page.locator("#job")).to_have_class("job failed")
     expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
+
+
+def test_the_focus_comes_back_to_a_picture_that_was_drawn_anew_meanwhile(desk: Desk) -> None:
+    page = desk.visit()
+    choose_example(page, "girl")
+    page.get_by_label("Output Prompt").fill("1girl")
+    press(page, STEPS[1], "6 key frames are ready")
+    item(page, "keyframe-800").click()
+    item(page, "keyframe-800").press("Delete")
+    expect(button(page, "Keep it")).to_be_focused()
+    page.evaluate("document.querySelector('#strip [data-id=keyframe-800]').replaceWith("
+                  "document.querySelector('#strip [data-id=keyframe-800]').cloneNode(true))")  # fmt: skip
+    page.keyboard.press("Enter")
+    expect(item(page, "keyframe-800")).to_be_focused()

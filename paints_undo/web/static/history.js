@@ -85,6 +85,8 @@ async function deleteRun(run) {
 function question(words, yes = "action.delete") {
   byId("question-text").textContent = words;
   byId("question-yes").textContent = say(yes);
+  const before = document.activeElement; // gets the focus back, but for a picture that was drawn anew meanwhile
+  byId("question").onclose = () => before.isConnected || focusOn(before.dataset.id);
   byId("question").showModal();
   byId("question-no").focus();
   return new Promise((answered) => {
