@@ -47,7 +47,10 @@ class Started:
         command = [sys.executable, str(PROGRAM), "--models", str(folder / "no family"), "--out", str(folder / "runs")]
         with open(self.log, "wb") as log:
             command += ["--port", str(self.port), *arguments]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env={**environment, **variables})
+            # Tests that run in the background of a shell are deaf to Ctrl+C, and so would be what they start.
+            hearing = (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None
+            given = {**environment, **variables}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=given, preexec_fn=hearing)
 
     def page(self) -> str:
         """The page, when it is there."""
