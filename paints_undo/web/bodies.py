@@ -45,7 +45,7 @@ class BoundedBodies:
             return
         body = _Body(scope, receive)
         address = (scope.get("client") or ("",))[0]
-        CLIENT.set(address)
+        CLIENT.set(address)  # jobs are begun by such requests, and counted by where they come from
         try:
             body.check_size()
             self._check_count(address)
