@@ -107,6 +107,7 @@ def test_numbers_are_never_changed_in_silence(desk: Desk) -> None:
     type_into(page.get_by_label("number input for Stage 1 Seed"), "123456789")
     press(page, STEPS[1], "6 key frames are ready")
     page.reload()
+    page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
     field = page.get_by_label("number input for Stage 1 Seed")
     expect(field).to_have_value("123456789", timeout=MINUTE)
     field.focus()
@@ -114,6 +115,7 @@ def test_numbers_are_never_changed_in_silence(desk: Desk) -> None:
     expect(field).to_have_value("123456789")
     page.get_by_role("button", name="Settings").first.click()
     field = page.get_by_label("number input for Steps", exact=True)
+    page.wait_for_timeout(1000)  # a panel that opens fills its fields once more, which takes a busy machine a moment
     type_into(field, "500")
     expect(page.locator("#field-sampling_steps .field-note")).to_have_text(
         "Steps is 500; use a whole number from 1 to 100."
