@@ -21,7 +21,7 @@ from paints_undo.families import find_family  # noqa: E402
 from paints_undo.images import crop_to, read_picture  # noqa: E402
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402
 from paints_undo.provenance.records import Record  # noqa: E402
-from paints_undo.timelapse import join_timelapse  # noqa: E402
+from paints_undo.run.timelapse import join_timelapse  # noqa: E402
 from paints_undo.video import write_video  # noqa: E402
 
 CATEGORY = "Paints-UNDO"

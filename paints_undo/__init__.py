@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "PaintsUndo": "pipeline",
     "UndoOptions": "options",
-    "Timelapse": "timelapse",
+    "Timelapse": "run.timelapse",
     "KeyframeOptions": "options",
     "SegmentOptions": "options",
     "Progress": "progress",

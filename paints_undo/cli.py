@@ -186,9 +186,9 @@ def run_command(chosen: argparse.Namespace) -> int:
     from paints_undo.execution.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
     from paints_undo.provenance.content_credentials import sign_run
-    from paints_undo.recorded_folder import MovedFolder
-    from paints_undo.replay import earlier_run, replay
-    from paints_undo.runs import run_folder_for
+    from paints_undo.run.folder import run_folder_for
+    from paints_undo.run.recorded_folder import MovedFolder
+    from paints_undo.run.replay import earlier_run, replay
 
     if not (chosen.artworks or chosen.replay) or (chosen.replay and len(chosen.artworks) > 1):
         raise InputError("give one or more picture files, or --replay with an earlier run (and its artwork)")

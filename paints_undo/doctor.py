@@ -27,7 +27,7 @@ from paints_undo.hub.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.files import pillow_may_decode_jpeg
-from paints_undo.runs import package_versions
+from paints_undo.run.folder import package_versions
 from paints_undo.video import write_video
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.

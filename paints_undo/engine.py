@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # plain data, but their homes load the networks' libraries
     from paints_undo.checkpoints import ModelFamily
     from paints_undo.execution.plans import Candidate
     from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-    from paints_undo.timelapse import Timelapse
+    from paints_undo.run.timelapse import Timelapse
 
 Picture = np.ndarray | Image.Image | Path | str
 

@@ -18,8 +18,6 @@ from transformers import CLIPTokenizer
 from memory_management import DTYPES, pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
 from paints_undo.checkpoints import ModelFamily, load_tokenizer
-from paints_undo.completion import complete, ends_of_segments, showing, timelapse_of, to_draw_from
-from paints_undo.course import course_of, keyframe_parts, kind_of, segment_parts
 from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.planning import Planner
@@ -34,9 +32,11 @@ from paints_undo.parts import Parts
 from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
-from paints_undo.runs import RunFolder
-from paints_undo.timelapse import Timelapse
-from paints_undo.timeline import Timeline
+from paints_undo.run.course import course_of, keyframe_parts, kind_of, segment_parts
+from paints_undo.run.draw import complete, ends_of_segments, showing, timelapse_of, to_draw_from
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timelapse import Timelapse
+from paints_undo.run.timeline import Timeline
 from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from paints_undo.exports.source import Source
 from paints_undo.finishing.placement import fitted
 from paints_undo.images import crop_to
 from paints_undo.options import KeyframeOptions, UndoOptions
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 KEYFRAME_SIZE = VIDEO_SIZE = (64, 64)  # width, height
 STEPS = (400, 800, 950)

@@ -22,7 +22,7 @@ from paints_undo.batch.tasks import (
     tasks_after,
 )
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 
 def in_pieces(worker, item):

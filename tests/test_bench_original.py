@@ -9,7 +9,7 @@ import torch
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.timelapse import with_white_canvas
+from paints_undo.run.timelapse import with_white_canvas
 
 CPU = torch.device("cpu")
 

@@ -24,7 +24,7 @@ from desk import (
 )
 from tiny_family import write_tiny_family
 
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 from paints_undo.video import read_video
 
 pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(600)]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions
-from paints_undo.completion import complete, complete_keyframes, options_of
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline
+from paints_undo.run.draw import complete, complete_keyframes, options_of
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Timeline
 
 OPTIONS = UndoOptions(
     KeyframeOptions(prompt="1girl", operation_steps=[400, 800, 999], width=96, height=64, sampling_steps=2),

@@ -20,7 +20,7 @@ import pytest
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.provenance.verify import RECORDED, verify
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 from paints_undo.video import read_video
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -120,7 +120,7 @@ def test_a_second_process_is_kept_out_and_harms_nothing(tiny_family, tmp_path):
     run = RunFolder.create(tmp_path / "run", engine.settings_of(OPTIONS), {"keyframes": [], "artwork_seed": 0}, ARTWORK)
     temporary = run.path / ".timelapse.mp4.0123abcd.tmp"
     code = (
-        "import sys; from paints_undo.errors import InputError; from paints_undo.runs import RunFolder\n"
+        "import sys; from paints_undo.errors import InputError; from paints_undo.run.folder import RunFolder\n"
         "run = RunFolder.open(sys.argv[1])\n"
         "try:\n    run.held().__enter__()\nexcept InputError as error:\n    print(error)\n"
     )

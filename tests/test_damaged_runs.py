@@ -15,7 +15,7 @@ from PIL import Image
 
 from paints_undo.cli import main
 from paints_undo.exports.source import Source
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 from paints_undo.video import write_video
 
 NOISE = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import Pacing
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 
 def test_names_of_formats():

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo import atomic, ffmpeg, locks
+from paints_undo import atomic, ffmpeg
 from paints_undo.errors import InputError
-from paints_undo.locks import LOCK
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
-from paints_undo.runs import RunFolder
+from paints_undo.run import locks
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.locks import LOCK
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 
@@ -283,7 +284,7 @@ def test_a_damaged_piece_is_made_again(bench: Bench, piece: str, damage: str) ->
 
 def test_what_a_page_asks_for_again_and_again_reads_no_piece(bench: Bench) -> None:
     bench.work()
-    bench.patch.setattr("paints_undo.recorded_folder.file_digest", _raising(AssertionError("a piece was read")))
+    bench.patch.setattr("paints_undo.run.recorded_folder.file_digest", _raising(AssertionError("a piece was read")))
     assert bench.studio.view(VISITOR, bench.run)["state"] == bench.studio.runs(VISITOR)[0]["state"] == "finished"
     bench.studio.version(VISITOR, bench.run)
 

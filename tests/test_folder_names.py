@@ -2,7 +2,7 @@
 
 import pytest
 
-from paints_undo.folder_names import run_folder_for
+from paints_undo.run.folder_names import run_folder_for
 
 
 @pytest.mark.parametrize(

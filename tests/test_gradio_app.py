@@ -25,7 +25,7 @@ from paints_undo import examples
 from paints_undo.errors import CheckpointError
 from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 from paints_undo.video import read_video
 from paints_undo.web.hosts import KnownHosts
 

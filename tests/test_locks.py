@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import paints_undo
-from paints_undo import locks
 from paints_undo.errors import InputError
-from paints_undo.locks import LOCK, FolderLock
+from paints_undo.run import locks
+from paints_undo.run.locks import LOCK, FolderLock
 
 
 def test_one_holder_at_a_time(tmp_path):
@@ -27,7 +27,7 @@ def test_one_holder_at_a_time(tmp_path):
 
 def test_a_killed_holder_leaves_nothing_locked(tmp_path):
     code = (
-        "import os, signal, sys; from pathlib import Path; from paints_undo.locks import FolderLock\n"
+        "import os, signal, sys; from pathlib import Path; from paints_undo.run.locks import FolderLock\n"
         "FolderLock(Path(sys.argv[1])).held().__enter__(); os.kill(os.getpid(), signal.SIGTERM)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(paints_undo.__file__).parent.parent)}

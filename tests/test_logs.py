@@ -19,7 +19,7 @@ from paints_undo.errors import Cancelled, InputError
 from paints_undo.logs import FILE, LARGEST, configure, logged, run_log, without_private
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress, ignore
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 LOGGER = logging.getLogger("paints_undo.somewhere")
 

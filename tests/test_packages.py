@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from paints_undo.packages import package_versions
+from paints_undo.run.packages import package_versions
 
 
 def test_package_versions_name_what_can_change_pixels():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from paints_undo.plain_values import differences, plain
+from paints_undo.run.plain_values import differences, plain
 
 
 def test_tuples_become_lists_and_the_rest_stays():

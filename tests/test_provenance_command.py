@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from paints_undo.cli import main
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 SETTINGS = {"models": {"name": "mini", "revision": "1"}}
 

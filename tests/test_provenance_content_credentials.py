@@ -13,7 +13,7 @@ from paints_undo.provenance.content_credentials import Credentials, Signature, r
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import GIVEN, Record
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 from paints_undo.video import read_video, write_video
 
 RECORD = Record("timelapse", settings={"models": {"name": "mini"}}, version="0.1.0", id="abc")

@@ -10,7 +10,7 @@ from paints_undo.provenance.content_credentials import Credentials, sign_run
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import GIVEN
 from paints_undo.provenance.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 SETTINGS = {"models": {"name": "mini", "revision": "1"}}
 

@@ -15,13 +15,14 @@ import pytest
 from batch_pictures import QUICK, quick_family, write_pictures
 from PIL import Image
 
-from paints_undo import runs, video
+from paints_undo import video
 from paints_undo.atomic import written_atomically
 from paints_undo.cli import main
 from paints_undo.provenance.verify import RECORDED, verify
-from paints_undo.recorded_folder import MovedFolder
-from paints_undo.run_record import write_run_record
-from paints_undo.runs import RunFolder
+from paints_undo.run import folder as runs
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.record import write_run_record
+from paints_undo.run.recorded_folder import MovedFolder
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 ROOT = Path(__file__).parent.parent
@@ -34,7 +35,7 @@ def run(tmp_path: Path) -> RunFolder:
 
 def test_no_file_has_its_name_before_its_digest_is_kept(run, monkeypatch):
     """A write cut short between the two leaves nothing that has to be trusted, and nothing that is lost."""
-    monkeypatch.setattr("paints_undo.recorded_folder.write_atomically", lambda *_: os._exit(9))
+    monkeypatch.setattr("paints_undo.run.recorded_folder.write_atomically", lambda *_: os._exit(9))
     child = os.fork()
     if child == 0:
         run.save_keyframe("0400-1", 255 - PICTURE)

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from paints_undo.cli import main
-from paints_undo.completion import complete
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.replay import earlier_run, replay
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline, keyframe_names
+from paints_undo.run.draw import complete
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.replay import earlier_run, replay
+from paints_undo.run.timeline import Timeline, keyframe_names
 
 OPTIONS = UndoOptions(
     KeyframeOptions("1girl", operation_steps=(999,), width=32, height=32, sampling_steps=1, guidance_scale=1),

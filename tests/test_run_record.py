@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.provenance.records import FORMAT
-from paints_undo.run_record import LARGEST, described, picture_digest, read_run_record, write_run_record
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.record import LARGEST, described, picture_digest, read_run_record, write_run_record
+from paints_undo.run.timeline import Timeline
 
 OPTIONS = UndoOptions()
 RECORD = json.loads(

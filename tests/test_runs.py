@@ -1,4 +1,4 @@
-"""paints_undo.runs: a run folder keeps everything exactly, resumes, and refuses what is not its own."""
+"""paints_undo.run.folder: a run folder keeps everything exactly, resumes, and refuses what is not its own."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from paints_undo import atomic
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
-from paints_undo.locks import LOCK
 from paints_undo.provenance.metadata import read_description
-from paints_undo.runs import RunFolder, package_versions
+from paints_undo.run.folder import RunFolder, package_versions
+from paints_undo.run.locks import LOCK
 
 SETTINGS = {
     "models": {"name": "released", "revision": "2184fb267be2c03bb106f9ba91b223d7dc94e4e3"},

@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "paints_undo.ffmpeg",
         "paints_undo.provenance.records",
     ],
-    "paints_undo.locks": ["paints_undo.atomic", "paints_undo.errors"],
+    "paints_undo.run.locks": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.provenance.marks": [],
     "paints_undo.readable_files": ["paints_undo.errors"],
     "paints_undo.checkpoints": [

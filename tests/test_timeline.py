@@ -7,7 +7,7 @@ import pytest
 
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names, settings_fingerprint
+from paints_undo.run.timeline import Keyframe, Timeline, keyframe_names, segment_names, settings_fingerprint
 
 DRAWING = KeyframeOptions(operation_steps=(400, 800, 999), seed=5)
 FILLING = SegmentOptions(seed=10)

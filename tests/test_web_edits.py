@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo.completion import options_of
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, UndoOptions
-from paints_undo.timeline import Timeline
+from paints_undo.run.draw import options_of
+from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.playable import PlayableRun

@@ -12,8 +12,8 @@ from paints_undo.images import encode_png
 from paints_undo.options import UndoOptions
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import LONGEST, PROGRAM, Record
-from paints_undo.runs import FORMAT
-from paints_undo.timeline import Timeline
+from paints_undo.run.folder import FORMAT
+from paints_undo.run.timeline import Timeline
 from paints_undo.web.restoring import read_settings
 from paints_undo.web.settings import flat
 

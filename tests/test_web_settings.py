@@ -9,7 +9,7 @@ import pytest
 
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-from paints_undo.timeline import Timeline, settings_fingerprint
+from paints_undo.run.timeline import Timeline, settings_fingerprint
 from paints_undo.web.settings import agreeing, changed, flat, following
 
 START = UndoOptions(KeyframeOptions(operation_steps=(400, 800), seed=5), SegmentOptions(seed=10))

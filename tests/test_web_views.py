@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo.completion import options_of
 from paints_undo.options import KeyframeOptions, UndoOptions, with_prompt
 from paints_undo.progress import Progress
+from paints_undo.run.draw import options_of
+from paints_undo.run.timeline import Timeline
 from paints_undo.time_left import Outlook
-from paints_undo.timeline import Timeline
 from paints_undo.web import views
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.jobs import Job, Update

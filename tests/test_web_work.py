@@ -9,7 +9,7 @@ from fake_engine import FakeEngine
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-from paints_undo.timeline import Timeline
+from paints_undo.run.timeline import Timeline
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.work import WORK, frame_files, segments_of, start

@@ -9,7 +9,7 @@ from typing import Any
 
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.runs import run_folder_for
+from paints_undo.run.folder import run_folder_for
 
 MOST_SHARDS = 1_000_000
 

@@ -19,13 +19,13 @@ import numpy as np
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
-from paints_undo.completion import complete, ends_of_segments, to_draw_from
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, pair_seeds, with_prompt
 from paints_undo.progress import OnProgress, ignore
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.draw import complete, ends_of_segments, to_draw_from
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
     from paints_undo.engine import Engine

@@ -30,8 +30,8 @@ from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.progress import Progress
 from paints_undo.prompts import encode_prompt
+from paints_undo.run.timelapse import join_timelapse, with_white_canvas
 from paints_undo.segments import NEGATIVE_PROMPT, keyframe_hint
-from paints_undo.timelapse import join_timelapse, with_white_canvas
 
 Load = Callable[[ModelFamily, str, torch.dtype], nn.Module]
 RESCALE = 0.7

@@ -12,12 +12,12 @@ import numpy as np
 from memory_management import peak_memory
 from paints_undo.bench.host_memory import resident_bytes
 from paints_undo.bench.measure import clock
-from paints_undo.completion import complete
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.runs import RunFolder
-from paints_undo.timeline import Timeline
+from paints_undo.run.draw import complete
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Timeline
 
 
 @dataclass(frozen=True)

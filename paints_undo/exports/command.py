@@ -62,7 +62,7 @@ def export_command(chosen: argparse.Namespace) -> int:
     from paints_undo.exports.options import ExportOptions
     from paints_undo.exports.source import Source
     from paints_undo.finishing.pacing import Pacing
-    from paints_undo.runs import EXPORTS
+    from paints_undo.run.folder import EXPORTS
 
     if chosen.list:
         for name, each in FORMATS.items():

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo import validation
-from paints_undo.completion import options_of
 from paints_undo.engine import Engine
 from paints_undo.finishing.pacing import changes
 from paints_undo.options import SegmentOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.runs import RunFolder
+from paints_undo.run.draw import options_of
+from paints_undo.run.folder import RunFolder
 
 MOST = 100
 

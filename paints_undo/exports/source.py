@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from paints_undo import validation
-from paints_undo.completion import options_of
 from paints_undo.errors import InputError
 from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.finishing.pacing import Pacing, changes, schedule
@@ -29,9 +28,10 @@ from paints_undo.finishing.placement import (
 from paints_undo.images import crop_to
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import MIXED, Record
-from paints_undo.runs import RunFolder
-from paints_undo.timelapse import join_timelapse
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.draw import options_of
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timelapse import join_timelapse
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def sign_file(path: Path, record: Record, credentials: Credentials) -> None:
 
 def sign_run(folder: Path, credentials: Credentials) -> None:
     """Sign what a finished run is looked at by: its keyframes, frames and video. Raises as sign_file()."""
-    from paints_undo.runs import RunFolder  # the networks' libraries take seconds
+    from paints_undo.run.folder import RunFolder  # the networks' libraries take seconds
 
     run = RunFolder.open(folder)
     with run.held():

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from paints_undo import validation
-from paints_undo.completion import options_of
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
-from paints_undo.runs import picture_digest
-from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names
+from paints_undo.run.draw import options_of
+from paints_undo.run.folder import picture_digest
+from paints_undo.run.timeline import Keyframe, Timeline, keyframe_names, segment_names
 from paints_undo.web import settings
 from paints_undo.web.history import Piece, message
 

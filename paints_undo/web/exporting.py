@@ -16,7 +16,7 @@ from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import CURVES, Pacing
-from paints_undo.runs import EXPORTS
+from paints_undo.run.folder import EXPORTS
 from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
 from paints_undo.web.run_files import handed_out

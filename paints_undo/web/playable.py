@@ -21,7 +21,7 @@ import numpy as np
 from paints_undo.atomic import explained, temporary_for, write_atomically
 from paints_undo.finishing.placement import without_margins
 from paints_undo.progress import Progress
-from paints_undo.runs import RunFolder
+from paints_undo.run.folder import RunFolder
 
 log = logging.getLogger(__name__)
 

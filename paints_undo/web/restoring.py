@@ -10,7 +10,7 @@ from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.provenance.metadata import read_description
 from paints_undo.provenance.records import FORMAT, LONGEST, parse
-from paints_undo.timeline import Timeline
+from paints_undo.run.timeline import Timeline
 from paints_undo.web.settings import agreeing, flat
 
 _PICTURES = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1")  # in the container that MP4 uses

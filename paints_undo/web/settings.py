@@ -8,8 +8,8 @@ from typing import Any
 
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-from paints_undo.plain_values import plain
-from paints_undo.timeline import Keyframe, Timeline, settings_fingerprint
+from paints_undo.run.plain_values import plain
+from paints_undo.run.timeline import Keyframe, Timeline, settings_fingerprint
 
 _DRAWING = {field.name: field.name for field in dataclasses.fields(KeyframeOptions)}
 # Names that both stages use belong to the keyframes; the segments' get a prefix, as on the command line.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from paints_undo.completion import options_of
 from paints_undo.errors import InputError
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.draw import options_of
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web.history import Piece
 from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from paints_undo.completion import complete, complete_keyframes, options_of
-from paints_undo.course import TAGS, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
 from paints_undo.progress import Course, OnProgress, Progress, along
-from paints_undo.timelapse import join_timelapse
-from paints_undo.timeline import segment_names
+from paints_undo.run.course import TAGS, kind_of
+from paints_undo.run.draw import complete, complete_keyframes, options_of
+from paints_undo.run.timelapse import join_timelapse
+from paints_undo.run.timeline import segment_names
 from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of

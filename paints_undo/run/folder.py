@@ -30,17 +30,15 @@ import numpy as np
 
 from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
-from paints_undo.folder_names import run_folder_for
 from paints_undo.images import encode_png, read_picture
-from paints_undo.locks import LOCK
-from paints_undo.packages import package_versions
-from paints_undo.plain_values import differences, plain
 from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
-from paints_undo.recorded_folder import EXPORTS, RecordedFolder, make_directory
-from paints_undo.run_pieces import (
+from paints_undo.run.folder_names import run_folder_for
+from paints_undo.run.locks import LOCK
+from paints_undo.run.packages import package_versions
+from paints_undo.run.pieces import (
     check_pictures,
     checked_name,
     digest_of,
@@ -49,7 +47,8 @@ from paints_undo.run_pieces import (
     pieces_of,
     read_segment,
 )
-from paints_undo.run_record import (
+from paints_undo.run.plain_values import differences, plain
+from paints_undo.run.record import (
     FINISHED,
     RUNNING,
     described,
@@ -57,6 +56,7 @@ from paints_undo.run_record import (
     read_run_record,
     write_run_record,
 )
+from paints_undo.run.recorded_folder import EXPORTS, RecordedFolder, make_directory
 from paints_undo.video import write_video
 
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]

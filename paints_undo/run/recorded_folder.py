@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, write_atomically
-from paints_undo.locks import FolderLock
-from paints_undo.run_pieces import digest_of, file_digest
-from paints_undo.run_record import read_run_record, write_run_record
+from paints_undo.run.locks import FolderLock
+from paints_undo.run.pieces import digest_of, file_digest
+from paints_undo.run.record import read_run_record, write_run_record
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from paints_undo.atomic import explained
 from paints_undo.options import UndoOptions
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
-    from paints_undo.runs import RunFolder
+    from paints_undo.run.folder import RunFolder
 
 
 def pieces_of(run: RunFolder) -> list[Path]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
@@ -16,9 +15,10 @@ from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
 from paints_undo.progress import Course, OnProgress, Progress, along, ignore
-from paints_undo.runs import RunFolder
-from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
-from paints_undo.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.course import course_of, keyframe_parts, kind_of
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
     from paints_undo.checkpoints import ModelFamily
