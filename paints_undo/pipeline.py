@@ -27,14 +27,15 @@ from paints_undo.families import defaults_of, find_family
 from paints_undo.images import read_picture
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds, with_prompt
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 from paints_undo.parts import Parts
-from paints_undo.progress import Course, OnProgress, Progress, along, ignore
+from paints_undo.progress import Course, OnProgress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key
 from paints_undo.run.course import course_of, keyframe_parts, kind_of, segment_parts
-from paints_undo.run.draw import complete, ends_of_segments, showing, timelapse_of, to_draw_from
+from paints_undo.run.draw import draw, tagged
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.run import MemoryRun
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
 from wd14_tagger import Tagger
@@ -323,20 +324,13 @@ class PaintsUndo:
         options, artwork = options or self.default_options, read_picture(artwork)
         self.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
         watched = along(course_of(self, options, artwork.shape, video=out is not None), on_progress)
-        if options.tag and not options.keyframes.prompt:
-            watched(Progress("tags", "tagging", 0, 1))
-            options = with_prompt(options, self.tag(artwork))
-            watched(Progress("tags", "tagging", 1, 1))
-        timeline = Timeline.of(options.keyframes, options.segments)
+        options = tagged(self, options, artwork, watched)
         if out is None:
-            report = showing(watched, artwork, options)
-            drawn = self.draw_keyframes(to_draw_from(artwork, options), options.keyframes, report)
-            ends = ends_of_segments(artwork, drawn, options, self.family)
-            filled = self.fill_segments(ends, options.segments, report)
-            return timelapse_of(artwork, drawn, filled, options)
-        folder = RunFolder.create(out, self.settings_of(options), timeline.to_record(), artwork)
-        with folder.held():
-            return complete(self, folder, on_progress, save_frames)
+            return draw(self, MemoryRun(options, artwork), watched, save_frames)
+        timeline = Timeline.of(options.keyframes, options.segments)
+        run = RunFolder.create(out, self.settings_of(options), timeline, artwork)
+        with run.held():
+            return draw(self, run, on_progress, save_frames)
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""

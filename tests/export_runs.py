@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from paints_undo.finishing.placement import fitted
 from paints_undo.images import crop_to
 from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.timeline import Timeline
 
 KEYFRAME_SIZE = VIDEO_SIZE = (64, 64)  # width, height
 STEPS = (400, 800, 950)
@@ -51,17 +52,16 @@ def make_run(
     chosen = UndoOptions(drawing, fit=fit, tag=False, **options)
     timeline = Timeline.of(chosen.keyframes, chosen.segments)
     settings = {"options": chosen.to_settings(), "models": {"name": "mini", "revision": "test"}}
-    run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
+    run = RunFolder.create(folder, settings, timeline, artwork)
     seen = fitted(artwork, *KEYFRAME_SIZE, fit)
     places = [0, *steps, 1000]
     with run.held():
-        for step, name in zip(steps, keyframe_names(timeline, chosen), strict=True):
-            run.save_keyframe(name, at_step(seen, 1 - step / 1000))
-        names = segment_names(timeline, chosen)
-        for name, begin, end in zip(names, places, places[1:], strict=False):
+        for place, step in enumerate(steps):
+            run.keep_keyframe(place, at_step(seen, 1 - step / 1000))
+        for place, (begin, end) in enumerate(itertools.pairwise(places)):
             moments = 1 - np.linspace(begin, end, 16) / 1000
             frames = np.stack([at_step(crop_to(seen, *VIDEO_SIZE), moment) for moment in moments])
-            run.save_segment(name, np.clip(frames.astype(int) - 2, 0, 255).astype(np.uint8))
+            run.keep_segment(place, np.clip(frames.astype(int) - 2, 0, 255).astype(np.uint8))
         run.finish()
     return folder
 

@@ -23,6 +23,7 @@ from paints_undo.batch.tasks import (
 )
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Keyframe, Timeline
 
 
 def in_pieces(worker, item):
@@ -88,7 +89,7 @@ def test_an_engine_is_loaded_once_and_faulty_ones_are_no_pictures_fault(tmp_path
 def test_half_a_run_of_another_device_is_drawn_anew(tmp_path):
     settings = {"options": {}, "device": "cpu"}
     picture = np.zeros((40, 40, 3), np.uint8)
-    RunFolder.create(tmp_path / "run", settings, {}, picture)
+    RunFolder.create(tmp_path / "run", settings, Timeline((Keyframe(400, 2, 3),), 1), picture)
     forget_unlike(tmp_path / "run", {"options": {"other": 1}, "device": "cpu"})
     assert (tmp_path / "run").exists()
     forget_unlike(tmp_path / "run", {"options": {}, "device": "cuda"})

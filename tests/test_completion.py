@@ -1,14 +1,14 @@
 """Run folders whose timeline was edited, or whose files are gone."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions
-from paints_undo.run.draw import complete, complete_keyframes, options_of
+from paints_undo.run.draw import draw, draw_keyframes
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timeline import Timeline
 
 OPTIONS = UndoOptions(
     KeyframeOptions(prompt="1girl", operation_steps=[400, 800, 999], width=96, height=64, sampling_steps=2),
@@ -38,38 +38,39 @@ def decoded(told, stage):
 
 def test_an_edited_timeline_draws_what_it_lacks(engine, done):
     before = RunFolder.open(done.folder)
-    timeline = Timeline.from_record(before.timeline)
+    timeline = before.timeline
     edited = timeline.with_keyframe(600, OPTIONS.keyframes.seed).changed(999, seed=7)
-    before.change(before.settings, edited.to_record())
+    before.change(before.options, edited)
     assert not RunFolder.open(done.folder).finished
     told = []
-    after = complete(engine, before, told.append)
+    after = draw(engine, before, told.append)
     assert after.keyframes.shape[0] == 4 and np.array_equal(after.keyframes[[0, 2]], done.keyframes[[0, 1]])
     assert decoded(told, "keyframes") == {2}
     # 400-600, 600-800, 800-999 and 999-blank are new, artwork-400 is not
     assert decoded(told, "segments") == {4}
     assert np.array_equal(after.frames[-15:], done.frames[-15:])
-    before.change(before.settings, timeline.to_record())
+    before.change(before.options, timeline)
     told.clear()
-    assert np.array_equal(complete(engine, before, told.append).frames, done.frames)
+    assert np.array_equal(draw(engine, before, told.append).frames, done.frames)
     assert {progress.stage for progress in told} == {"video"}
 
 
 def test_a_picture_of_ones_own_cannot_be_drawn_again(engine, done, artwork):
     run = RunFolder.open(done.folder)
-    timeline = Timeline.from_record(run.timeline)
-    run.change(run.settings, timeline.changed(800, own="0" * 16).to_record())
+    timeline = run.timeline
+    run.change(run.options, timeline.changed(800, own="0" * 16))
     with pytest.raises(InputError, match="your picture for operation step 800 is gone .*; give it again"):
-        complete_keyframes(engine, run, artwork)
-    run.change(run.settings, timeline.to_record())
+        draw_keyframes(engine, run)
+    run.change(run.options, timeline)
 
 
 def test_options_of_a_run(done):
-    assert options_of(RunFolder.open(done.folder)) == replace(OPTIONS, tag=OPTIONS.tag)
+    assert RunFolder.open(done.folder).options == replace(OPTIONS, tag=OPTIONS.tag)
 
 
 def test_a_record_without_options_is_named(done):
     run = RunFolder.open(done.folder)
-    run.change({}, run.timeline)
+    record = json.loads((run.path / "run.json").read_text())
+    (run.path / "run.json").write_text(json.dumps({**record, "settings": {}}))
     with pytest.raises(InputError, match="records no options; start a new run"):
-        options_of(run)
+        _ = RunFolder.open(run.path).options

@@ -21,6 +21,7 @@ from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Timeline
 from paints_undo.video import read_video
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
@@ -49,8 +50,8 @@ def pieces(folder: Path) -> dict[str, str]:
 
 def pixels(folder: Path) -> tuple[np.ndarray, ...]:
     run = RunFolder.open(folder)
-    keyframes = [k for f in sorted(folder.glob("keyframes/*.png")) if (k := run.keyframe(f.stem)) is not None]
-    segments = [s for f in sorted(folder.glob("segments/*.npz")) if (s := run.segment(f.stem)) is not None]
+    keyframes = [k for f in sorted(folder.glob("keyframes/*.png")) if (k := run.keyframe_named(f.stem)) is not None]
+    segments = [s for f in sorted(folder.glob("segments/*.npz")) if (s := run.segment_named(f.stem)) is not None]
     assert run.finished and len(keyframes) == 2 and len(segments) == 3
     return np.stack(keyframes), np.stack(segments), read_video(folder / "timelapse.mp4")
 
@@ -117,7 +118,9 @@ def test_fifty_kills(tiny_family, tmp_path):
 def test_a_second_process_is_kept_out_and_harms_nothing(tiny_family, tmp_path):
     """One holds the folder; another that is given the same command ends with one sentence."""
     engine = PaintsUndo.load(tiny_family, "cpu")
-    run = RunFolder.create(tmp_path / "run", engine.settings_of(OPTIONS), {"keyframes": [], "artwork_seed": 0}, ARTWORK)
+    run = RunFolder.create(
+        tmp_path / "run", engine.settings_of(OPTIONS), Timeline.of(OPTIONS.keyframes, OPTIONS.segments), ARTWORK
+    )
     temporary = run.path / ".timelapse.mp4.0123abcd.tmp"
     code = (
         "import sys; from paints_undo.errors import InputError; from paints_undo.run.folder import RunFolder\n"

@@ -68,7 +68,7 @@ def test_the_page(app: RealApp, run: dict[str, Any]) -> None:
     folder = RunFolder.open(Path(app.out) / Path(run["artwork"]).parent.name)
     options = UndoOptions.from_settings(folder.settings["options"])
     drawn = app.engine.undo(artwork, options)
-    assert len(read_video(folder.timelapse)) == len(drawn.frames) == 45
+    assert len(read_video(folder.timelapse_file)) == len(drawn.frames) == 45
     assert app.ask("family")["sentences"][0] == "Model family reference, on cpu in float32"
     assert app.ask("count_tokens", prompt="1girl, solo") == app.engine.count_tokens("1girl, solo")
 

@@ -22,6 +22,7 @@ from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.run import locks
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.locks import LOCK
+from paints_undo.run.timeline import Keyframe, Timeline
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 
@@ -333,7 +334,7 @@ def test_a_clock_that_jumps_changes_nothing(bench: Bench, jump_s: float) -> None
     assert bench.work(newer)["state"] == "finished"
     assert [run["run"] for run in bench.studio.runs(VISITOR)] == [newer, bench.run]
     # another video: frames of the old one are not taken for its own, whatever the clock says
-    bench.studio.redo_segment(VISITOR, bench.run, 0, seed=77)
+    bench.studio.edit(VISITOR, bench.run, "redo_segment", 0, seed=77)
     view = bench.work()
     for file in [bench.path / "timelapse.mp4", *bench.path.glob("frames")]:
         os.utime(file, (real() - 10**6, real() - 10**6))
@@ -355,13 +356,17 @@ def test_leftovers_are_swept_by_whoever_holds_the_folder(bench: Bench) -> None:
 
 def test_two_writers_of_one_folder(tmp_path: Path) -> None:
     """The second is refused while the first is at work, and goes on with its pieces afterwards."""
-    first = RunFolder.create(tmp_path / "run", {}, {}, ARTWORK)
+    settings, timeline = {"options": UndoOptions().to_settings()}, Timeline((Keyframe(400, 2, 3),), 1)
+    first = RunFolder.create(tmp_path / "run", settings, timeline, ARTWORK)
     with first.held():
         piece = first.save_keyframe("0400-1", ARTWORK)
-        for late in (RunFolder.open(tmp_path / "run"), RunFolder.create(tmp_path / "run", {}, {}, ARTWORK)):
+        for late in (
+            RunFolder.open(tmp_path / "run"),
+            RunFolder.create(tmp_path / "run", settings, timeline, ARTWORK),
+        ):
             with pytest.raises(InputError, match="another process"), late.held():
                 raise AssertionError("two at once")
             with pytest.raises(InputError, match="another process"):
-                late.change({}, {"other": 1})
+                late.change(UndoOptions(fps=5), timeline)
     with RunFolder.open(tmp_path / "run").held():
         assert piece.exists() and (tmp_path / "run" / LOCK).exists()

@@ -17,7 +17,6 @@ from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyf
 from paints_undo.families import find_family
 from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
-from paints_undo.run.draw import options_of
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timelapse import join_timelapse, with_white_canvas
 from paints_undo.video import read_video
@@ -400,7 +399,7 @@ def test_padding_keeps_the_whole_picture(engine, options, tmp_path):
     assert all(height == 2 * width for height, width, _ in previews.values()) and len(previews) == 2
     assert timelapse.artwork.shape == (64, 32, 3) and (timelapse.artwork == 0).all()
     run = RunFolder.open(tmp_path / "run")
-    assert options_of(run).fit == "pad" and run.artwork_size == (160, 80)
+    assert run.options.fit == "pad" and run.artwork_size == (160, 80)
     (exact,) = (tmp_path / "run" / "keyframes").iterdir()
     assert read_picture(exact).shape == (64, 96, 3), "what later work starts from is as the networks drew it"
     assert np.array_equal(read_picture(exact)[:, 32:64], timelapse.keyframes[0])

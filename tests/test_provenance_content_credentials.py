@@ -14,6 +14,7 @@ from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import GIVEN, Record
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Keyframe, Timeline
 from paints_undo.video import read_video, write_video
 
 RECORD = Record("timelapse", settings={"models": {"name": "mini"}}, version="0.1.0", id="abc")
@@ -79,11 +80,11 @@ def test_a_picture_that_a_person_gave_is_not_signed(files, credentials):
 
 
 def test_a_run_is_signed_where_it_is_looked_at(tmp_path, credentials):
-    run = RunFolder.create(tmp_path / "run", {}, {}, PICTURE)
+    run = RunFolder.create(tmp_path / "run", {}, Timeline((Keyframe(400, 2, 3),), 1), PICTURE)
     drawn, own = run.save_keyframe("0400-1", PICTURE), run.save_keyframe("0600-own-1", PICTURE)
     run.save_timelapse(np.stack([PICTURE] * 2), 4)
     sign_run(run.path, credentials)
-    assert read_signature(drawn) == read_signature(run.timelapse) == SIGNED
+    assert read_signature(drawn) == read_signature(run.timelapse_file) == SIGNED
     assert read_signature(own) is None and read_signature(run.path / "artwork.png") is None
 
 

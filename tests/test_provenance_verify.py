@@ -11,7 +11,9 @@ from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import GIVEN
 from paints_undo.provenance.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.timeline import Keyframe, Timeline
 
+TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 SETTINGS = {"models": {"name": "mini", "revision": "1"}}
 
 
@@ -22,7 +24,7 @@ def artwork():
 
 @pytest.fixture
 def run(tmp_path, artwork):
-    run = RunFolder.create(tmp_path / "run", SETTINGS, {}, artwork)
+    run = RunFolder.create(tmp_path / "run", SETTINGS, TIMELINE, artwork)
     run.save_keyframe("0400-1", artwork // 2)
     run.save_segment("0000-0400-a1", np.stack([artwork] * 2))
     run.save_timelapse(np.stack([artwork] * 2), 4, save_frames=True)
@@ -42,7 +44,7 @@ def test_files_say_what_they_are(run, tmp_path):
 
 
 def test_another_artwork_contradicts(run, tmp_path):
-    found = verify(run.timelapse, tmp_path / "other.png")
+    found = verify(run.timelapse_file, tmp_path / "other.png")
     assert (found.state, found.artwork) == (CONTRADICTED, False)
     assert verify(run.path, tmp_path / "other.png").state == CONTRADICTED
 
@@ -92,18 +94,18 @@ def test_a_damaged_run(run, name, content, said):
 
 
 def test_a_piece_of_another_run(run, tmp_path, artwork):
-    other = RunFolder.create(tmp_path / "other", SETTINGS, {}, artwork)
+    other = RunFolder.create(tmp_path / "other", SETTINGS, TIMELINE, artwork)
     run.path.joinpath("keyframes/0400-1.png").write_bytes(other.save_keyframe("0400-1", artwork).read_bytes())
     assert "keyframes/0400-1.png: it is of another run" in verify(run.path).text
 
 
 def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
     sign_run(run.path, Credentials(*write_certificate(tmp_path)))
-    found = verify(run.timelapse)
+    found = verify(run.timelapse_file)
     assert "signature   on 4 of the files" in verify(run.path).text
     assert verify(run.path).state == RECORDED  # signing is no damage
     assert found.state == RECORDED and "by Throwaway, not changed since, by a certificate that nobody" in found.text
-    changed = bytearray(run.timelapse.read_bytes())
+    changed = bytearray(run.timelapse_file.read_bytes())
     changed[-300] ^= 1
-    run.timelapse.write_bytes(changed)
-    assert verify(run.timelapse).state == CONTRADICTED
+    run.timelapse_file.write_bytes(changed)
+    assert verify(run.timelapse_file).state == CONTRADICTED

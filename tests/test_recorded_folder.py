@@ -18,19 +18,22 @@ from PIL import Image
 from paints_undo import video
 from paints_undo.atomic import written_atomically
 from paints_undo.cli import main
+from paints_undo.options import UndoOptions
 from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.run import folder as runs
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.record import write_run_record
 from paints_undo.run.recorded_folder import MovedFolder
+from paints_undo.run.timeline import Keyframe, Timeline
 
+TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 PICTURE = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "out" / "run", {}, {}, PICTURE)
+    return RunFolder.create(tmp_path / "out" / "run", {}, TIMELINE, PICTURE)
 
 
 def test_no_file_has_its_name_before_its_digest_is_kept(run, monkeypatch):
@@ -43,9 +46,11 @@ def test_no_file_has_its_name_before_its_digest_is_kept(run, monkeypatch):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     monkeypatch.undo()
     again = RunFolder.open(run.path)
-    assert list(again.digests or ()) == ["artwork.png", "keyframes/0400-1.png"] and again.keyframe("0400-1") is None
+    assert (
+        list(again.digests or ()) == ["artwork.png", "keyframes/0400-1.png"] and again.keyframe_named("0400-1") is None
+    )
     again.save_keyframe("0400-1", 255 - PICTURE)
-    kept = again.keyframe("0400-1")
+    kept = again.keyframe_named("0400-1")
     assert kept is not None and np.array_equal(kept, 255 - PICTURE)
 
 
@@ -54,7 +59,7 @@ def test_what_another_process_kept_meanwhile_is_known(run):
     run.save_keyframe("0400-1", PICTURE)
     run.finish()
     with late.held():
-        assert late.finished and late.keyframe("0400-1") is not None
+        assert late.finished and late.keyframe_named("0400-1") is not None
         late.save_keyframe("0999-1", PICTURE)
     assert set(RunFolder.open(run.path).digests or ()) == {
         "artwork.png",
@@ -66,7 +71,7 @@ def test_what_another_process_kept_meanwhile_is_known(run):
 def test_the_same_picture_again_is_not_written_again(run):
     path = run.save_keyframe("0400-own-a1", PICTURE)
     before = path.stat().st_mtime_ns
-    run.change({"other": 1}, {})  # which would change the record in the file
+    run.change(UndoOptions(fps=5), TIMELINE)  # which would change the record in the file
     assert run.save_keyframe("0400-own-a1", PICTURE) == path and path.stat().st_mtime_ns == before
 
 
@@ -76,7 +81,7 @@ WRITES: dict[str, Callable[[RunFolder], object]] = {
     "video": lambda run: run.save_timelapse(PICTURE[None], 4),
     "frames": lambda run: run.save_frames([PICTURE]),
     "end": lambda run: run.finish(),
-    "settings": lambda run: run.change({}, {}),
+    "settings": lambda run: run.change(UndoOptions(), TIMELINE),
 }
 
 
@@ -95,7 +100,7 @@ def out_renamed(run: Path) -> None:
 def replaced(run: Path) -> None:
     """Another program began a run of the same name after the folder was renamed."""
     renamed(run)
-    RunFolder.create(run, {}, {}, PICTURE)
+    RunFolder.create(run, {}, TIMELINE, PICTURE)
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -118,7 +123,7 @@ def test_renamed_while_the_video_is_written(run, monkeypatch):
     """ffmpeg's own file moves along, and there is nothing to give a name to."""
 
     def renaming(*arguments):
-        with written_atomically(run.timelapse) as temporary:
+        with written_atomically(run.timelapse_file) as temporary:
             temporary.write_bytes(b"half")
             renamed(run.path)
 

@@ -10,7 +10,7 @@ from paints_undo.cli import main
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.run.draw import complete
+from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.replay import earlier_run, replay
 from paints_undo.run.timeline import Timeline, keyframe_names
@@ -39,8 +39,8 @@ def run(engine, tmp_path_factory):
     folder = tmp_path_factory.mktemp("replay")
     Image.fromarray(ARTWORK).save(folder / "artwork.png")
     timeline = Timeline.of(OPTIONS.keyframes, OPTIONS.segments).changed(999, seed=5)
-    run = RunFolder.create(folder / "run", engine.settings_of(OPTIONS), timeline.to_record(), ARTWORK)
-    complete(engine, run, save_frames=True)
+    run = RunFolder.create(folder / "run", engine.settings_of(OPTIONS), timeline, ARTWORK)
+    draw(engine, run, save_frames=True)
     return run
 
 
@@ -53,15 +53,24 @@ def test_from_the_folder(engine, run, tmp_path):
 
 def test_every_file_tells_the_same_run(run):
     whole = earlier_run(run.path)
-    for piece in (run.timelapse, next(run.path.glob("keyframes/*.png")), run.path / "frames" / "00000.png"):
+    for piece in (run.timelapse_file, next(run.path.glob("keyframes/*.png")), run.path / "frames" / "00000.png"):
         found = earlier_run(piece, run.path.parent / "artwork.png")
         assert (found.settings, found.timeline, found.packages) == (whole.settings, whole.timeline, whole.packages)
         assert np.array_equal(found.artwork, ARTWORK)
 
 
 def test_the_command(tiny_family, run, tmp_path, capsys):
-    command = ["run", "--replay", str(run.timelapse), "--models", str(tiny_family), "--device", "cpu", "--save-frames"]
-    assert main([*command, str(run.path / "artwork.png"), "--out", str(tmp_path), "--quiet"]) == 0
+    command = [
+        "run",
+        "--replay",
+        str(run.timelapse_file),
+        "--models",
+        str(tiny_family),
+        "--device",
+        "cpu",
+        "--save-frames",
+    ]
+    assert main([*command, "--save-frames", str(run.path / "artwork.png"), "--out", str(tmp_path), "--quiet"]) == 0
     (replayed,) = tmp_path.iterdir()
     assert np.array_equal(frames(replayed), frames(run.path))
     assert main([*command, "--out", str(tmp_path)]) == 2
@@ -69,23 +78,23 @@ def test_the_command(tiny_family, run, tmp_path, capsys):
 
 
 def test_own_pictures_come_along(engine, run, tmp_path):
-    timeline = Timeline.from_record(run.timeline).changed(999, own="ab" * 32)
+    timeline = run.timeline.changed(999, own="ab" * 32)
     copy = run.copied_to(tmp_path / "copy")
     copy.change(copy.settings, timeline.to_record())
     copy.save_keyframe(keyframe_names(timeline, OPTIONS)[0], OWN)
-    complete(engine, copy)
+    draw(engine, copy)
     replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
-    assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe("0999-own-abababababab"), OWN)  # type: ignore[arg-type]  # None equals none
+    assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe_named("0999-own-abababababab"), OWN)  # type: ignore[arg-type]  # None equals none
     with pytest.raises(InputError, match="your picture for operation step 999 is gone"):
-        replay(engine, earlier_run(copy.timelapse, copy.path / "artwork.png"), tmp_path / "from_file")
+        replay(engine, earlier_run(copy.timelapse_file, copy.path / "artwork.png"), tmp_path / "from_file")
 
 
 def test_what_cannot_be_replayed_is_one_sentence(run, tmp_path):
     Image.fromarray(255 - ARTWORK).save(tmp_path / "other.png")
     (tmp_path / "text.png").write_text("no picture")
     for source, artwork, said in (
-        (run.timelapse, None, "give the artwork as well"),
-        (run.timelapse, tmp_path / "other.png", "other.png is not the artwork that .* was made from"),
+        (run.timelapse_file, None, "give the artwork as well"),
+        (run.timelapse_file, tmp_path / "other.png", "other.png is not the artwork that .* was made from"),
         (tmp_path / "other.png", None, "carries no record of a run"),
         (tmp_path / "text.png", None, "text.png cannot be replayed: this file is no PNG"),
         (tmp_path / "nowhere", None, "there is no file or run folder"),

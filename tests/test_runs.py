@@ -17,6 +17,7 @@ from paints_undo.images import read_picture
 from paints_undo.provenance.metadata import read_description
 from paints_undo.run.folder import RunFolder, package_versions
 from paints_undo.run.locks import LOCK
+from paints_undo.run.timeline import Keyframe, Timeline
 
 SETTINGS = {
     "models": {"name": "released", "revision": "2184fb267be2c03bb106f9ba91b223d7dc94e4e3"},
@@ -29,7 +30,7 @@ SETTINGS = {
 }
 
 
-TIMELINE = {"artwork_seed": 1, "keyframes": [{"step": 400, "seed": 2}]}
+TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
@@ -94,16 +95,16 @@ def test_keyframes_are_exact_and_named_by_step_and_seed(run):
         run.save_keyframe(step, picture)
     again = RunFolder.open(run.path)
     for step, picture in pictures.items():
-        assert np.array_equal(again.keyframe(step), picture)  # type: ignore[arg-type]  # None equals none
-    assert again.keyframe("0401-1") is None
+        assert np.array_equal(again.keyframe_named(step), picture)  # type: ignore[arg-type]  # None equals none
+    assert again.keyframe_named("0401-1") is None
     assert files(run.path / "keyframes") == ["0000-1.png", "0400-1.png", "0400-own-a1.png"]
 
 
 def test_segments_are_exact_and_readable_without_this_program(run):
     frames = noise(3, 16, 64, 96, 3)
-    assert run.segment("0000-0400-a1") is None
+    assert run.segment_named("0000-0400-a1") is None
     path = run.save_segment("0000-0400-a1", frames)
-    assert np.array_equal(RunFolder.open(run.path).segment("0000-0400-a1"), frames)  # type: ignore[arg-type]  # None equals none
+    assert np.array_equal(RunFolder.open(run.path).segment_named("0000-0400-a1"), frames)  # type: ignore[arg-type]  # None equals none
     assert path == run.path / "segments" / "0000-0400-a1.npz"
     assert np.array_equal(np.load(path)["frames"], frames)
     smooth = np.repeat(np.linspace(0, 255, 96).astype(np.uint8), 3).reshape(1, 1, 96, 3).repeat(64, 1).repeat(16, 0)
@@ -134,7 +135,7 @@ def test_finish_is_remembered(run):
     run.finish()
     assert RunFolder.open(run.path).finished
     assert RunFolder.open(run.path).settings == run.settings
-    assert run.timelapse == run.path / "timelapse.mp4"
+    assert run.timelapse_file == run.path / "timelapse.mp4"
 
 
 # Resuming
@@ -144,9 +145,9 @@ def test_same_run_is_continued(run, artwork):
     run.save_keyframe("0400-1", noise(1, 64, 48, 3))
     run.save_segment("0000-0400-a1", noise(2, 16, 64, 48, 3))
     before = {name: (run.path / name).read_bytes() for name in files(run.path)}
-    again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), {}, artwork.copy())
-    assert np.array_equal(again.keyframe("0400-1"), noise(1, 64, 48, 3))  # type: ignore[arg-type]  # None equals none
-    assert again.segment("0000-0400-a1") is not None
+    again = RunFolder.create(run.path, json.loads(json.dumps(SETTINGS)), TIMELINE, artwork.copy())
+    assert np.array_equal(again.keyframe_named("0400-1"), noise(1, 64, 48, 3))  # type: ignore[arg-type]  # None equals none
+    assert again.segment_named("0000-0400-a1") is not None
     assert {name: (run.path / name).read_bytes() for name in files(run.path)} == before
 
 
@@ -216,8 +217,8 @@ def test_leftovers_of_a_killed_process_are_swept(run):
 def test_damaged_keyframe_or_segment_counts_as_absent(run, caplog, data):
     run.save_keyframe("0400-1", noise(1, 64, 48, 3)).write_bytes(data)
     run.save_segment("0000-0400-a1", noise(1, 2, 64, 48, 3)).write_bytes(data)
-    assert run.keyframe("0400-1") is None
-    assert run.segment("0000-0400-a1") is None
+    assert run.keyframe_named("0400-1") is None
+    assert run.segment_named("0000-0400-a1") is None
     assert caplog.text.count("is damaged or was replaced and will be made again") == 2
 
 
@@ -226,7 +227,7 @@ def test_bit_rot_in_a_segment_is_noticed(run):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0x40
     path.write_bytes(data)
-    assert run.segment("0000-0400-a1") is None
+    assert run.segment_named("0000-0400-a1") is None
 
 
 # Bad folders
@@ -327,7 +328,7 @@ def test_what_a_runs_files_carry(run):
     ):
         record = read_description(run.path / path)
         assert record["piece"] == piece and record["id"] == run.id and len(run.id) == 16
-        assert record["settings"] == run.settings and record["timeline"] == run.timeline
+        assert record["settings"] == run.settings and record["timeline"] == run.timeline.to_record()
         assert str(run.path) not in json.dumps(record)
 
 
@@ -345,7 +346,7 @@ def test_a_copy_is_a_run_of_its_own(run, tmp_path):
     (run.path / ".x.0000000d.tmp").write_bytes(b"half")
     copy = run.copied_to(tmp_path / "copy")
     assert copy.id != run.id and copy.settings == run.settings
-    assert np.array_equal(copy.keyframe("0400-1"), run.keyframe("0400-1"))
+    assert np.array_equal(copy.keyframe_named("0400-1"), run.keyframe_named("0400-1"))
     assert files(copy.path) == ["artwork.png", "keyframes/0400-1.png", "run.json"]
     with pytest.raises(OSError, match="Cannot write"):
         run.copied_to(tmp_path / "copy")

@@ -8,7 +8,7 @@ from fake_engine import FakeEngine
 
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, UndoOptions
-from paints_undo.run.draw import options_of
+from paints_undo.run.edits import LARGEST_RANDOM_SEED
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits
 from paints_undo.web.history import History, Piece, message
@@ -22,54 +22,53 @@ def piece(tmp_path) -> Piece:
     options = UndoOptions(KeyframeOptions(operation_steps=(400, 800), width=64, height=64))
     timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
     settings = FakeEngine().settings_of(options)
-    run = PlayableRun.create(history.new_folder(), settings, timeline.to_record(), ARTWORK)
+    run = PlayableRun.create(history.new_folder(), settings, timeline, ARTWORK)
     return history.add("visitor-one-secret", run, "", None, message("opened"))
 
 
 def test_options_and_timeline_agree_and_are_kept(piece):
-    edits.add_keyframe(piece, 600)
-    assert options_of(piece.run).keyframes.operation_steps == (400, 600, 800)
+    edits.edit(piece, "add_keyframe", 600)
+    assert piece.run.options.keyframes.operation_steps == (400, 600, 800)
     again = PlayableRun.open(piece.path)
-    assert Timeline.from_record(again.timeline) == edits.timeline_of(piece)
+    assert again.timeline == piece.run.timeline
     assert piece["message"] == {"key": "keyframe_added", "values": {"step": 600}}
 
 
 def test_a_refused_edit_changes_nothing(piece):
     before, record = piece.version, (piece.path / "run.json").read_bytes()
     with pytest.raises(InputError):
-        edits.add_keyframe(piece, 400)
+        edits.edit(piece, "add_keyframe", 400)
     assert piece.version == before and (piece.path / "run.json").read_bytes() == record
 
 
 def test_random_seeds_are_told(piece):
-    edits.reroll_keyframe(piece, 400, None)
+    edits.edit(piece, "reroll_keyframe", 400)
     seed = piece["message"]["values"]["seed"]
-    assert edits.timeline_of(piece).keyframe(400).seed == seed <= edits.LARGEST_RANDOM_SEED
-    edits.reroll_all(piece, 5)
-    assert options_of(piece.run).keyframes.seed == 5
-    edits.redo_segment(piece, 2, None)
-    assert edits.timeline_of(piece).segment_seeds[2] == piece["message"]["values"]["seed"]
+    assert piece.run.timeline.keyframe(400).seed == seed <= LARGEST_RANDOM_SEED
+    edits.edit(piece, "reroll_all", 5)
+    assert piece.run.options.keyframes.seed == 5
+    edits.edit(piece, "redo_segment", 2)
+    assert piece.run.timeline.segment_seeds[2] == piece["message"]["values"]["seed"]
 
 
-def test_drawn_in_and_ready_keyframe(piece):
-    options, timeline = options_of(piece.run), edits.timeline_of(piece)
-    assert list(edits.drawn_in(piece, options, timeline).values()) == [False, False]
-    edits.replace_keyframe(piece, 800, 255 - ARTWORK)
-    assert list(edits.drawn_in(piece, options, edits.timeline_of(piece)).values()) == [False, True]
+def test_missing_and_ready_keyframes(piece):
+    assert piece.run.missing_keyframes == [0, 1]
+    edits.put_picture(piece, 800, 255 - ARTWORK)
+    assert piece.run.missing_keyframes == [0]
     assert np.array_equal(edits.ready_keyframe(piece, 800), 255 - ARTWORK)
     with pytest.raises(InputError, match="the keyframe at operation step 400 is not drawn yet"):
         edits.ready_keyframe(piece, 400)
 
 
 def test_a_lock_holds_against_ones_own_picture_too(piece):
-    edits.lock_keyframe(piece, 800, True)
+    edits.edit(piece, "lock_keyframe", 800, True)
     with pytest.raises(InputError, match="is locked; unlock it first"):
-        edits.replace_keyframe(piece, 800, ARTWORK)
+        edits.put_picture(piece, 800, ARTWORK)
     assert not (piece.path / "keyframes").exists()
 
 
 def test_without_own_pictures(piece):
-    edits.replace_keyframe(piece, 800, ARTWORK)
-    edits.lock_keyframe(piece, 800, True)
-    plain = edits.without_own_pictures(edits.timeline_of(piece))
+    edits.put_picture(piece, 800, ARTWORK)
+    edits.edit(piece, "lock_keyframe", 800, True)
+    plain = edits.without_own_pictures(piece.run.timeline)
     assert all(keyframe.redrawable and not keyframe.locked for keyframe in plain.keyframes)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import InputError
+from paints_undo.run.timeline import Keyframe, Timeline
 from paints_undo.web.history import CARD, History, Piece, message, owner_of
 from paints_undo.web.playable import PlayableRun
 
@@ -17,7 +18,7 @@ ARTWORK = np.full((64, 64, 3), 200, np.uint8)
 
 
 def add(history: History, visitor: str = ME, title: str = "cat") -> Piece:
-    run = PlayableRun.create(history.new_folder(), {}, {}, ARTWORK)
+    run = PlayableRun.create(history.new_folder(), {}, Timeline((Keyframe(400, 2, 3),), 1), ARTWORK)
     return history.add(visitor, run, title, None, message("opened"))
 
 

@@ -7,23 +7,26 @@ import pytest
 from PIL import Image
 
 from paints_undo.images import read_picture
+from paints_undo.options import UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.provenance.metadata import read_record
+from paints_undo.run.timeline import Keyframe, Timeline
 from paints_undo.web.playable import LivePreview, PlayableRun, jpeg
 
+TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 ARTWORK = np.full((64, 800, 3), 200, np.uint8)
 
 
 @pytest.fixture
 def run(tmp_path) -> PlayableRun:
-    return PlayableRun.create(tmp_path / "run", {}, {}, ARTWORK)
+    return PlayableRun.create(tmp_path / "run", {"options": UndoOptions(fit="crop").to_settings()}, TIMELINE, ARTWORK)
 
 
 def test_frames_of_a_segment(run):
     frames = np.stack([np.full((32, 40, 3), 10 * i, np.uint8) for i in range(16)])
-    assert run.previews("artwork-0400-a1") == []
+    assert run.previews_of("artwork-0400-a1") == []
     run.save_segment("artwork-0400-a1", frames)
-    shown = [round(read_picture(path).mean() / 10) for path in run.previews("artwork-0400-a1")]
+    shown = [round(read_picture(path).mean() / 10) for path in run.previews_of("artwork-0400-a1")]
     assert shown == list(range(14, -1, -1))  # from the keyframe to the artwork, the keyframe itself left out
     assert isinstance(PlayableRun.open(run.path), PlayableRun)
 
@@ -35,12 +38,12 @@ def test_previews_can_be_made_later(run):
     run.preview_folder("a-b").rmdir()
     run.make_playable("a-b")
     run.make_playable("b-c")  # not drawn: nothing to show
-    assert len(run.previews("a-b")) == 15 and run.previews("b-c") == []
+    assert len(run.previews_of("a-b")) == 15 and run.previews_of("b-c") == []
 
 
 def test_nobody_sees_a_margin(tmp_path):
     options = {"fit": "pad", "keyframes": {"width": 64, "height": 64}}
-    run = PlayableRun.create(tmp_path / "wide", {"options": options}, {}, np.zeros((100, 200, 3), np.uint8))
+    run = PlayableRun.create(tmp_path / "wide", {"options": options}, TIMELINE, np.zeros((100, 200, 3), np.uint8))
     keyframe = np.full((64, 64, 3), 255, np.uint8)
     keyframe[16:48] = 9
     exact = run.save_keyframe("0400-1", keyframe)
@@ -50,19 +53,19 @@ def test_nobody_sees_a_margin(tmp_path):
     own = run.save_keyframe("0600-own-1", np.full((40, 90, 3), 5, np.uint8))
     assert run.shown_keyframe("0600-own-1") == own, "a picture of one's own is shown as it was given"
     run.save_segment("artwork-0400-a1", np.repeat(keyframe[None], 16, 0))
-    small = [read_picture(path) for path in run.previews("artwork-0400-a1")]
+    small = [read_picture(path) for path in run.previews_of("artwork-0400-a1")]
     assert {picture.shape for picture in small} == {(32, 64, 3)} and np.mean(small) < 12
 
 
 def test_frames_are_shown_with_the_mark_where_the_video_has_it(run):
     run.save_segment("a-b", np.full((16, 64, 64, 3), 255, np.uint8))
-    run.change({"options": {"mark": True}}, {})
-    assert run.previews("a-b") == [], "those without it are not shown"
+    run.change(UndoOptions(fit="crop", mark=True), TIMELINE)
+    assert run.previews_of("a-b") == [], "those without it are not shown"
     run.make_playable("a-b")
-    frames = [read_picture(path).astype(int) for path in run.previews("a-b")]
+    frames = [read_picture(path).astype(int) for path in run.previews_of("a-b")]
     assert len(frames) == 15 and all(np.ptp(frame[32:, 32:]) > 60 for frame in frames)
-    run.change({"options": {}}, {})
-    assert len(run.previews("a-b")) == 15 and np.ptp(read_picture(run.previews("a-b")[0])) < 5
+    run.change(UndoOptions(fit="crop"), TIMELINE)
+    assert len(run.previews_of("a-b")) == 15 and np.ptp(read_picture(run.previews_of("a-b")[0])) < 5
 
 
 def test_thumbnail(run):

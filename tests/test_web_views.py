@@ -11,10 +11,9 @@ from fake_engine import FakeEngine
 
 from paints_undo.options import KeyframeOptions, UndoOptions, with_prompt
 from paints_undo.progress import Progress
-from paints_undo.run.draw import options_of
+from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
 from paints_undo.time_left import Outlook
-from paints_undo.web import views
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.jobs import Job, Update
 from paints_undo.web.playable import PlayableRun
@@ -27,7 +26,7 @@ def piece(tmp_path) -> Piece:
     timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
     picture = np.full((64, 64, 3), 200, np.uint8)
     settings = FakeEngine().settings_of(options)
-    run = PlayableRun.create(history.new_folder(), settings, timeline.to_record(), picture)
+    run = PlayableRun.create(history.new_folder(), settings, timeline, picture)
     return history.add("visitor-one-secret", run, "", None, message("opened"))
 
 
@@ -88,15 +87,15 @@ def test_what_is_said_is_there(piece, monkeypatch):
     """A page takes the prompt from the view that says it is written; the job may write it while the view is made."""
 
     def written_meanwhile(run):
-        read = options_of(run)
-        run.change(FakeEngine().settings_of(with_prompt(read, "1girl")), run.timeline)
+        read = RunFolder.options.__get__(run)
+        monkeypatch.undo()
+        run.change(with_prompt(read, "1girl"), run.timeline)
         piece.note(message=message("prompt_written"))
         return read
 
-    monkeypatch.setattr(views, "options_of", written_meanwhile)
+    monkeypatch.setattr(PlayableRun, "options", property(written_meanwhile))
     torn = view_of(piece)
     assert torn["settings"]["prompt"] == "" and torn["message"]["key"] == "opened"
-    monkeypatch.undo()
     assert view_of(piece)["settings"]["prompt"] == "1girl" and view_of(piece)["version"] > torn["version"]
 
 

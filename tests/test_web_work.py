@@ -12,7 +12,7 @@ from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.run.timeline import Timeline
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.playable import PlayableRun
-from paints_undo.web.work import WORK, frame_files, segments_of, start
+from paints_undo.web.work import WORK, frame_files, start
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def piece(tmp_path, engine) -> Piece:
     options = UndoOptions(drawing, SegmentOptions(sampling_steps=2))
     timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
     picture = np.full((64, 64, 3), 200, np.uint8)
-    run = PlayableRun.create(history.new_folder(), engine.settings_of(options), timeline.to_record(), picture)
+    run = PlayableRun.create(history.new_folder(), engine.settings_of(options), timeline, picture)
     return history.add("visitor-one-secret", run, "", None, message("opened"))
 
 
@@ -69,7 +69,7 @@ def test_frame_files_follow_the_video(engine, piece):
     assert len(files) == 45 and read_picture(files[0]).shape == (64, 64, 3), "square as the artwork"
     written = files[0].stat().st_mtime_ns
     assert frame_files(piece)[0].stat().st_mtime_ns == written
-    piece.run.segment_path(segments_of(piece)[0]).unlink()
+    piece.run.segment_file(0).unlink()
     done(engine, piece, "video")  # what is gone is drawn again
     assert engine.segments_drawn == [0, 1, 2, 0]
     assert frame_files(piece)[0].stat().st_mtime_ns > written

@@ -21,11 +21,12 @@ from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
-from paints_undo.options import UndoOptions, pair_seeds, with_prompt
+from paints_undo.options import pair_seeds, with_prompt
 from paints_undo.progress import OnProgress, ignore
-from paints_undo.run.draw import complete, ends_of_segments, to_draw_from
+from paints_undo.run.draw import draw, draw_keyframes, tagged
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.run import MemoryRun
+from paints_undo.run.timeline import Timeline
 
 if TYPE_CHECKING:
     from paints_undo.engine import Engine
@@ -96,10 +97,10 @@ class Worker:
         name = piece_name(task.item, KEYFRAMES)
         if self._kept(name) is None:
             artwork = picture_of(task)
-            options = self._settled(task.item.options, artwork)
-            drawn = self.engine.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
-            ends = ends_of_segments(artwork, drawn, options, self.engine.family)
-            self._keep(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
+            run = MemoryRun(tagged(self.engine, task.item.options, artwork), artwork)
+            drawn = draw_keyframes(self.engine, run, on_progress, artwork)
+            ends = run.ends(artwork, drawn, self.engine.family.video_sizes)
+            self._keep(name, packed(prompt=np.array(run.options.keyframes.prompt), keyframes=drawn, ends=ends))
         return {}
 
     def _segment(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
@@ -121,12 +122,12 @@ class Worker:
         with self.store.working_copy(item.folder) as folder:
             settings = self.engine.settings_of(options)
             forget_unlike(folder, settings)
-            run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
-            for name, picture in zip(keyframe_names(timeline, options), start["keyframes"], strict=True):
-                run.save_keyframe(name, picture)
-            for pair, name in enumerate(segment_names(timeline, options)):
-                run.save_segment(name, self._piece(item, SEGMENT, pair)["frames"])
-            complete(self.engine, run, on_progress, self.save_frames)
+            run = RunFolder.create(folder, settings, timeline, artwork)
+            for place, picture in enumerate(start["keyframes"]):
+                run.keep_keyframe(place, picture)
+            for place in range(len(timeline.keyframes) + 1):
+                run.keep_segment(place, self._piece(item, SEGMENT, place)["frames"])
+            draw(self.engine, run, on_progress, self.save_frames)
         self.store.remove(f"{PIECES}/{item.key}")
         return {"prompt": options.keyframes.prompt}
 
@@ -136,11 +137,6 @@ class Worker:
         sample = draw_sample(self.engine, self._tagger, task.item, picture_of(task), self.sample, on_progress)
         self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**sample.arrays()))
         return {"prompt": sample.prompt}
-
-    def _settled(self, options: UndoOptions, artwork: np.ndarray) -> UndoOptions:
-        if options.tag and not options.keyframes.prompt:
-            return with_prompt(options, self.engine.tag(artwork))
-        return options
 
     def _piece(self, item: WorkItem, what: str, pair: int = 0) -> dict[str, np.ndarray]:
         content = self._kept(piece_name(item, what, pair))

@@ -119,7 +119,8 @@ def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
     from dataclasses import replace
 
     from paints_undo.bench.measure import with_options
-    from paints_undo.pipeline import PaintsUndo, with_prompt
+    from paints_undo.options import with_prompt
+    from paints_undo.pipeline import PaintsUndo
 
     engine = PaintsUndo.load(models)
     options = with_options(engine.default_options, chosen.sampling_steps, chosen.operation_steps)

@@ -15,9 +15,8 @@ from paints_undo.bench.measure import clock
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.run.draw import complete
+from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,9 @@ def edited(engine: PaintsUndo, artwork: np.ndarray, options: UndoOptions) -> Edi
         engine.undo(artwork, options, Path(folder) / "run")
         whole = clock(engine.parts.device) - began
         run = RunFolder.open(Path(folder) / "run")
-        timeline = Timeline.from_record(run.timeline)
-        changed = timeline.changed(steps[len(steps) // 2], seed=options.keyframes.seed + 1)
-        run.change(run.settings, changed.to_record())
+        run.change(run.options, run.timeline.changed(steps[len(steps) // 2], seed=options.keyframes.seed + 1))
         began = clock(engine.parts.device)
-        complete(engine, run)
+        draw(engine, run)
         return Edit(whole, clock(engine.parts.device) - began, len(steps) + 1)
 
 

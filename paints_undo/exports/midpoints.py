@@ -11,7 +11,6 @@ from paints_undo.engine import Engine
 from paints_undo.finishing.pacing import changes
 from paints_undo.options import SegmentOptions
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.run.draw import options_of
 from paints_undo.run.folder import RunFolder
 
 MOST = 100
@@ -21,7 +20,7 @@ def midpoints_of_run(folder: str | Path, frames: np.ndarray, count: int) -> np.n
     """The frames of a run with its `count` widest jumps filled, drawn by the model family that drew the run."""
     run = RunFolder.open(folder)
     models = run.settings.get("models", {}).get("name", "auto")
-    return with_midpoints(PaintsUndo.load(models), frames, options_of(run).segments, count)
+    return with_midpoints(PaintsUndo.load(models), frames, run.options.segments, count)
 
 
 def with_midpoints(engine: Engine, frames: np.ndarray, options: SegmentOptions, count: int) -> np.ndarray:

@@ -12,14 +12,12 @@ import cv2
 import numpy as np
 
 from paints_undo import validation
-from paints_undo.errors import InputError
 from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.finishing.pacing import Pacing, changes, schedule
 from paints_undo.finishing.placement import (
     Layout,
     Placement,
     Size,
-    as_keyframe,
     cropped,
     fitted,
     placed,
@@ -28,10 +26,7 @@ from paints_undo.finishing.placement import (
 from paints_undo.images import crop_to
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import MIXED, Record
-from paints_undo.run.draw import options_of
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timelapse import join_timelapse
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 
 @dataclass(frozen=True)
@@ -52,26 +47,13 @@ class Source:
     def of_run(cls, folder: str | Path, title: str = "") -> Source:
         """The pictures of a run. Raises InputError where one of them is not there yet."""
         run = RunFolder.open(folder)
-        options, timeline = options_of(run), Timeline.from_record(run.timeline)
-        names = segment_names(timeline, options)
-        segments = [frames for name in names if (frames := run.segment(name)) is not None]
-        if len(segments) < len(names):
-            raise InputError(
-                f"the run in {run.path} has {len(segments)} of {len(names)} segments; generate its video first"
-            )
-        drawing, artwork, keyframes = options.keyframes, run.artwork, []
-        size = artwork.shape[1], artwork.shape[0]
-        for name in keyframe_names(timeline, options):
-            picture = run.keyframe(name)
-            if picture is None:
-                raise InputError(f"keyframes/{name}.png of the run in {run.path} is gone; generate its keyframes again")
-            keyframes.append(as_keyframe(picture, size, drawing.width, drawing.height, options.fit))
+        options, frames = run.options, run.frames()
         return cls(
             validation.legible(title or run.path.resolve().name),
-            artwork,
-            np.stack(keyframes[::-1]),
-            tuple(keyframe.step for keyframe in reversed(timeline.keyframes)),
-            join_timelapse(np.stack(segments)),
+            run.artwork,
+            run.drawn()[::-1],
+            tuple(keyframe.step for keyframe in reversed(run.timeline.keyframes)),
+            frames,
             options.fit,
             options.fps,
             run.record("export", MIXED),

@@ -122,10 +122,8 @@ def _pieces(path: Path) -> Iterator[Path]:
 
 def _missing(run: Any) -> Iterator[str]:
     """What a finished run must have, or an unfinished one had, and this one has not."""
-    from paints_undo.run.pieces import pieces_of
-
     made = run.digests or {}
-    wanted = {file.relative_to(run.path).as_posix() for file in pieces_of(run)}
+    wanted = {file.relative_to(run.path).as_posix() for file in run.files}
     wanted = wanted | {name for name in made if name.startswith("frames/")} if run.finished else wanted & made.keys()
     yield from (name for name in sorted(wanted) if not (run.path / name).is_file())
 

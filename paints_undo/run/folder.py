@@ -31,6 +31,7 @@ import numpy as np
 from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.images import encode_png, read_picture
+from paints_undo.options import UndoOptions
 from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
@@ -44,7 +45,6 @@ from paints_undo.run.pieces import (
     digest_of,
     file_digest,
     packed_segment,
-    pieces_of,
     read_segment,
 )
 from paints_undo.run.plain_values import differences, plain
@@ -57,6 +57,9 @@ from paints_undo.run.record import (
     write_run_record,
 )
 from paints_undo.run.recorded_folder import EXPORTS, RecordedFolder, make_directory
+from paints_undo.run.run import Run
+from paints_undo.run.timelapse import Timelapse
+from paints_undo.run.timeline import Timeline
 from paints_undo.video import write_video
 
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
@@ -66,20 +69,20 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", bound="RunFolder")
 
 
-class RunFolder(RecordedFolder):
+class RunFolder(RecordedFolder, Run):
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
 
     @classmethod
-    def create(cls: type[R], folder: str | Path, settings: dict, timeline: dict, artwork: np.ndarray) -> R:
+    def create(cls: type[R], folder: str | Path, settings: dict, timeline: Timeline, artwork: np.ndarray) -> R:
         """The run folder for ``settings`` and ``artwork``: a new one, or the one already there if it is the same run.
 
-        ``settings`` and ``timeline`` hold plain JSON values under string keys (tuples become lists); the timeline of
-        a folder that is already there stays, since a person may have changed it. ``artwork`` is uint8 RGB
+        ``settings`` holds plain JSON values under string keys (tuples become lists), the options among them; the
+        timeline of a folder that is already there stays, since a person may have changed it. ``artwork`` is uint8 RGB
         (H, W, 3). Raises InputError when the folder holds another run or anything else, TypeError for a setting that
         JSON would not give back unchanged, OSError (one sentence) when the folder cannot be written.
         """
         path = Path(folder)
-        settings, timeline = plain(settings, "settings"), plain(timeline, "timeline")
+        settings = plain(settings, "settings")
         check_pictures(artwork, dimensions=3, name="artwork")
         if (path / "run.json").exists():
             run = cls.open(path)
@@ -101,7 +104,7 @@ class RunFolder(RecordedFolder):
             "artwork": described(artwork),
             "packages": package_versions(),
             "settings": settings,
-            "timeline": timeline,
+            "timeline": timeline.to_record(),
         }
         run = cls(path, record)
         content = run._png(artwork, run.record("artwork", GIVEN))
@@ -130,15 +133,22 @@ class RunFolder(RecordedFolder):
         return copy.deepcopy(self._record["settings"])
 
     @property
-    def timeline(self) -> dict:
-        """A copy of the timeline, with lists for tuples."""
-        return copy.deepcopy(self._record["timeline"])
+    def options(self) -> UndoOptions:
+        """What was chosen. Raises InputError where run.json holds no options of this version."""
+        if "options" not in self._record["settings"]:
+            raise InputError(f"the run.json in {self.path} records no options; start a new run")
+        return UndoOptions.from_settings(self._record["settings"]["options"])
 
-    def change(self, settings: dict, timeline: dict) -> None:
-        """Keep other settings and another timeline; the run is then unfinished."""
-        changes = {"settings": plain(settings, "settings"), "timeline": plain(timeline, "timeline")}
+    @property
+    def timeline(self) -> Timeline:
+        """The timeline. Raises InputError where run.json holds none of this version."""
+        return Timeline.from_record(self._record["timeline"])
+
+    def change(self, options: UndoOptions, timeline: Timeline) -> None:
+        """Keep other options and another timeline; the run is then unfinished."""
+        settings = {**self._record["settings"], "options": plain(options.to_settings(), "options")}
         with self.held():
-            self._become({**self._record, **changes, "state": RUNNING})
+            self._become({**self._record, "settings": settings, "timeline": timeline.to_record(), "state": RUNNING})
 
     def copied_to(self: R, folder: str | Path) -> R:
         """Another run with everything that this one has made; the folder must not be there yet."""
@@ -174,7 +184,7 @@ class RunFolder(RecordedFolder):
         return self._record["state"] == FINISHED
 
     @property
-    def timelapse(self) -> Path:
+    def timelapse_file(self) -> Path:
         """Where the video of this run belongs."""
         return self.path / "timelapse.mp4"
 
@@ -197,7 +207,17 @@ class RunFolder(RecordedFolder):
     @property
     def is_complete(self) -> bool:
         """Whether it is finished and all of it is still there as it was made; reads every piece."""
-        return self.finished and all(map(self.is_whole, pieces_of(self))) and self.has_frames == self.frames_are_whole
+        return self.finished and all(map(self.is_whole, self.files)) and self.has_frames == self.frames_are_whole
+
+    def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
+        """Write the video and finish the run, unless that was done and the video is the one of these segments."""
+        # without digests nobody can tell whether the video that is there is
+        if anew or not self.finished or self.digests is None or not self.is_whole(self.timelapse_file):
+            save_frames = save_frames or self.has_frames and self.finished
+            self.save_timelapse(timelapse.frames, self.options.fps, save_frames, report)
+            self.finish()
+        elif (save_frames or self.has_frames) and not self.frames_are_whole:
+            self.save_frames(timelapse.frames)
 
     def finish(self) -> None:
         """Marks the run as finished in run.json."""
@@ -222,12 +242,12 @@ class RunFolder(RecordedFolder):
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
         check_pictures(picture, dimensions=3, name="keyframe")
-        path, there = self.keyframe_path(name), self.keyframe(name)
+        path, there = self.keyframe_path(name), self.keyframe_named(name)
         if there is None or not np.array_equal(there, picture):
             self._keep(path, self._png(picture, self.keyframe_record(name)))
         return path
 
-    def keyframe(self, name: str) -> np.ndarray | None:
+    def keyframe_named(self, name: str) -> np.ndarray | None:
         """The keyframe of this name, uint8 (H, W, 3); None when it is not there, damaged or another file."""
         return self._read(self.keyframe_path(name), read_picture)
 
@@ -237,7 +257,7 @@ class RunFolder(RecordedFolder):
         self._keep(path, packed_segment(frames))
         return path
 
-    def segment(self, name: str) -> np.ndarray | None:
+    def segment_named(self, name: str) -> np.ndarray | None:
         """The segment of this name, uint8 (n, H, W, 3); None when it is not there, damaged or another file."""
         return self._read(self.segment_path(name), read_segment)
 
@@ -250,12 +270,12 @@ class RunFolder(RecordedFolder):
         """
         with self._in_place():
             shutil.rmtree(self.path / "frames", ignore_errors=True)
-            write_video(map(self._shown, counted(frames, report)), self.timelapse, fps, self.record("timelapse"))
-        self._note({self._place(self.timelapse): file_digest(self.timelapse) or ""}, instead_of="frames/")
+            write_video(map(self._shown, counted(frames, report)), self.timelapse_file, fps, self.record("timelapse"))
+        self._note({self._place(self.timelapse_file): file_digest(self.timelapse_file) or ""}, instead_of="frames/")
         report(len(frames), len(frames))
         if save_frames:
             self.save_frames(frames)
-        return self.timelapse
+        return self.timelapse_file
 
     @property
     def has_frames(self) -> bool:
@@ -295,6 +315,31 @@ class RunFolder(RecordedFolder):
 
     # The inside
 
+    @property
+    def files(self) -> list[Path]:
+        """Where everything is that the timeline asks for: artwork, video, keyframes and segments."""
+        files = [self.artwork_file, self.timelapse_file]
+        if "options" in self._record["settings"]:
+            files += map(self.keyframe_path, self.keyframe_names)
+            files += map(self.segment_path, self.segment_names)
+        return files
+
+    def has_keyframe(self, place: int) -> bool:
+        """Whether the keyframe at a place is there and the one that this run made; reads its file."""
+        return self.is_whole(self.keyframe_file(place))
+
+    def has_segment(self, place: int) -> bool:
+        """Whether the segment at a place is there and the one that this run made; reads its file."""
+        return self.is_whole(self.segment_file(place))
+
+    def keyframe_file(self, place: int) -> Path:
+        """Where the keyframe at a place belongs."""
+        return self.keyframe_path(self.keyframe_names[place])
+
+    def segment_file(self, place: int) -> Path:
+        """Where the segment at a place belongs."""
+        return self.segment_path(self.segment_names[place])
+
     def keyframe_record(self, name: str) -> Record:
         """What the keyframe of this name carries inside."""
         return self.record("keyframe", GIVEN if "-own-" in name else MADE)
@@ -313,8 +358,7 @@ class RunFolder(RecordedFolder):
 
     @property
     def _has_mark(self) -> bool:
-        options = self._record["settings"].get("options")
-        return isinstance(options, dict) and bool(options.get("mark"))
+        return "options" in self._record["settings"] and self.options.mark
 
     def _shown(self, frame: np.ndarray) -> np.ndarray:
         """A frame as the video shows it: with the visible mark, if the options ask for it."""

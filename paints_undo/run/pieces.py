@@ -12,21 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paints_undo.atomic import explained
-from paints_undo.options import UndoOptions
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
-    from paints_undo.run.folder import RunFolder
-
-
-def pieces_of(run: RunFolder) -> list[Path]:
-    """Where everything is that the timeline of a run asks for: artwork, keyframes, segments and video."""
-    files = [run.artwork_file, run.timelapse]
-    if "options" in run.settings:
-        options, timeline = UndoOptions.from_settings(run.settings["options"]), Timeline.from_record(run.timeline)
-        files += [run.keyframe_path(name) for name in keyframe_names(timeline, options)]
-        files += [run.segment_path(name) for name in segment_names(timeline, options)]
-    return files
+    pass
 
 
 def digest_of(data: bytes) -> str:

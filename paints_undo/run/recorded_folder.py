@@ -33,9 +33,14 @@ class RecordedFolder:
     """The folder, its record and its lock; every write goes through it, and refuses a folder that is not its own."""
 
     def __init__(self, path: Path, record: dict) -> None:
-        self.path = path
+        self._path = path
         self._record = record
         self._lock = FolderLock(path)
+
+    @property
+    def path(self) -> Path:
+        """Where the folder is."""
+        return self._path
 
     @property
     def id(self) -> str:

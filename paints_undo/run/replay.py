@@ -14,9 +14,9 @@ from paints_undo.options import UndoOptions
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT
-from paints_undo.run.draw import complete
+from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder, picture_digest
-from paints_undo.run.timeline import Timeline, keyframe_names
+from paints_undo.run.timeline import Timeline
 
 if TYPE_CHECKING:
     from paints_undo.engine import Engine
@@ -32,7 +32,7 @@ class EarlierRun:
     settings: dict[str, Any]  # as in run.json
     packages: dict[str, str]
     timeline: Timeline
-    pictures: dict[str, np.ndarray] = field(default_factory=dict)  # keyframes that cannot be drawn again, by their name
+    pictures: dict[int, np.ndarray] = field(default_factory=dict)  # keyframes that cannot be drawn again, by place
 
     @property
     def options(self) -> UndoOptions:
@@ -53,11 +53,9 @@ def earlier_run(source: str | Path, artwork: str | Path | None = None) -> Earlie
         run = RunFolder.open(source)
         if artwork is not None:
             raise InputError(f"{source} is a run folder and has its artwork in it; give no other picture with it")
-        found = EarlierRun(name, run.artwork, run.settings, run.packages, Timeline.from_record(run.timeline))
-        names = zip(found.timeline.keyframes, keyframe_names(found.timeline, found.options), strict=True)
-        own = {name: run.keyframe(name) for keyframe, name in names if not keyframe.redrawable}
-        found.pictures.update({name: picture for name, picture in own.items() if picture is not None})
-        return found
+        given = [place for place, keyframe in enumerate(run.timeline.keyframes) if not keyframe.redrawable]
+        pictures = {place: picture for place in given if (picture := run.keyframe(place)) is not None}
+        return EarlierRun(name, run.artwork, run.settings, run.packages, run.timeline, pictures)
     if not source.exists():
         raise InputError(f"there is no file or run folder {source}; give one of an earlier run")
     try:
@@ -83,9 +81,9 @@ def replay(
 ) -> Timelapse:
     """The timelapse of an earlier run drawn again into another run folder; the same frames on the same device."""
     settings = engine.settings_of(earlier.options)
-    run = RunFolder.create(out, settings, earlier.timeline.to_record(), earlier.artwork)
+    run = RunFolder.create(out, settings, earlier.timeline, earlier.artwork)
     with run.held():
-        for name, picture in earlier.pictures.items():
-            if run.keyframe(name) is None:
-                run.save_keyframe(name, picture)
-        return complete(engine, run, on_progress, save_frames)
+        for place, picture in earlier.pictures.items():
+            if run.keyframe(place) is None:
+                run.keep_keyframe(place, picture)
+        return draw(engine, run, on_progress, save_frames)

@@ -19,7 +19,6 @@ import cv2
 import numpy as np
 
 from paints_undo.atomic import explained, temporary_for, write_atomically
-from paints_undo.finishing.placement import without_margins
 from paints_undo.progress import Progress
 from paints_undo.run.folder import RunFolder
 
@@ -34,31 +33,22 @@ GREATEST_SHARE = 0.01  # of the time that live previews may take
 class PlayableRun(RunFolder):
     """A run folder whose pictures a page can show: without margins, and the frames without reading the exact ones."""
 
-    def without_margins(self, pictures: np.ndarray) -> np.ndarray:
-        """Keyframes or frames of this run, uint8 (..., h, w, 3), as people see them."""
-        height, width = self.artwork_size
-        return without_margins(pictures, (width, height), self._fit)
-
-    @property
-    def _fit(self) -> str:
-        return self.settings.get("options", {}).get("fit", "crop")
-
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
-        inner, target = self.shown(picture), self.path / SHOWN / f"{name}.png"
+        inner, target = self.shown_alone(picture), self.path / SHOWN / f"{name}.png"
         if inner.shape != picture.shape:
             self._keep(target, self._png(inner, self.keyframe_record(name)))
         return super().save_keyframe(name, picture)
 
-    def shown(self, picture: np.ndarray) -> np.ndarray:
+    def shown_alone(self, picture: np.ndarray) -> np.ndarray:
         """A keyframe without margins, where it has the size of those that are drawn."""
-        drawing = self.settings.get("options", {}).get("keyframes", {})
-        drawn = picture.shape[:2] == (drawing.get("height"), drawing.get("width"))  # one's own may have another size
-        return self.without_margins(picture) if drawn else picture
+        drawing = self.options.keyframes
+        drawn = picture.shape[:2] == (drawing.height, drawing.width)  # one's own may have another size
+        return self.shown(picture) if drawn else picture
 
     def shown_keyframe(self, name: str) -> Path:
         """The file that shows the keyframe of this name without margins."""
         inner = self.path / SHOWN / f"{name}.png"
-        return inner if self._fit != "crop" and inner.exists() else self.keyframe_path(name)
+        return inner if self.options.fit != "crop" and inner.exists() else self.keyframe_path(name)
 
     def save_segment(self, name: str, frames: np.ndarray) -> Path:
         path = super().save_segment(name, frames)
@@ -68,14 +58,14 @@ class PlayableRun(RunFolder):
     def make_playable(self, name: str, frames: np.ndarray | None = None) -> None:
         """Write the small pictures of a segment, if they are not there; from its file when no frames are given."""
         target = self.preview_folder(name)
-        if target.is_dir() or (frames is None and (frames := self.segment(name)) is None):
+        if target.is_dir() or (frames is None and (frames := self.segment_named(name)) is None):
             return
         temporary = temporary_for(target)
         with explained("write", target):
             target.parent.mkdir(exist_ok=True)  # not the run folder: one that is gone shall stay so
             temporary.mkdir()
             # the segment leads away from the artwork and ends with the picture that the one before begins with
-            for number, frame in enumerate(self.without_margins(frames)[:-1][::-1]):
+            for number, frame in enumerate(self.shown(frames)[:-1][::-1]):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))
             os.replace(temporary, target)
 
@@ -84,7 +74,12 @@ class PlayableRun(RunFolder):
         folder = f"{name}-marked" if self._has_mark else name
         return self.segment_path(name).parent.parent / "previews" / folder
 
-    def previews(self, name: str) -> list[str]:
+    @property
+    def previews(self) -> list[str]:
+        """The paths of the small pictures of all segments that are drawn, first stroke first."""
+        return [path for name in reversed(self.segment_names) for path in self.previews_of(name)]
+
+    def previews_of(self, name: str) -> list[str]:
         """The paths of a segment's small pictures, first stroke first; none while it is not drawn."""
         try:
             return sorted(entry.path for entry in os.scandir(self.preview_folder(name)))

@@ -13,7 +13,6 @@ from paints_undo import validation
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import size_like
 from paints_undo.options import UndoOptions
-from paints_undo.run.draw import options_of
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import Engine
@@ -115,7 +114,7 @@ class Studio:
         """A new run with a keyframe that is ready as its artwork; its run id."""
         piece = self._history.piece(visitor, run_id)
         picture = edits.ready_keyframe(piece, step)
-        same = settings.flat(options_of(piece.run)) | ({} if seed is None else {"seed": seed})
+        same = settings.flat(piece.run.options) | ({} if seed is None else {"seed": seed})
         return self._new_run(visitor, picture, same, piece["title"], piece.id, message("branched", step=step))
 
     def delete(self, visitor: str, run_id: str) -> None:
@@ -130,13 +129,13 @@ class Studio:
         piece = self._history.piece(visitor, run_id)
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
-            changes, before = recipes.changes_of(name, self._engine.default_options), options_of(piece.run)
+            changes, before = recipes.changes_of(name, self._engine.default_options), piece.run.options
             edits.set_settings(piece, changes, self._check)
-            if options_of(piece.run) == before:
+            if piece.run.options == before:
                 said = message("recipe_changes_nothing", name=name)
             piece.note(message=said)
             return [piece.id]
-        options, artwork = options_of(piece.run), piece.run.artwork
+        options, artwork = piece.run.options, piece.run.artwork
         same = settings.flat(options)
         return [piece.id] + [
             self._new_run(visitor, artwork, same | {"seed": seed}, piece["title"], piece.id, said)
@@ -193,34 +192,14 @@ class Studio:
         given = self._with_size(changes, piece.run.artwork_size, always=False)
         edits.set_settings(piece, given, self._check)
 
-    def add_keyframe(self, visitor: str, run_id: str, step: int) -> None:
-        """A keyframe at one more operation step, 0 to 999."""
-        edits.add_keyframe(self._history.piece(visitor, run_id), step)
-
-    def delete_keyframe(self, visitor: str, run_id: str, step: int) -> None:
-        """One keyframe less; the last one stays."""
-        edits.delete_keyframe(self._history.piece(visitor, run_id), step)
-
-    def reroll_keyframe(self, visitor: str, run_id: str, step: int, seed: int | None = None) -> None:
-        """Another seed for one keyframe, a random one by default; a picture of one's own gives way."""
-        edits.reroll_keyframe(self._history.piece(visitor, run_id), step, seed)
-
-    def reroll_all(self, visitor: str, run_id: str, seed: int | None = None) -> None:
-        """Another seed for all keyframes that are neither locked nor one's own."""
-        edits.reroll_all(self._history.piece(visitor, run_id), seed)
-
-    def lock_keyframe(self, visitor: str, run_id: str, step: int, locked: bool) -> None:
-        """A locked keyframe keeps its picture, whatever else changes."""
-        edits.lock_keyframe(self._history.piece(visitor, run_id), step, locked)
+    def edit(self, visitor: str, run_id: str, name: str, *place: Any, **values: Any) -> None:
+        """One of the edits of paints_undo.run.edits.EDITS, by its name and with what that function takes."""
+        edits.edit(self._history.piece(visitor, run_id), name, *place, **values)
 
     def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
         """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""
         with picture_of(picture) as own:
-            edits.replace_keyframe(self._history.piece(visitor, run_id), step, own)
-
-    def redo_segment(self, visitor: str, run_id: str, index: int, seed: int | None = None) -> None:
-        """Another seed for one segment, counted from the artwork; a random one by default."""
-        edits.redo_segment(self._history.piece(visitor, run_id), index, seed)
+            edits.put_picture(self._history.piece(visitor, run_id), step, own)
 
     # Work
 
@@ -305,7 +284,7 @@ class Studio:
             options = settings.agreeing(options, timeline)
         self._check(options)
         folder, settled = self._history.new_folder(), engine.settings_of(options)
-        run = PlayableRun.create(folder, settled, timeline.to_record(), artwork)
+        run = PlayableRun.create(folder, settled, timeline, artwork)
         run.make_thumbnail(artwork)
         return self._history.add(visitor, run, title, parent, said or message("opened")).id
 
@@ -341,5 +320,5 @@ class Studio:
         piece, engine = self._history.piece(visitor, run_id), self._engine.get()
         if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
             raise InputError(f"{MOST_JOBS} of your pictures are being drawn or wait for it; let some be done first")
-        self._check(options_of(piece.run))  # the timeline was edited since
+        self._check(piece.run.options)  # the timeline was edited since
         start(engine, piece, name)

@@ -6,8 +6,6 @@ import time
 from typing import Any
 
 from paints_undo.errors import InputError
-from paints_undo.run.draw import options_of
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web.history import Piece
 from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat
@@ -21,12 +19,11 @@ def view_of(piece: Piece) -> dict[str, Any]:
     update = job.update() if job and not job.ended else None
     summary, said = summary_of(piece), piece["message"]
     run = piece.run
-    options, timeline = options_of(run), Timeline.from_record(run.timeline)
+    options, timeline = run.options, run.timeline
     drawing = _drawing(piece, update)
-    pictures = keyframe_names(timeline, options)
-    names = segment_names(timeline, options)
+    names = run.segment_names
     keyframes = []
-    for keyframe, name in zip(timeline.keyframes, pictures, strict=True):
+    for keyframe, name in zip(timeline.keyframes, run.keyframe_names, strict=True):
         path = run.keyframe_path(name)
         keyframes.append(
             {
@@ -53,11 +50,11 @@ def view_of(piece: Piece) -> dict[str, Any]:
         "message": said,
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
-        "settings": {**flat(options), "timeline": run.timeline},
+        "settings": {**flat(options), "timeline": timeline.to_record()},
         "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
         "segments": segments,
-        "video": str(run.timelapse) if run.finished and run.timelapse.exists() else None,
-        "frames": [path for name in reversed(names) for path in run.previews(name)],
+        "video": str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None,
+        "frames": run.previews,
         "preview": str(piece.preview.path) if update and piece.preview.path.exists() else None,
         "version": version,
     }
@@ -66,10 +63,10 @@ def view_of(piece: Piece) -> dict[str, Any]:
 def row_of(piece: Piece) -> dict[str, Any]:
     """What the history shows of a run: its summary, the seed, and the keyframes that are there, first stroke first."""
     try:
-        options, timeline = options_of(piece.run), Timeline.from_record(piece.run.timeline)
+        run, options = piece.run, piece.run.options
+        names = run.keyframe_names
     except InputError:  # deleted or damaged under the app: still a row, so that it can be deleted
         return {**summary_of(piece), "seed": None, "drawn": []}
-    run, names = piece.run, keyframe_names(timeline, options)
     drawn = [str(run.shown_keyframe(name)) for name in reversed(names) if run.keyframe_path(name).exists()]
     return {**summary_of(piece), "seed": options.keyframes.seed, "drawn": drawn}
 

@@ -6,17 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
 from paints_undo.progress import Course, OnProgress, Progress, along
+from paints_undo.run import draw as run_draw
 from paints_undo.run.course import TAGS, kind_of
-from paints_undo.run.draw import complete, complete_keyframes, options_of
-from paints_undo.run.timelapse import join_timelapse
-from paints_undo.run.timeline import segment_names
-from paints_undo.web.edits import drawn_in, timeline_of
 from paints_undo.web.history import Piece, message
 from paints_undo.web.jobs import Job, queue_of
 from paints_undo.web.run_files import without_folders
@@ -43,41 +38,37 @@ def write_prompt(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     along(Course(kind_of(engine), (TAGS,)), on_progress)(Progress("tags", "tagging", 0, 1))
     run = piece.run
     prompt = engine.tag(run.artwork)
-    options = with_prompt(options_of(run), prompt)
-    run.change({**run.settings, "options": options.to_settings()}, run.timeline)
+    run.change(with_prompt(run.options, prompt), run.timeline)
     piece.note(message=message("prompt_written"))
 
 
 def draw_keyframes(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Draw the keyframes that are missing."""
-    run = piece.run
-    drawn = drawn_in(piece, options_of(run), timeline_of(piece))
-    if not all(drawn.values()):
-        piece.planned = [keyframe.step for keyframe, there in drawn.items() if not there]
-        complete_keyframes(engine, run, run.artwork, on_progress)
-    piece.note(message=message("keyframes_ready", count=len(drawn)))
+    run, keyframes = piece.run, piece.run.timeline.keyframes
+    if missing := run.missing_keyframes:
+        piece.planned = [keyframes[place].step for place in missing]
+        run_draw.draw_keyframes(engine, run, on_progress)
+    piece.note(message=message("keyframes_ready", count=len(keyframes)))
 
 
 def draw_video(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
     """Draw everything that is missing, and write the video."""
     run = piece.run
-    names = segments_of(piece)
-    there = [run.is_whole(run.segment_path(name)) for name in names]
     if not run.is_complete:
-        drawn = drawn_in(piece, options_of(run), timeline_of(piece))
+        keyframes = run.timeline.keyframes
         plans = {
-            "keyframes": [keyframe.step for keyframe, have in drawn.items() if not have],
-            "segments": [index for index, have in enumerate(there) if not have],
+            "keyframes": [keyframes[place].step for place in run.missing_keyframes],
+            "segments": run.missing_segments,
         }
 
         def report(progress: Progress) -> None:
             piece.planned = plans.get(progress.stage, [])
             on_progress(progress)
 
-        complete(engine, run, report)
-    for name in names:
+        run_draw.draw(engine, run, report)
+    for name in run.segment_names:
         run.make_playable(name)
-    frames = sum(len(run.previews(name)) for name in names)
+    frames = len(run.previews)
     piece.note(frames=frames, message=message("video_ready", frames=frames))
 
 
@@ -88,33 +79,25 @@ WORK: dict[str, Callable[[Engine, Piece, OnProgress], None]] = {
 }
 
 
-def segments_of(piece: Piece) -> list[str]:
-    """What the segments of a run are kept under, the one next to the artwork first."""
-    options = options_of(piece.run)
-    return segment_names(timeline_of(piece), options)
-
-
 def frame_files(piece: Piece) -> list[Path]:
     """Every frame of a finished run as an exact PNG file, first stroke first. Raises InputError before it is finished.
 
     They are written when they are first asked for, and again after the video has changed.
     """
     run = piece.run
-    if not (run.finished and run.timelapse.exists()):
+    if not (run.finished and run.timelapse_file.exists()):
         raise InputError("this run has no video yet; generate it first")
     with piece.lock:
         if not run.frames_are_whole:
-            names = segments_of(piece)
-            segments = [frames for name in names if (frames := run.segment(name)) is not None]
-            if len(segments) < len(names):
+            if run.missing_segments:
                 raise InputError("a segment of this run is gone; generate the video again")
-            run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
+            run.save_frames(run.shown(run.frames()))
         return sorted((run.path / "frames").glob("*.png"))
 
 
 def check_family(engine: Engine, piece: Piece) -> None:
     """Raises InputError where the run was made with other weights than the program works with now."""
-    options = options_of(piece.run)
+    options = piece.run.options
     made_with, present = (
         f"{models['name']} {models['revision']}".strip()
         for models in (piece.run.settings["models"], engine.settings_of(options)["models"])

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.run.edits import EDITS
 from paints_undo.web import texts
 from paints_undo.web.form import LIMITS, Form
 from paints_undo.web.run_files import without_folders, without_place
@@ -23,8 +24,7 @@ STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
-_CALLS |= {"add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe", "replace_keyframe"}
-_CALLS |= {"redo_segment", "cancel", "pause", "resume"}
+_CALLS |= {"replace_keyframe", "cancel", "pause", "resume"}
 
 
 def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
@@ -89,6 +89,8 @@ def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
     arguments = dict(given)
     if name == "press":
         return _press(studio, visitor, **_only(arguments, "step", "run_id", "artwork", "settings"))
+    if isinstance(name, str) and name in EDITS:
+        return studio.edit(visitor, arguments.pop("run_id", None), name, **arguments)
     if not isinstance(name, str) or name not in _CALLS:
         raise InputError("this request is not understood; reload the page")
     known = arguments.pop("known", None) if name == "view" else None

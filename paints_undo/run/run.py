@@ -1,0 +1,234 @@
+"""One artwork, what was chosen for it, and everything that was made from it: whoever draws or shows it sees a Run.
+
+Keyframes are counted by their place in the timeline, from the finished picture back; segments likewise, the one next to
+the artwork first.  What a piece is kept under is the run's own business: another picture, seed or setting is another
+name, so that a piece that no longer fits what was chosen is simply not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from paints_undo.errors import InputError
+from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
+from paints_undo.images import nearest_bucket
+from paints_undo.options import UndoOptions
+from paints_undo.progress import Report
+from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+
+
+class Run(ABC):
+    """A run; RunFolder keeps it on disk, MemoryRun as long as the object lives. Pictures are uint8 RGB."""
+
+    @property
+    def path(self) -> Path | None:
+        """Its folder, where it has one."""
+        return None
+
+    @property
+    @abstractmethod
+    def options(self) -> UndoOptions:
+        """What was chosen. Raises InputError where the run's record holds none."""
+
+    @property
+    @abstractmethod
+    def timeline(self) -> Timeline:
+        """Its keyframes and everything's seeds. Raises InputError where the run's record holds none."""
+
+    @property
+    @abstractmethod
+    def artwork(self) -> np.ndarray:
+        """The artwork, (H, W, 3). Raises InputError where it is gone or another picture."""
+
+    @property
+    @abstractmethod
+    def artwork_size(self) -> tuple[int, int]:
+        """Height and width of the artwork."""
+
+    @abstractmethod
+    def keyframe_named(self, name: str) -> np.ndarray | None:
+        """The keyframe kept under a name, (H, W, 3); None where it is not there or not the one that was made."""
+
+    @abstractmethod
+    def save_keyframe(self, name: str, picture: np.ndarray) -> object:
+        """Keep a keyframe, (H, W, 3), exactly."""
+
+    @abstractmethod
+    def segment_named(self, name: str) -> np.ndarray | None:
+        """The segment kept under a name, (16, h, w, 3); None where it is not there or not the one that was made."""
+
+    @abstractmethod
+    def save_segment(self, name: str, frames: np.ndarray) -> object:
+        """Keep a segment, (16, h, w, 3), exactly."""
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The run for the block alone."""
+        yield
+
+    @abstractmethod
+    def keep_artwork(self, artwork: np.ndarray) -> None:
+        """Put the artwork back where its file is gone or another one."""
+
+    @abstractmethod
+    def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
+        """Keep what the run came to; anew: some of it was drawn just now. report: (done, total) encoded frames."""
+
+    # Pieces by their place
+
+    @property
+    def keyframe_names(self) -> list[str]:
+        """What the keyframes are kept under."""
+        return keyframe_names(self.timeline, self.options)
+
+    @property
+    def segment_names(self) -> list[str]:
+        """What the segments are kept under."""
+        return segment_names(self.timeline, self.options)
+
+    def keyframe(self, place: int) -> np.ndarray | None:
+        """The keyframe at a place, (H, W, 3), as the engine drew it or a person gave it; None where it is missing."""
+        return self.keyframe_named(self.keyframe_names[place])
+
+    def keep_keyframe(self, place: int, picture: np.ndarray) -> None:
+        """Keep the keyframe at a place, (H, W, 3)."""
+        self.save_keyframe(self.keyframe_names[place], picture)
+
+    def segment(self, place: int) -> np.ndarray | None:
+        """The segment at a place, (16, h, w, 3); None where it is missing."""
+        return self.segment_named(self.segment_names[place])
+
+    def keep_segment(self, place: int, frames: np.ndarray) -> None:
+        """Keep the segment at a place, (16, h, w, 3)."""
+        self.save_segment(self.segment_names[place], frames)
+
+    def has_keyframe(self, place: int) -> bool:
+        """Whether the keyframe at a place is there."""
+        return self.keyframe(place) is not None
+
+    def has_segment(self, place: int) -> bool:
+        """Whether the segment at a place is there."""
+        return self.segment(place) is not None
+
+    @property
+    def missing_keyframes(self) -> list[int]:
+        """The places of the keyframes that are not there."""
+        return [place for place in range(len(self.timeline.keyframes)) if not self.has_keyframe(place)]
+
+    @property
+    def missing_segments(self) -> list[int]:
+        """The places of the segments that are not there."""
+        return [place for place in range(len(self.timeline.keyframes) + 1) if not self.has_segment(place)]
+
+    # How the artwork lies in what is drawn
+
+    def seen(self, artwork: np.ndarray) -> np.ndarray:
+        """The artwork as the keyframes show it, (height, width, 3)."""
+        drawing = self.options.keyframes
+        return fitted(artwork, drawing.width, drawing.height, self.options.fit)
+
+    def to_draw_from(self, artwork: np.ndarray) -> np.ndarray:
+        """What an engine is given for its keyframes: the artwork laid out whole, or as it is, to be cut there."""
+        return artwork if self.options.fit == "crop" else self.seen(artwork)
+
+    def shown(self, pictures: np.ndarray) -> np.ndarray:
+        """Keyframes or frames, (..., h, w, 3), as people see them: without what lies beside the artwork."""
+        height, width = self.artwork_size
+        return without_margins(pictures, (width, height), self.options.fit)
+
+    def laid(self, picture: np.ndarray) -> np.ndarray:
+        """A keyframe of any size, (H, W, 3), at the size and in the place of those that are drawn."""
+        (height, width), drawing = self.artwork_size, self.options.keyframes
+        return as_keyframe(picture, (width, height), drawing.width, drawing.height, self.options.fit)
+
+    def ends(self, artwork: np.ndarray, drawn: np.ndarray, video_sizes: tuple[tuple[int, int], ...]) -> np.ndarray:
+        """The pictures that segments lie between, (n + 2, h, w, 3): artwork, keyframes, white canvas.
+
+        drawn: the keyframes, (n, height, width, 3).  video_sizes: heights and widths that there are; by fit "pad" the
+        one nearest in shape to the artwork is taken, by "crop" the pictures stay keyframes.
+        """
+        height, width = self.artwork_size
+        target = nearest_bucket(height, width, video_sizes)[::-1]
+        seen, *laid = (
+            for_video(picture, (width, height), target, self.options.fit) for picture in (self.seen(artwork), *drawn)
+        )
+        return with_white_canvas(seen, np.stack(laid))
+
+    # What it comes to
+
+    def drawn(self) -> np.ndarray:
+        """The keyframes, (n, height, width, 3), as drawn. Raises InputError where one is missing."""
+        pictures = []
+        for name in self.keyframe_names:
+            picture = self.keyframe_named(name)
+            if picture is None:
+                raise InputError(
+                    f"keyframes/{name}.png of the run in {self.path} is gone; generate its keyframes again"
+                )
+            pictures.append(self.laid(picture))
+        return np.stack(pictures)
+
+    def frames(self) -> np.ndarray:
+        """The frames, (15 (n + 1), h, w, 3), first stroke first, as drawn. Raises InputError where some are missing."""
+        names = self.segment_names
+        segments = [frames for name in names if (frames := self.segment_named(name)) is not None]
+        if len(segments) < len(names):
+            raise InputError(
+                f"the run in {self.path} has {len(segments)} of {len(names)} segments; generate its video first"
+            )
+        return join_timelapse(np.stack(segments))
+
+    def timelapse(self, artwork: np.ndarray, drawn: np.ndarray, segments: np.ndarray) -> Timelapse:
+        """What all of it comes to. drawn: the keyframes; segments: (n + 1, 16, h, w, 3)."""
+        whole, keyframes, frames = map(self.shown, (self.seen(artwork), drawn, join_timelapse(segments)))
+        return Timelapse(self.options.keyframes.prompt, whole, keyframes, frames, self.path)
+
+
+class MemoryRun(Run):
+    """A run that is kept nowhere else."""
+
+    def __init__(self, options: UndoOptions, artwork: np.ndarray, timeline: Timeline | None = None) -> None:
+        self._options, self._artwork = options, artwork
+        self._timeline = timeline or Timeline.of(options.keyframes, options.segments)
+        self._keyframes: dict[str, np.ndarray] = {}
+        self._segments: dict[str, np.ndarray] = {}
+
+    @property
+    def options(self) -> UndoOptions:
+        return self._options
+
+    @property
+    def timeline(self) -> Timeline:
+        return self._timeline
+
+    @property
+    def artwork(self) -> np.ndarray:
+        return self._artwork
+
+    @property
+    def artwork_size(self) -> tuple[int, int]:
+        return self._artwork.shape[0], self._artwork.shape[1]
+
+    def keyframe_named(self, name: str) -> np.ndarray | None:
+        return self._keyframes.get(name)
+
+    def save_keyframe(self, name: str, picture: np.ndarray) -> None:
+        self._keyframes[name] = picture
+
+    def segment_named(self, name: str) -> np.ndarray | None:
+        return self._segments.get(name)
+
+    def save_segment(self, name: str, frames: np.ndarray) -> None:
+        self._segments[name] = frames
+
+    def keep_artwork(self, artwork: np.ndarray) -> None:
+        self._artwork = artwork
+
+    def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
+        """Whoever draws has it in hand."""
