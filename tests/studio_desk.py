@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from fake_engine import FakeEngine
 
+from paints_undo.run.edits import EDITS
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 
@@ -29,6 +30,8 @@ class StudioDesk:
         self.visitor = visitor
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in EDITS:
+            return lambda run, *place, **values: self.studio.edit(self.visitor, run, name, *place, **values)
         return lambda *arguments, **options: getattr(self.studio, name)(self.visitor, *arguments, **options)
 
     def new(self, **settings: Any) -> str:

@@ -18,6 +18,7 @@ from fake_engine import FakeEngine
 
 from paints_undo import atomic, ffmpeg
 from paints_undo.errors import InputError
+from paints_undo.options import UndoOptions
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.run import locks
 from paints_undo.run.folder import RunFolder
