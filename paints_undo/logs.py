@@ -164,7 +164,7 @@ def logged(method: Callable) -> Callable:
 
     @functools.wraps(method)
     def within(engine: Any, run: Any, *arguments: Any, **options: Any) -> Any:
-        if _current.get() is not None:  # another of these methods called this one
+        if _current.get() is not None or run.path is None:  # another of these methods called this one, or no folder
             return method(engine, run, *arguments, **options)
         given = signature.bind(engine, run, *arguments, **options)
         given.apply_defaults()

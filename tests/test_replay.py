@@ -13,7 +13,7 @@ from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.replay import earlier_run, replay
-from paints_undo.run.timeline import Timeline, keyframe_names
+from paints_undo.run.timeline import Timeline
 
 OPTIONS = UndoOptions(
     KeyframeOptions("1girl", operation_steps=(999,), width=32, height=32, sampling_steps=1, guidance_scale=1),
@@ -60,16 +60,7 @@ def test_every_file_tells_the_same_run(run):
 
 
 def test_the_command(tiny_family, run, tmp_path, capsys):
-    command = [
-        "run",
-        "--replay",
-        str(run.timelapse_file),
-        "--models",
-        str(tiny_family),
-        "--device",
-        "cpu",
-        "--save-frames",
-    ]
+    command = ["run", "--replay", str(run.timelapse_file), "--models", str(tiny_family), "--device", "cpu"]
     assert main([*command, "--save-frames", str(run.path / "artwork.png"), "--out", str(tmp_path), "--quiet"]) == 0
     (replayed,) = tmp_path.iterdir()
     assert np.array_equal(frames(replayed), frames(run.path))
@@ -80,8 +71,8 @@ def test_the_command(tiny_family, run, tmp_path, capsys):
 def test_own_pictures_come_along(engine, run, tmp_path):
     timeline = run.timeline.changed(999, own="ab" * 32)
     copy = run.copied_to(tmp_path / "copy")
-    copy.change(copy.settings, timeline.to_record())
-    copy.save_keyframe(keyframe_names(timeline, OPTIONS)[0], OWN)
+    copy.change(copy.options, timeline)
+    copy.keep_keyframe(0, OWN)
     draw(engine, copy)
     replay(engine, earlier_run(copy.path), tmp_path / "again", save_frames=True)
     assert np.array_equal(RunFolder.open(tmp_path / "again").keyframe_named("0999-own-abababababab"), OWN)  # type: ignore[arg-type]  # None equals none

@@ -14,6 +14,7 @@ import pytest
 from paints_undo import atomic
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
+from paints_undo.options import UndoOptions
 from paints_undo.provenance.metadata import read_description
 from paints_undo.run.folder import RunFolder, package_versions
 from paints_undo.run.locks import LOCK
@@ -305,7 +306,7 @@ def test_pictures_of_another_type_are_refused(run):
 
 @pytest.mark.parametrize("name", ["", "../a", "a/b", "A", "a--b", "a.png", "绘"])
 def test_names_of_pieces_are_plain(run, name):
-    for ask in (run.keyframe, run.segment):
+    for ask in (run.keyframe_named, run.segment_named):
         with pytest.raises(ValueError, match="use small letters, digits and hyphens"):
             ask(name)
 
@@ -313,9 +314,9 @@ def test_names_of_pieces_are_plain(run, name):
 def test_another_timeline_makes_a_run_unfinished(run):
     run.finish()
     assert run.timeline == TIMELINE
-    run.change(run.settings, {"artwork_seed": 3, "keyframes": []})
+    run.change(UndoOptions(), TIMELINE.rerolled(9))
     again = RunFolder.open(run.path)
-    assert again.timeline == {"artwork_seed": 3, "keyframes": []} and not again.finished
+    assert again.timeline == TIMELINE.rerolled(9) and not again.finished
 
 
 def test_what_a_runs_files_carry(run):
@@ -334,10 +335,11 @@ def test_what_a_runs_files_carry(run):
 
 def test_changing_settings_and_timeline(run):
     run.finish()
-    other = {"artwork_seed": 9, "keyframes": []}
-    run.change({**run.settings, "device": "gpu"}, other)
+    other = TIMELINE.with_segment_seed(0, 9)
+    run.change(UndoOptions(fps=9), other)
     again = RunFolder.open(run.path)
-    assert (again.settings["device"], again.timeline, again.finished) == ("gpu", other, False)
+    assert (again.options.fps, again.timeline, again.finished) == (9, other, False)
+    assert again.settings["device"] == "cpu", "the rest stays"
     assert again.artwork_size == (64, 48)
 
 

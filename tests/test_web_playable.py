@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from paints_undo.images import read_picture
-from paints_undo.options import UndoOptions
+from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.provenance.metadata import read_record
 from paints_undo.run.timeline import Keyframe, Timeline
@@ -42,7 +42,7 @@ def test_previews_can_be_made_later(run):
 
 
 def test_nobody_sees_a_margin(tmp_path):
-    options = {"fit": "pad", "keyframes": {"width": 64, "height": 64}}
+    options = UndoOptions(KeyframeOptions(width=64, height=64)).to_settings()
     run = PlayableRun.create(tmp_path / "wide", {"options": options}, TIMELINE, np.zeros((100, 200, 3), np.uint8))
     keyframe = np.full((64, 64, 3), 255, np.uint8)
     keyframe[16:48] = 9
