@@ -11,10 +11,9 @@ import numpy as np
 from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
-from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
-from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.fit import Fit
 from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
@@ -31,19 +30,10 @@ def options_of(run: RunFolder) -> UndoOptions:
     return UndoOptions.from_settings(run.settings["options"])
 
 
-def to_draw_from(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
-    """What draw_keyframes is given: the artwork laid so that all of it is there, or as it is, to be cut there."""
-    return artwork if options.fit == "crop" else _seen(artwork, options)
-
-
 def ends_of_segments(artwork: np.ndarray, drawn: np.ndarray, options: UndoOptions, family: ModelFamily) -> np.ndarray:
-    """The pictures that segments lie between, uint8 (n + 2, h, w, 3): artwork, keyframes, white canvas.
-
-    By fit "pad" the video size is the one nearest in shape to the artwork; by "crop" they stay keyframes.
-    """
-    height, width = nearest_bucket(artwork.shape[0], artwork.shape[1], family.video_sizes)
-    size, video = (artwork.shape[1], artwork.shape[0]), (width, height)
-    seen, *laid = (for_video(picture, size, video, options.fit) for picture in (_seen(artwork, options), *drawn))
+    """The pictures that segments lie between, uint8 (n + 2, h, w, 3): artwork, keyframes, white canvas."""
+    fit = Fit.of(options, artwork.shape)
+    seen, *laid = (fit.to_fill_from(p, family.video_sizes) for p in (fit.keyframe(artwork), *drawn))
     return with_white_canvas(seen, np.stack(laid))
 
 
@@ -51,24 +41,21 @@ def timelapse_of(
     artwork: np.ndarray, drawn: np.ndarray, filled: np.ndarray, options: UndoOptions, folder: Path | None = None
 ) -> Timelapse:
     """What a run comes to, as people see it: without margins. filled: its segments, uint8 (n + 1, 16, h, w, 3)."""
-    size = artwork.shape[1], artwork.shape[0]
-    whole, keyframes, frames = (
-        without_margins(pictures, size, options.fit)
-        for pictures in (_seen(artwork, options), drawn, join_timelapse(filled))
-    )
+    fit = Fit.of(options, artwork.shape)
+    whole, keyframes, frames = map(fit.uncover, (fit.keyframe(artwork), drawn, join_timelapse(filled)))
     return Timelapse(options.keyframes.prompt, whole, keyframes, frames, folder)
 
 
 def showing(on_progress: OnProgress, artwork: np.ndarray, options: UndoOptions) -> OnProgress:
     """`on_progress`, which is told of the same with previews that people may see: without margins."""
-    size = artwork.shape[1], artwork.shape[0]
+    fit = Fit.of(options, artwork.shape)
 
     def told(progress: Progress) -> None:
         look = progress.preview
-        shown = None if look is None else lambda: without_margins(look(), size, options.fit)
+        shown = None if look is None else lambda: fit.uncover(look())
         on_progress(dataclasses.replace(progress, preview=shown))
 
-    return on_progress if options.fit == "crop" else told
+    return told
 
 
 @logged
@@ -121,7 +108,7 @@ def complete_keyframes(
     Raises InputError where a picture is gone that cannot be drawn again.
     """
     given, timeline = options_of(run), Timeline.from_record(run.timeline)
-    options = given.keyframes
+    options, fit = given.keyframes, Fit.of(given, artwork.shape)
     names = dict(zip(timeline.keyframes, keyframe_names(timeline, given), strict=True))
     have = {k: picture for k, name in names.items() if (picture := run.keyframe(name)) is not None}
     missing = [keyframe for keyframe in names if keyframe not in have]
@@ -142,14 +129,6 @@ def complete_keyframes(
         seeds = [keyframe.seed for keyframe in missing]
         course = Course(kind_of(engine), keyframe_parts(len(missing), options))
         report = showing(along(course, on_progress), artwork, given)
-        engine.draw_keyframes(to_draw_from(artwork, given), work, report, seeds, keep)
+        engine.draw_keyframes(fit.to_draw_from(artwork), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
-    size = artwork.shape[1], artwork.shape[0]
-    return np.stack(
-        [as_keyframe(p, size, options.width, options.height, given.fit) for p in map(have.__getitem__, names)]
-    )
-
-
-def _seen(artwork: np.ndarray, options: UndoOptions) -> np.ndarray:
-    """The artwork as the networks for keyframes see it, uint8 (height, width, 3)."""
-    return fitted(artwork, options.keyframes.width, options.keyframes.height, options.fit)
+    return np.stack([fit.keyframe(have[keyframe]) for keyframe in names])

@@ -10,8 +10,8 @@ import numpy as np
 
 from paints_undo.completion import complete
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT

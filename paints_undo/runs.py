@@ -31,9 +31,10 @@ import numpy as np
 from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.folder_names import run_folder_for
-from paints_undo.images import encode_png, read_picture
 from paints_undo.locks import LOCK
 from paints_undo.packages import package_versions
+from paints_undo.pictures.pixels import encode_png, read_picture
+from paints_undo.pictures.video import write_video
 from paints_undo.plain_values import differences, plain
 from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
@@ -57,7 +58,6 @@ from paints_undo.run_record import (
     read_run_record,
     write_run_record,
 )
-from paints_undo.video import write_video
 
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 

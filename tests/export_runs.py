@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from paints_undo.exports.source import Source
-from paints_undo.finishing.placement import fitted
-from paints_undo.images import crop_to
 from paints_undo.options import KeyframeOptions, UndoOptions
+from paints_undo.pictures.fit import Fit, crop_to
 from paints_undo.runs import RunFolder
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
@@ -52,7 +51,7 @@ def make_run(
     timeline = Timeline.of(chosen.keyframes, chosen.segments)
     settings = {"options": chosen.to_settings(), "models": {"name": "mini", "revision": "test"}}
     run = RunFolder.create(folder, settings, timeline.to_record(), artwork)
-    seen = fitted(artwork, *KEYFRAME_SIZE, fit)
+    seen = Fit.of(chosen, artwork.shape).keyframe(artwork)
     places = [0, *steps, 1000]
     with run.held():
         for step, name in zip(steps, keyframe_names(timeline, chosen), strict=True):

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo import atomic, ffmpeg, locks
+from paints_undo import atomic, locks
 from paints_undo.errors import InputError
 from paints_undo.locks import LOCK
+from paints_undo.pictures import ffmpeg
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.runs import RunFolder
 from paints_undo.web.engine import Engine

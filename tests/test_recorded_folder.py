@@ -15,9 +15,10 @@ import pytest
 from batch_pictures import QUICK, quick_family, write_pictures
 from PIL import Image
 
-from paints_undo import runs, video
+from paints_undo import runs
 from paints_undo.atomic import written_atomically
 from paints_undo.cli import main
+from paints_undo.pictures import video
 from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.recorded_folder import MovedFolder
 from paints_undo.run_record import write_run_record

@@ -19,10 +19,11 @@ import numpy as np
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
-from paints_undo.completion import complete, ends_of_segments, to_draw_from
+from paints_undo.completion import complete, ends_of_segments
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, pair_seeds, with_prompt
+from paints_undo.pictures.fit import Fit
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
@@ -97,7 +98,8 @@ class Worker:
         if self._kept(name) is None:
             artwork = picture_of(task)
             options = self._settled(task.item.options, artwork)
-            drawn = self.engine.draw_keyframes(to_draw_from(artwork, options), options.keyframes, on_progress)
+            seen = Fit.of(options, artwork.shape).to_draw_from(artwork)
+            drawn = self.engine.draw_keyframes(seen, options.keyframes, on_progress)
             ends = ends_of_segments(artwork, drawn, options, self.engine.family)
             self._keep(name, packed(prompt=np.array(options.keyframes.prompt), keyframes=drawn, ends=ends))
         return {}

@@ -13,8 +13,8 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.completion import options_of
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.runs import picture_digest
 from paints_undo.timeline import Keyframe, Timeline, keyframe_names, segment_names
 from paints_undo.web import settings
@@ -137,14 +137,13 @@ def replace_keyframe(piece: Piece, step: int, picture: np.ndarray) -> None:
     with piece.lock:
         piece.refuse_while_at_work()
         options, own = options_of(piece.run), picture_digest(picture)
-        size, timeline = options.keyframes, timeline_of(piece).changed(step, own=own, drawn_with="")
+        timeline = timeline_of(piece).changed(step, own=own, drawn_with="")
         name = dict(zip(timeline.keyframes, keyframe_names(timeline, options), strict=True))[timeline.keyframe(step)]
         piece.run.save_keyframe(name, picture)
         values: dict[str, Any] = {"step": step}
-        drawn = size.height, size.width
-        shown = piece.run.without_margins(np.empty((*drawn, 3), np.uint8)).shape[:2]
-        if picture.shape[:2] not in (drawn, shown):
-            (height, width), (from_height, from_width) = shown, picture.shape[:2]
+        fit = piece.run.fit
+        if picture.shape[1::-1] not in (fit.canvas, fit.shown):
+            (width, height), (from_height, from_width) = fit.shown, picture.shape[:2]
             values |= {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
         key = "keyframe_fitted" if len(values) > 1 else "keyframe_replaced"
         edit(piece, on_timeline(lambda _: timeline), key, **values)

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from paints_undo.atomic import explained, temporary_for, write_atomically
-from paints_undo.finishing.placement import without_margins
+from paints_undo.options import UNSAID
+from paints_undo.pictures.fit import KINDS, Fit
 from paints_undo.progress import Progress
 from paints_undo.runs import RunFolder
 
@@ -34,14 +35,13 @@ GREATEST_SHARE = 0.01  # of the time that live previews may take
 class PlayableRun(RunFolder):
     """A run folder whose pictures a page can show: without margins, and the frames without reading the exact ones."""
 
-    def without_margins(self, pictures: np.ndarray) -> np.ndarray:
-        """Keyframes or frames of this run, uint8 (..., h, w, 3), as people see them."""
-        height, width = self.artwork_size
-        return without_margins(pictures, (width, height), self._fit)
-
     @property
-    def _fit(self) -> str:
-        return self.settings.get("options", {}).get("fit", "crop")
+    def fit(self) -> Fit:
+        """How the artwork lies in this run's pictures."""
+        options, (height, width) = self.settings.get("options", {}), self.artwork_size
+        drawing = options.get("keyframes", {})
+        canvas = drawing.get("width", 0), drawing.get("height", 0)
+        return KINDS[options.get("fit", UNSAID["fit"])]((width, height), canvas)
 
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         inner, target = self.shown(picture), self.path / SHOWN / f"{name}.png"
@@ -51,14 +51,13 @@ class PlayableRun(RunFolder):
 
     def shown(self, picture: np.ndarray) -> np.ndarray:
         """A keyframe without margins, where it has the size of those that are drawn."""
-        drawing = self.settings.get("options", {}).get("keyframes", {})
-        drawn = picture.shape[:2] == (drawing.get("height"), drawing.get("width"))  # one's own may have another size
-        return self.without_margins(picture) if drawn else picture
+        fit = self.fit
+        return fit.uncover(picture) if picture.shape[1::-1] == fit.canvas else picture  # one's own may have another
 
     def shown_keyframe(self, name: str) -> Path:
         """The file that shows the keyframe of this name without margins."""
-        inner = self.path / SHOWN / f"{name}.png"
-        return inner if self._fit != "crop" and inner.exists() else self.keyframe_path(name)
+        inner, fit = self.path / SHOWN / f"{name}.png", self.fit
+        return inner if fit.shown != fit.canvas and inner.exists() else self.keyframe_path(name)
 
     def save_segment(self, name: str, frames: np.ndarray) -> Path:
         path = super().save_segment(name, frames)
@@ -75,7 +74,7 @@ class PlayableRun(RunFolder):
             target.parent.mkdir(exist_ok=True)  # not the run folder: one that is gone shall stay so
             temporary.mkdir()
             # the segment leads away from the artwork and ends with the picture that the one before begins with
-            for number, frame in enumerate(self.without_margins(frames)[:-1][::-1]):
+            for number, frame in enumerate(self.fit.uncover(frames)[:-1][::-1]):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))
             os.replace(temporary, target)
 

@@ -108,7 +108,7 @@ def frame_files(piece: Piece) -> list[Path]:
             segments = [frames for name in names if (frames := run.segment(name)) is not None]
             if len(segments) < len(names):
                 raise InputError("a segment of this run is gone; generate the video again")
-            run.save_frames(run.without_margins(join_timelapse(np.stack(segments))))
+            run.save_frames(run.fit.uncover(join_timelapse(np.stack(segments))))
         return sorted((run.path / "frames").glob("*.png"))
 
 
