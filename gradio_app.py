@@ -21,8 +21,8 @@ from paints_undo import engine as engines
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
+from paints_undo.options import FITS
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import gradio as gr

@@ -18,11 +18,12 @@ find_paints_undo()
 
 from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
 from paints_undo.families import find_family  # noqa: E402
-from paints_undo.images import crop_to, read_picture  # noqa: E402
+from paints_undo.pictures.fit import crop_to  # noqa: E402
+from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402
+from paints_undo.pictures.video import write_video  # noqa: E402
 from paints_undo.provenance.records import Record  # noqa: E402
 from paints_undo.run.timelapse import join_timelapse  # noqa: E402
-from paints_undo.video import write_video  # noqa: E402
 
 CATEGORY = "Paints-UNDO"
 FAMILY = "PAINTS_UNDO_FAMILY"

@@ -102,7 +102,7 @@ def enlargement(source: Source) -> Image.Image:
     """Frames as they were drawn, enlarged plainly, above the same ones at the artwork's size."""
     size, places = source.sized(420), [int(share * (len(source.frames) - 1)) for share in (0.35, 0.6, 0.85, 0.93)]
     finished = list(source.finished_frames(size).chosen(places))
-    frames = source.without_margins(source.frames)
+    frames = source.fit.uncover(source.frames)
     plain = [np.asarray(Image.fromarray(frames[n]).resize(size, 3)) for n in places]
     return Image.fromarray(np.concatenate([np.concatenate(row, 1) for row in (plain, finished)]))
 

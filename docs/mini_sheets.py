@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from paints_undo import PaintsUndo  # noqa: E402
-from paints_undo.images import crop_to, read_picture  # noqa: E402
+from paints_undo.pictures.fit import crop_to  # noqa: E402
+from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.training import recipe  # noqa: E402
 from paints_undo.training.sheets import contact_sheet  # noqa: E402
 

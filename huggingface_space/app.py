@@ -19,8 +19,8 @@ import numpy as np
 
 import gradio_app
 from paints_undo.hub.released import download_released
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo, Picture
 from paints_undo.progress import OnProgress, Progress, ignore
 

@@ -6,7 +6,7 @@
 
 __version__ = "0.1.0"
 
-# Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.images` needs none of them.
+# Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.pictures` needs none of them.
 _HOMES = {
     "PaintsUndo": "pipeline",
     "UndoOptions": "options",

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels
 
 OUTPUT_TYPES = ("pil", "np", "pt", "latent")

@@ -21,14 +21,14 @@ import torch
 from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.ffmpeg import INSTALL, VARIABLE
 from paints_undo.hub import status as hub_status
 from paints_undo.hub.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
+from paints_undo.pictures.ffmpeg import INSTALL, VARIABLE
 from paints_undo.pictures.files import pillow_may_decode_jpeg
+from paints_undo.pictures.video import write_video
 from paints_undo.run.folder import package_versions
-from paints_undo.video import write_video
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}

@@ -10,11 +10,12 @@ from typing import Any
 
 from paints_undo import validation
 from paints_undo.errors import InputError
-from paints_undo.finishing.placement import check_fit
 
 log = logging.getLogger(__name__)
 
 FAMILY_FILE = "model_family.json"  # what a model family says about itself
+FITS = ("pad", "crop")  # how an artwork lies in the networks' sizes; paints_undo.pictures.fit
+UNSAID: dict[str, Any] = {"mark": False, "fit": "crop"}  # what holds in runs of earlier versions, which say nothing
 ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
 
 
@@ -103,16 +104,14 @@ class UndoOptions:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
         validation.yes_or_no("tag", self.tag)
         validation.yes_or_no("mark", self.mark)
-        check_fit(self.fit)
+        if self.fit not in FITS:
+            raise InputError(f"fit is {self.fit!r}; use pad, which keeps the whole picture, or crop, as the original")
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""
         values = dataclasses.asdict(self)
-        if not self.mark:
-            del values["mark"]  # a run of a version without marks is the same run
-        if self.fit == "crop":
-            del values["fit"]  # likewise: once there was nothing else
-        return values
+        # a run of a version that knew nothing else is the same run
+        return {name: value for name, value in values.items() if name not in UNSAID or value != UNSAID[name]}
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> UndoOptions:
@@ -120,7 +119,7 @@ class UndoOptions:
         if not isinstance(settings, dict):
             raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
         try:
-            values = {"fit": "crop", **settings}  # runs of earlier versions say nothing and were cut
+            values = {**UNSAID, **settings}
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:

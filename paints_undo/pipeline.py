@@ -24,11 +24,11 @@ from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import Candidate, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.families import defaults_of, find_family
-from paints_undo.images import read_picture
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 from paints_undo.parts import Parts
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import Course, OnProgress, along, ignore
 from paints_undo.prompts import token_count
 from paints_undo.results import Results, content_key

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 
 from paints_undo.exports.source import Source
-from paints_undo.finishing.placement import fitted
-from paints_undo.images import crop_to
 from paints_undo.options import KeyframeOptions, UndoOptions
+from paints_undo.pictures.fit import Fit, crop_to
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
 
@@ -53,7 +52,7 @@ def make_run(
     timeline = Timeline.of(chosen.keyframes, chosen.segments)
     settings = {"options": chosen.to_settings(), "models": {"name": "mini", "revision": "test"}}
     run = RunFolder.create(folder, settings, timeline, artwork)
-    seen = fitted(artwork, *KEYFRAME_SIZE, fit)
+    seen = Fit.of(chosen, artwork.shape).keyframe(artwork)
     places = [0, *steps, 1000]
     with run.held():
         for place, step in enumerate(steps):

@@ -16,8 +16,9 @@ from paints_undo.checkpoints import ModelFamily
 from paints_undo.engine import Description, Picture, keep_nothing
 from paints_undo.execution.plans import LADDER, Candidate
 from paints_undo.families import defaults_of
-from paints_undo.images import crop_to, read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
 

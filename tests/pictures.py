@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 
 def waves(height: int, width: int) -> np.ndarray:

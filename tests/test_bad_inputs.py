@@ -18,8 +18,8 @@ from test_picture_dangers import BOMBS, cmyk_profile, jpeg_header
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.plans import parse_budget
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.pixels import read_picture
 
 PICTURE = Image.fromarray(waves(64, 64))
 PNG, JPEG = encoded(PICTURE, "PNG"), encoded(PICTURE, "JPEG")

@@ -14,7 +14,7 @@ import pytest
 from batch_pictures import QUICK, quick_family, write_pictures
 from PIL import Image
 
-from paints_undo.video import read_video
+from paints_undo.pictures.video import read_video
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,8 +12,8 @@ from PIL import Image
 from paints_undo.batch.items import item_of
 from paints_undo.batch.manifest import find_items, manifest_lines, named_by
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.pictures.headers import SUFFIXES
+from paints_undo.pictures.pixels import read_picture
 
 KNOWN = {"seed", "prompt", "operation_steps"}
 

@@ -9,7 +9,7 @@ from fake_engine import FakeEngine, FakeFamily
 
 from paints_undo.batch.samples import Sample, SampleOptions, draw_sample, probable_tags, tagger_of
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 PICTURE = np.zeros((64, 64, 3), np.uint8)
 

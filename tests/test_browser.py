@@ -24,7 +24,7 @@ from desk import (
 )
 from PIL import Image
 
-from paints_undo.video import read_video
+from paints_undo.pictures.video import read_video
 from paints_undo.web.studio import Studio
 
 pytestmark = IN_A_BROWSER

@@ -24,8 +24,8 @@ from desk import (
 )
 from tiny_family import write_tiny_family
 
+from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.video import read_video
 
 pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(600)]
 

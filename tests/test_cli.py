@@ -13,8 +13,8 @@ from PIL import Image
 
 from paints_undo.cli import Meter, chosen_options, main, parser
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.video import read_video
 from paints_undo.progress import Course, Part, Progress
-from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent
 QUICK = ["--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500", "--device", "cpu"]

@@ -16,9 +16,10 @@ import torch
 from PIL import Image
 
 from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
-from paints_undo.images import crop_to, read_picture
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
-from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "comfyui"

@@ -15,8 +15,8 @@ from PIL import Image
 
 from paints_undo.cli import main
 from paints_undo.exports.source import Source
+from paints_undo.pictures.video import write_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.video import write_video
 
 NOISE = np.random.default_rng(0)
 STEPS = ["--operation-steps", "400", "999", "--save-frames"]  # after those of QUICK, which they replace

@@ -16,10 +16,10 @@ from PIL import Image
 from real_app import VISITOR, RealApp
 
 from paints_undo import examples
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.video import read_video
 from paints_undo.web.texts import say
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from paints_undo.examples.cat import cat
 from paints_undo.examples.flower import flower
 from paints_undo.examples.girl import girl
 from paints_undo.examples.house import house
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 FOLDER = Path(examples.__file__).parent
 

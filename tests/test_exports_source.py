@@ -9,7 +9,8 @@ from export_runs import STEPS, make_run, make_source, picture
 from paints_undo.errors import InputError
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import Pacing
-from paints_undo.images import read_picture
+from paints_undo.pictures.fit import Fit
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.records import MIXED
 
 
@@ -17,19 +18,20 @@ def test_a_run_is_read_from_the_first_stroke_on(tmp_path):
     source = make_source(tmp_path)
     assert source.steps == STEPS[::-1] and len(source.keyframes) == 3 and source.frames.shape == (60, 64, 64, 3)
     assert source.frames[0].mean() > source.frames[-1].mean()  # ink and colour are darker than canvas
-    assert np.array_equal(source.artwork, picture()) and source.fit == "pad" and source.name == "girl"
+    assert np.array_equal(source.artwork, picture()) and source.name == "girl"
+    assert source.fit == Fit(source.size, (64, 64))
     assert source.described("sheet").contents == MIXED and source.described("sheet").piece == "sheet"
     assert source.described("sheet").settings["models"]["name"] == "mini"
 
 
 def test_the_artwork_lies_where_it_is_said_to(tmp_path):
     source = make_source(tmp_path)
-    shown = source.without_margins(source.frames)
+    shown = source.fit.uncover(source.frames)
     assert shown.shape == (60, 64, 50, 3)  # 120 x 150 in 64 x 64, with even sides
     (sx, sy), (ox, oy) = source.placement.scale, source.placement.offset
     centre = source.finished_small[round(75 * sy + oy), round(60 * sx + ox)]
     assert np.abs(centre.astype(int) - source.artwork[75, 60]).max() < 12
-    assert np.array_equal(source.finished_small[:, 7:57], source.without_margins(source.finished_small))
+    assert np.array_equal(source.finished_small[:, 7:57], source.fit.uncover(source.finished_small))
 
 
 def test_sizes_keep_the_shape_and_never_grow(tmp_path):

@@ -16,8 +16,8 @@ from paints_undo.exports import videos
 from paints_undo.exports.formats import export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
-from paints_undo.video import read_video
 
 OPTIONS = ExportOptions(Pacing(fps=12, seconds=3, hold_start=0.25, hold_end=1))
 
@@ -113,7 +113,7 @@ def test_huge_artworks_become_videos_that_players_show(source):
 
 
 def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):
-    monkeypatch.setattr("paints_undo.video.encoders", lambda purpose: " libx264 ")
+    monkeypatch.setattr("paints_undo.pictures.video.encoders", lambda purpose: " libx264 ")
     with pytest.raises(InputError, match="cannot encode av1 .*choose another format"):
         videos.write_av1(source, tmp_path / "a.mp4", OPTIONS)
     assert not list(tmp_path.iterdir())

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine
 
-from paints_undo import atomic, ffmpeg
+from paints_undo import atomic
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
+from paints_undo.pictures import ffmpeg
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.run import locks
 from paints_undo.run.folder import RunFolder

@@ -14,11 +14,12 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from paints_undo import doctor, ffmpeg
+from paints_undo import doctor
 from paints_undo.doctor import Report
 from paints_undo.errors import InputError
+from paints_undo.pictures import ffmpeg
+from paints_undo.pictures.video import read_video, video_frames, write_video
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.video import read_video, video_frames, write_video
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 64, 96, 3), dtype=np.uint8)
 REAL = imageio_ffmpeg.get_ffmpeg_exe()

@@ -6,7 +6,7 @@ import pytest
 from export_runs import at_step, picture
 
 from paints_undo.finishing.settling import hold_still, match_colours, settle
-from paints_undo.images import crop_to
+from paints_undo.pictures.fit import crop_to
 
 
 @pytest.fixture(scope="module")

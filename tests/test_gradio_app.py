@@ -23,10 +23,10 @@ from PIL import Image
 import gradio_app
 from paints_undo import examples
 from paints_undo.errors import CheckpointError
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.video import read_video
 from paints_undo.web.hosts import KnownHosts
 
 ARTWORK = str(Path(examples.__file__).parent / "girl.png")

@@ -11,9 +11,10 @@ import pytest
 from paints_undo import PaintsUndo
 from paints_undo.checkpoints import MINI_FOLDER
 from paints_undo.families import default_models
-from paints_undo.images import crop_to, read_picture
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.video import read_video
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ("girl", "cat")

@@ -23,7 +23,7 @@ from picture_parts import (
 from pictures import encoded, waves
 from PIL import Image, ImageCms
 
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 PICTURE = waves(48, 64)
 GREY = PICTURE[..., 0].copy()

@@ -17,8 +17,8 @@ from pictures import encoded, noise, png_header, refusal, waves
 from PIL import Image, ImageCms, ImageOps
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.pictures import files as picture_files
+from paints_undo.pictures.pixels import read_picture
 
 
 def srgb() -> bytes:

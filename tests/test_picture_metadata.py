@@ -14,7 +14,7 @@ from pictures import encoded, refusal, waves
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 PICTURE = waves(48, 64)
 PNG = png(PICTURE)

@@ -12,7 +12,7 @@ import pytest
 from pictures import encoded, noise, on_white, refusal, waves
 from PIL import Image, ImageCms, ImageSequence
 
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 
 class TestReadPictureKinds:

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 
 from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
 from paints_undo.families import find_family
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timelapse import join_timelapse, with_white_canvas
-from paints_undo.video import read_video
 
 # The recorded run fed channels-last pictures, whose GroupNorm is inaccurate on the white canvas: tests/data/README.md.
 WHITE_CANVAS = 5e-3

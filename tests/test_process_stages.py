@@ -4,7 +4,7 @@ import numpy as np
 from export_runs import at_step, make_source, picture
 
 from paints_undo.exports.stages import shown_small, stages_of
-from paints_undo.images import crop_to
+from paints_undo.pictures.fit import crop_to
 from paints_undo.process.curves import measure
 from paints_undo.process.stages import BLANK, stages, what_is_new
 

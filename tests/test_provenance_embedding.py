@@ -13,11 +13,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
+from paints_undo.pictures.video import write_video
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import LONGEST, Record, xmp_packet
-from paints_undo.video import write_video
 
 RECORD = Record("export", settings={"options": {"keyframes": {"prompt": "1girl, 絵"}}}, version="0.1.0")
 PICTURE = np.random.default_rng(0).integers(0, 256, (33, 41, 3), dtype=np.uint8)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png, read_picture
+from paints_undo.pictures.pixels import encode_png, read_picture
+from paints_undo.pictures.video import read_video, write_video
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.metadata import read_description, read_record
 from paints_undo.provenance.records import LONGEST, Record, xmp_packet
-from paints_undo.video import read_video, write_video
 
 RECORD = Record(
     "keyframe", settings={"prompt": 'a "quoted" = ; # \\ \n 絵 🎨 \r\n', "seed": 2**53 + 1, "none": None}, id="a"

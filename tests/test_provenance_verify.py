@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from throwaway_certificate import write_certificate
 
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
 from paints_undo.provenance.content_credentials import Credentials, sign_run
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import GIVEN

@@ -15,10 +15,10 @@ import pytest
 from batch_pictures import QUICK, quick_family, write_pictures
 from PIL import Image
 
-from paints_undo import video
 from paints_undo.atomic import written_atomically
 from paints_undo.cli import main
 from paints_undo.options import UndoOptions
+from paints_undo.pictures import video
 from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.run import folder as runs
 from paints_undo.run.folder import RunFolder

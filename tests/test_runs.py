@@ -13,8 +13,8 @@ import pytest
 
 from paints_undo import atomic
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.metadata import read_description
 from paints_undo.run.folder import RunFolder, package_versions
 from paints_undo.run.locks import LOCK

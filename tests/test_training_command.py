@@ -6,9 +6,9 @@ import pytest
 from training_pictures import a_process
 
 from paints_undo.errors import InputError
+from paints_undo.pictures.video import write_video
 from paints_undo.training import command, recipe
 from paints_undo.training.process import compose
-from paints_undo.video import write_video
 
 
 @pytest.fixture

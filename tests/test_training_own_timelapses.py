@@ -5,10 +5,10 @@ import torch
 from training_pictures import a_process
 
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
+from paints_undo.pictures.video import write_video
 from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.process import compose
-from paints_undo.video import write_video
 
 
 def frames(count):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.training.sheets import contact_sheet, loss_curve, psnr, write_sheet
 
 

@@ -1,4 +1,4 @@
-"""paints_undo.video: what goes in comes out, in a file that players and browsers open."""
+"""paints_undo.pictures.video: what goes in comes out, in a file that players and browsers open."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from paints_undo import video
 from paints_undo.errors import InputError
-from paints_undo.video import read_video, write_video
+from paints_undo.pictures import video
+from paints_undo.pictures.video import read_video, write_video
 
 
 def gradients(count: int, height: int = 64, width: int = 96) -> np.ndarray:

@@ -14,7 +14,7 @@ import pytest
 from fake_engine import FakeEngine
 from PIL import Image
 
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import Progress
 from paints_undo.provenance.metadata import read_record
 from paints_undo.run.timeline import Keyframe, Timeline

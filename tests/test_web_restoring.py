@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import encode_png
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import LONGEST, PROGRAM, Record
 from paints_undo.run.folder import FORMAT

@@ -12,7 +12,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 

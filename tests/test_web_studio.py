@@ -14,7 +14,7 @@ from PIL import Image
 from studio_desk import ARTWORK, OTHER, SMALL, StudioDesk, states
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fake_engine import FakeEngine
 from studio_desk import ARTWORK, ME, OTHER, StudioDesk, states, until
 
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import read_picture
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.web.engine import Engine
 from paints_undo.web.studio import Studio
 

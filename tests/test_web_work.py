@@ -7,8 +7,8 @@ import pytest
 from fake_engine import FakeEngine
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.timeline import Timeline
 from paints_undo.web.history import History, Piece, message
 from paints_undo.web.playable import PlayableRun

@@ -15,7 +15,7 @@ from paints_undo.batch.samples import Sample
 from paints_undo.batch.store import Store
 from paints_undo.batch.tasks import SAMPLES, unpacked
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
 
 KINDS = ("webdataset", "huggingface")
 FOLDER = "dataset"

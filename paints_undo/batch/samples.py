@@ -9,7 +9,7 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.batch.items import WorkItem
 from paints_undo.errors import CheckpointError
-from paints_undo.images import crop_to
+from paints_undo.pictures.fit import crop_to
 from paints_undo.progress import OnProgress, ignore
 from wd14_tagger import Tagger
 

@@ -20,8 +20,8 @@ from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import read_picture
 from paints_undo.options import pair_seeds, with_prompt
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.run.draw import draw, draw_keyframes, tagged
 from paints_undo.run.folder import RunFolder

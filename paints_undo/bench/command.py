@@ -200,7 +200,7 @@ def measure_growth(chosen: argparse.Namespace) -> None:
 
     from paints_undo.bench import report
     from paints_undo.bench.scaling import edited, growing
-    from paints_undo.images import read_picture
+    from paints_undo.pictures.pixels import read_picture
     from paints_undo.pipeline import PaintsUndo
 
     models = models_of(chosen)
@@ -221,7 +221,7 @@ def draw_charts(folder: Path, values: dict[str, Any]) -> None:
     """memory.png, and time.png where there were runs."""
     from paints_undo.atomic import write_atomically
     from paints_undo.bench.charts import bar_chart, line_chart
-    from paints_undo.images import encode_png
+    from paints_undo.pictures.pixels import encode_png
 
     folder.mkdir(parents=True, exist_ok=True)
     plans = values["plans"]

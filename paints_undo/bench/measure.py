@@ -19,11 +19,11 @@ from paints_undo.bench.watch import Watch, watched_engine
 from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import NAMES
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import write_video
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.progress import Progress
-from paints_undo.video import write_video
 from wd14_tagger import Tagger
 
 PLANS = ("auto", "original", *NAMES)

@@ -25,8 +25,8 @@ from paints_undo.checkpoints import PARTS, ModelFamily, load_tokenizer
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser
 from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
-from paints_undo.images import crop_to, nearest_bucket
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.fit import crop_to, nearest_bucket
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.progress import Progress
 from paints_undo.prompts import encode_prompt

@@ -24,7 +24,7 @@ HEAT_MAP_SIDE = 1600  # pixels of the longer side, where the person chooses none
 
 def curves_of(source: Source) -> Curves:
     """Coverage, ink, colour and distance of a run's frames."""
-    frames, finished = source.without_margins(source.frames), source.without_margins(source.finished_small)
+    frames, finished = map(source.fit.uncover, (source.frames, source.finished_small))
     return measure(match_colours(frames, finished), finished)
 
 

@@ -14,16 +14,7 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.finishing.pacing import Pacing, changes, schedule
-from paints_undo.finishing.placement import (
-    Layout,
-    Placement,
-    Size,
-    cropped,
-    fitted,
-    placed,
-    without_margins,
-)
-from paints_undo.images import crop_to
+from paints_undo.pictures.fit import Fit, Placement, Size
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import MIXED, Record
 from paints_undo.run.folder import RunFolder
@@ -38,7 +29,7 @@ class Source:
     keyframes: np.ndarray  # (k, h, w, 3), as the networks drew them, by fit "pad" with margins
     steps: tuple[int, ...]  # the keyframes' operation steps, descending
     frames: np.ndarray  # (n, h, w, 3), likewise
-    fit: str
+    fit: Fit
     fps: int
     record: Record
     mark: bool = False  # whether frames say in a corner that AI made them
@@ -54,7 +45,7 @@ class Source:
             run.drawn()[::-1],
             tuple(keyframe.step for keyframe in reversed(run.timeline.keyframes)),
             frames,
-            options.fit,
+            run.fit,
             options.fps,
             run.record("export", MIXED),
             options.mark,
@@ -83,22 +74,12 @@ class Source:
     @property
     def placement(self) -> Placement:
         """Where the artwork lies in a frame."""
-        keyframe_size, seen = self._sizes
-        if self.fit == "crop":  # the second stage cuts what the first has left
-            return cropped(self.size, *keyframe_size).then(cropped(keyframe_size, *seen))
-        return Layout(self.size, seen).placement
+        return self.fit.placement(self._frame_size)
 
     @property
     def finished_small(self) -> np.ndarray:
         """The artwork as the last frame should show it, uint8 (h, w, 3)."""
-        keyframe_size, seen = self._sizes
-        if self.fit == "crop":
-            return crop_to(crop_to(self.artwork, *keyframe_size), *seen)
-        return fitted(self.artwork, *seen, self.fit)
-
-    def without_margins(self, pictures: np.ndarray) -> np.ndarray:
-        """Keyframes, frames or finished_small, uint8 (..., h, w, 3), without what lies beside the artwork."""
-        return without_margins(pictures, self.size, self.fit)
+        return self.fit.lay(self.artwork, self._frame_size)
 
     def finished_frames(self, size: Size) -> ArtworkSizedFrames:
         """The timelapse in this size."""
@@ -106,8 +87,7 @@ class Source:
 
     def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
         """Yield the keyframes in this size, and the artwork at the end."""
-        keyframe_size, _ = self._sizes
-        whole, placement = fitted(self.artwork, *keyframe_size, self.fit), placed(self.size, keyframe_size, self.fit)
+        whole, placement = self.fit.keyframe(self.artwork), self.fit.placement(self.fit.canvas)
         # the last keyframe is far from finished: what is done is told from the artwork after it
         pictures = np.concatenate([self.keyframes, whole[None]])
         finished = self._finished(pictures, whole, placement, size, transition=1.0)
@@ -122,9 +102,8 @@ class Source:
             yield marked(frame) if self.mark else frame, stands
 
     @property
-    def _sizes(self) -> tuple[Size, Size]:
-        keyframe_size, frame_size = ((some.shape[2], some.shape[1]) for some in (self.keyframes, self.frames))
-        return keyframe_size, frame_size
+    def _frame_size(self) -> Size:
+        return self.frames.shape[2], self.frames.shape[1]
 
     def _finished(
         self, frames: np.ndarray, seen: np.ndarray, placement: Placement, size: Size, transition: float = TRANSITION

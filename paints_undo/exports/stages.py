@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from paints_undo.exports.source import Source
-from paints_undo.finishing.placement import fitted
 from paints_undo.finishing.settling import match_colours
 from paints_undo.process.curves import measure
 from paints_undo.process.stages import Stage, stages
@@ -14,9 +13,9 @@ from paints_undo.process.stages import Stage, stages
 
 def stages_of(source: Source) -> list[Stage]:
     """A stage for each keyframe, first stroke first, and one for the artwork."""
-    height, width = source.keyframes.shape[1:3]
-    finished = source.without_margins(fitted(source.artwork, width, height, source.fit))
-    frames = [*match_colours(source.without_margins(source.keyframes), finished), finished]
+    fit = source.fit
+    finished = fit.uncover(fit.keyframe(source.artwork))
+    frames = [*match_colours(fit.uncover(source.keyframes), finished), finished]
     return stages(frames, measure(frames, finished))
 
 

@@ -14,9 +14,9 @@ from paints_undo.atomic import explained
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import schedule
+from paints_undo.pictures.video import write_video
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import xmp_packet
-from paints_undo.video import write_video
 
 MOST_PIXELS = 4096 * 2304  # of a video frame: what level 5.2 of H.264 allows, and what players decode
 LONGEST_SIDE = 4096

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from paints_undo.finishing.placement import Placement
 from paints_undo.finishing.settling import settle
+from paints_undo.pictures.fit import Placement
 
 TILE = 256  # pixels of a side
 TRANSITION = 3.0  # frames in which a pixel goes over to the artwork

@@ -1,1 +1,1 @@
-"""Picture files and letters: what a file says it is, its pixels, and text on a picture."""
+"""Picture files, pixels, fit, video, letters: the only places where files become pixels and back."""

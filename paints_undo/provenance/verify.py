@@ -11,8 +11,8 @@ from typing import Any
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.pictures.files import naming
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.content_credentials import read_signature
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from paints_undo.images import nearest_bucket
+from paints_undo.pictures.fit import nearest_bucket
 from paints_undo.progress import Course, Part
 
 if TYPE_CHECKING:

@@ -84,16 +84,18 @@ def draw_keyframes(
         seeds = [wanted[place].seed for place in missing]
         course = Course(kind_of(engine), keyframe_parts(len(missing), options))
         report = showing(run, along(course, on_progress))
-        engine.draw_keyframes(run.to_draw_from(run.artwork if artwork is None else artwork), work, report, seeds, keep)
+        artwork = run.artwork if artwork is None else artwork
+        engine.draw_keyframes(run.fit.to_draw_from(artwork), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
-    return np.stack([run.laid(have[place]) for place in range(len(wanted))])
+    return np.stack([run.fit.keyframe(have[place]) for place in range(len(wanted))])
 
 
 def showing(run: Run, on_progress: OnProgress) -> OnProgress:
     """`on_progress`, which is told of the same with previews that people may see: without margins."""
+    fit = run.fit
 
     def told(progress: Progress) -> None:
         look = progress.preview
-        on_progress(dataclasses.replace(progress, preview=None if look is None else lambda: run.shown(look())))
+        on_progress(dataclasses.replace(progress, preview=None if look is None else lambda: fit.uncover(look())))
 
     return told

@@ -30,8 +30,9 @@ import numpy as np
 
 from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
-from paints_undo.images import encode_png, read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import encode_png, read_picture
+from paints_undo.pictures.video import write_video
 from paints_undo.progress import Report, counted
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
@@ -60,7 +61,6 @@ from paints_undo.run.recorded_folder import EXPORTS, RecordedFolder, make_direct
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
-from paints_undo.video import write_video
 
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT

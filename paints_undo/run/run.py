@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from paints_undo.errors import InputError
-from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
-from paints_undo.images import nearest_bucket
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.fit import Fit
 from paints_undo.progress import Report
 from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
@@ -128,36 +127,18 @@ class Run(ABC):
 
     # How the artwork lies in what is drawn
 
-    def seen(self, artwork: np.ndarray) -> np.ndarray:
-        """The artwork as the keyframes show it, (height, width, 3)."""
-        drawing = self.options.keyframes
-        return fitted(artwork, drawing.width, drawing.height, self.options.fit)
+    @property
+    def fit(self) -> Fit:
+        """How the artwork lies in the pictures of this run."""
+        return Fit.of(self.options, self.artwork_size)
 
-    def to_draw_from(self, artwork: np.ndarray) -> np.ndarray:
-        """What an engine is given for its keyframes: the artwork laid out whole, or as it is, to be cut there."""
-        return artwork if self.options.fit == "crop" else self.seen(artwork)
-
-    def shown(self, pictures: np.ndarray) -> np.ndarray:
-        """Keyframes or frames, (..., h, w, 3), as people see them: without what lies beside the artwork."""
-        height, width = self.artwork_size
-        return without_margins(pictures, (width, height), self.options.fit)
-
-    def laid(self, picture: np.ndarray) -> np.ndarray:
-        """A keyframe of any size, (H, W, 3), at the size and in the place of those that are drawn."""
-        (height, width), drawing = self.artwork_size, self.options.keyframes
-        return as_keyframe(picture, (width, height), drawing.width, drawing.height, self.options.fit)
-
-    def ends(self, artwork: np.ndarray, drawn: np.ndarray, video_sizes: tuple[tuple[int, int], ...]) -> np.ndarray:
+    def ends(self, artwork: np.ndarray, drawn: np.ndarray, video_sizes: Sequence[tuple[int, int]]) -> np.ndarray:
         """The pictures that segments lie between, (n + 2, h, w, 3): artwork, keyframes, white canvas.
 
-        drawn: the keyframes, (n, height, width, 3).  video_sizes: heights and widths that there are; by fit "pad" the
-        one nearest in shape to the artwork is taken, by "crop" the pictures stay keyframes.
+        drawn: the keyframes, (n, height, width, 3).  video_sizes: heights and widths that there are.
         """
-        height, width = self.artwork_size
-        target = nearest_bucket(height, width, video_sizes)[::-1]
-        seen, *laid = (
-            for_video(picture, (width, height), target, self.options.fit) for picture in (self.seen(artwork), *drawn)
-        )
+        fit = self.fit
+        seen, *laid = (fit.to_fill_from(picture, video_sizes) for picture in (fit.keyframe(artwork), *drawn))
         return with_white_canvas(seen, np.stack(laid))
 
     # What it comes to
@@ -171,7 +152,7 @@ class Run(ABC):
                 raise InputError(
                     f"keyframes/{name}.png of the run in {self.path} is gone; generate its keyframes again"
                 )
-            pictures.append(self.laid(picture))
+            pictures.append(self.fit.keyframe(picture))
         return np.stack(pictures)
 
     def frames(self) -> np.ndarray:
@@ -186,7 +167,7 @@ class Run(ABC):
 
     def timelapse(self, artwork: np.ndarray, drawn: np.ndarray, segments: np.ndarray) -> Timelapse:
         """What all of it comes to. drawn: the keyframes; segments: (n + 1, 16, h, w, 3)."""
-        whole, keyframes, frames = map(self.shown, (self.seen(artwork), drawn, join_timelapse(segments)))
+        whole, keyframes, frames = map(self.fit.uncover, (self.fit.keyframe(artwork), drawn, join_timelapse(segments)))
         return Timelapse(self.options.keyframes.prompt, whole, keyframes, frames, self.path)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from paints_undo import validation
 from paints_undo.errors import InputError
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
+from paints_undo.options import UNSAID, KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 
 MOST_KEYFRAMES = 32
 BLANK = "blank"  # the name of the white canvas, where the timeline ends
@@ -184,5 +184,5 @@ def segment_names(timeline: Timeline, options: UndoOptions) -> list[str]:
 
 
 def _fit_of(options: UndoOptions) -> str:
-    """What tells names apart by fit; nothing for "crop", which was the only one when the first runs got their names."""
-    return "" if options.fit == "crop" else f" {options.fit}"
+    """What tells names apart by fit; nothing for the only one that there was when the first runs got their names."""
+    return "" if options.fit == UNSAID["fit"] else f" {options.fit}"

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from memory_management import mixed_precision_dtype
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.sheets import loss_curve
 

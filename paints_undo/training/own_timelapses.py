@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from paints_undo.errors import InputError
-from paints_undo.images import crop_to, read_picture
+from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.headers import SUFFIXES
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.video import stream_video, video_frames
 from paints_undo.training.process import LAST_STEP
-from paints_undo.video import stream_video, video_frames
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from paints_undo.atomic import write_atomically
-from paints_undo.images import encode_png
+from paints_undo.pictures.pixels import encode_png
 from paints_undo.pictures.tensors import tensor_to_pixels
 
 

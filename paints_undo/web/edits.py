@@ -10,8 +10,8 @@ import numpy as np
 
 from paints_undo import validation
 from paints_undo.errors import InputError
-from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.edits import EDITS, Edited, replace_keyframe
 from paints_undo.run.record import picture_digest
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
@@ -48,14 +48,12 @@ def put_picture(piece: Piece, step: int, picture: np.ndarray) -> None:
     """A picture of one's own, uint8 (H, W, 3) of any size, cut to what people see of a keyframe when it is used."""
     with piece.lock:
         piece.refuse_while_at_work()
-        run, drawing = piece.run, piece.run.options.keyframes
+        run, fit = piece.run, piece.run.fit
         edited = replace_keyframe(run.timeline, run.options, step, picture_digest(picture))
         place = [keyframe.step for keyframe in edited.timeline.keyframes].index(edited.timeline.keyframe(step).step)
         run.save_keyframe(keyframe_names(edited.timeline, run.options)[place], picture)
-        drawn = drawing.height, drawing.width
-        shown = run.shown(np.empty((*drawn, 3), np.uint8)).shape[:2]
-        if picture.shape[:2] not in (drawn, shown):
-            (height, width), (from_height, from_width) = shown, picture.shape[:2]
+        if picture.shape[1::-1] not in (fit.canvas, fit.shown):
+            (width, height), (from_height, from_width) = fit.shown, picture.shape[:2]
             size = {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
             edited = edited._replace(message="keyframe_fitted", values={**edited.values, **size})
         _keep(piece, edited)

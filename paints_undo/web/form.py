@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.video import FPS_RANGE
+from paints_undo.pictures.video import FPS_RANGE
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}

@@ -41,14 +41,13 @@ class PlayableRun(RunFolder):
 
     def shown_alone(self, picture: np.ndarray) -> np.ndarray:
         """A keyframe without margins, where it has the size of those that are drawn."""
-        drawing = self.options.keyframes
-        drawn = picture.shape[:2] == (drawing.height, drawing.width)  # one's own may have another size
-        return self.shown(picture) if drawn else picture
+        fit = self.fit
+        return fit.uncover(picture) if picture.shape[1::-1] == fit.canvas else picture  # one's own may have another
 
     def shown_keyframe(self, name: str) -> Path:
         """The file that shows the keyframe of this name without margins."""
-        inner = self.path / SHOWN / f"{name}.png"
-        return inner if self.options.fit != "crop" and inner.exists() else self.keyframe_path(name)
+        inner, fit = self.path / SHOWN / f"{name}.png", self.fit
+        return inner if fit.shown != fit.canvas and inner.exists() else self.keyframe_path(name)
 
     def save_segment(self, name: str, frames: np.ndarray) -> Path:
         path = super().save_segment(name, frames)
@@ -65,7 +64,7 @@ class PlayableRun(RunFolder):
             target.parent.mkdir(exist_ok=True)  # not the run folder: one that is gone shall stay so
             temporary.mkdir()
             # the segment leads away from the artwork and ends with the picture that the one before begins with
-            for number, frame in enumerate(self.shown(frames)[:-1][::-1]):
+            for number, frame in enumerate(self.fit.uncover(frames)[:-1][::-1]):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))
             os.replace(temporary, target)
 

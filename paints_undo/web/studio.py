@@ -11,8 +11,8 @@ import numpy as np
 
 from paints_undo import validation
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.images import size_like
 from paints_undo.options import UndoOptions
+from paints_undo.pictures.fit import size_like
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import Engine

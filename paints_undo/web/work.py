@@ -91,7 +91,7 @@ def frame_files(piece: Piece) -> list[Path]:
         if not run.frames_are_whole:
             if run.missing_segments:
                 raise InputError("a segment of this run is gone; generate the video again")
-            run.save_frames(run.shown(run.frames()))
+            run.save_frames(run.fit.uncover(run.frames()))
         return sorted((run.path / "frames").glob("*.png"))
 
 

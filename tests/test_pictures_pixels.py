@@ -1,4 +1,4 @@
-"""Pictures as arrays: every door they come in by, and the numbers the networks expect of them."""
+"""Pictures as arrays: every door they come in by, the sizes and the numbers the networks expect of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from paints_undo.errors import InputError
-from paints_undo.images import crop_to, encode_png, nearest_bucket, read_picture, size_like
+from paints_undo.pictures.fit import crop_to, nearest_bucket, size_like
+from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pictures.tensors import pixels_to_tensor, pixels_to_unit, tensor_to_pixels, unit_to_pixels
 
 DATA = Path(__file__).parent / "data"

@@ -1,12 +1,10 @@
-"""Pictures as uint8 RGB arrays (H, W, 3): read from anything a user may hand in, cropped, encoded."""
+"""Pictures as uint8 RGB arrays (H, W, 3): read from anything a user may hand in, and encoded."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -49,40 +47,6 @@ def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.nd
         raise InputError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions") from error
     with file:
         return read_file(file, name)
-
-
-def crop_to(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Return uint8 (height, width, 3): the whole picture scaled to cover that size, then cut at the centre.
-
-    Both enlarging and shrinking use cv2.INTER_AREA, and half of the surplus is rounded down, because the networks
-    were run on such pictures.
-    """
-    if width < 1 or height < 1:
-        raise InputError(f"width and height are {width} x {height}, but both must be at least 1")
-    old_height, old_width = picture.shape[:2]
-    scale = max(height / old_height, width / old_width)
-    new_width, new_height = round(old_width * scale), round(old_height * scale)
-    scaled = cv2.resize(np.ascontiguousarray(picture), (new_width, new_height), interpolation=cv2.INTER_AREA)
-    left, top = (new_width - width) // 2, (new_height - height) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
-
-
-def nearest_bucket(height: int, width: int, sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Return the (height, width) among ``sizes`` closest in shape to a picture; ties go to the later one.
-
-    Closest is the smallest \\|height * bucket_width - width * bucket_height\\|.
-    """
-    if not sizes:
-        raise InputError("sizes is empty: name at least one (height, width)")
-    nearest = min(reversed(sizes), key=lambda size: abs(height * size[1] - width * size[0]))
-    return nearest[0], nearest[1]  # a list, where they come from a file
-
-
-def size_like(height: int, width: int, area: int, multiple: int) -> tuple[int, int]:
-    """Return the (width, height) in a picture's shape with about `area` pixels, each side a multiple of `multiple`."""
-    scale = (area / (height * width)) ** 0.5
-    across, down = (max(1, round(side * scale / multiple)) * multiple for side in (width, height))
-    return across, down
 
 
 def encode_png(picture: np.ndarray) -> bytes:
