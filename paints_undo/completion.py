@@ -21,7 +21,7 @@ from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
 
 if TYPE_CHECKING:
-    from paints_undo.checkpoints import ModelFamily
+    from paints_undo.family.model_family import ModelFamily
 
 
 def options_of(run: RunFolder) -> UndoOptions:

@@ -13,8 +13,8 @@ from PIL import Image
 from paints_undo.progress import OnProgress, ignore
 
 if TYPE_CHECKING:  # plain data, but their homes load the networks' libraries
-    from paints_undo.checkpoints import ModelFamily
     from paints_undo.execution.plans import Candidate
+    from paints_undo.family.model_family import ModelFamily
     from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
     from paints_undo.timelapse import Timelapse
 

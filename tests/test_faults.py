@@ -21,7 +21,7 @@ from paints_undo.errors import InputError
 from paints_undo.locks import LOCK
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.runs import RunFolder
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 VISITOR = "a secret of one visitor"
@@ -37,7 +37,7 @@ class Bench:
 
     def __init__(self, out: Path, patch: pytest.MonkeyPatch) -> None:
         self.engine, self.patch = FakeEngine(), patch
-        self.studio = Studio(Engine(lambda: self.engine), out)
+        self.studio = Studio(EngineOnUse(lambda: self.engine), out)
         self.run = self.studio.open(VISITOR, ARTWORK, SETTINGS)
         self.path = out / self.run
         self.kept: list[Any] = []

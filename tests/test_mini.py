@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from paints_undo import PaintsUndo
-from paints_undo.checkpoints import MINI_FOLDER
-from paints_undo.families import default_models
+from paints_undo.family.choice import MINI_FOLDER, default_models
 from paints_undo.images import crop_to, read_picture
 from paints_undo.runs import RunFolder
 from paints_undo.video import read_video

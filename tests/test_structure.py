@@ -26,8 +26,8 @@ MAY_IMPORT = {
     "paints_undo.images": ["paints_undo.errors", "paints_undo.pictures.files"],
     "paints_undo.pictures.files": ["paints_undo.errors", "paints_undo.pictures.headers"],
     "paints_undo.pictures.headers": ["paints_undo.errors"],
-    "paints_undo.hub.cache": [],
-    "paints_undo.hub.downloads": ["paints_undo.errors", "paints_undo.hub.cache"],
+    "paints_undo.family.cache": [],
+    "paints_undo.family.downloads": ["paints_undo.errors", "paints_undo.family.cache"],
     "paints_undo.provenance.records": ["paints_undo.errors"],
     "paints_undo.provenance.metadata": ["paints_undo.errors", "paints_undo.provenance.records"],
     "paints_undo.provenance.embedding": [
@@ -50,10 +50,15 @@ MAY_IMPORT = {
     "paints_undo.locks": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.provenance.marks": [],
     "paints_undo.readable_files": ["paints_undo.errors"],
-    "paints_undo.checkpoints": [
+    "paints_undo.family.model_family": [
         "paints_undo.errors",
-        "paints_undo.models",
         "paints_undo.options",
+        "paints_undo.readable_files",
+    ],
+    "paints_undo.family.weights": [
+        "paints_undo.errors",
+        "paints_undo.family.model_family",
+        "paints_undo.models",
         "paints_undo.readable_files",
     ],
     "paints_undo.execution.block_streaming": ["memory_management"],
@@ -61,16 +66,18 @@ MAY_IMPORT = {
     "paints_undo.execution.lanes": ["paints_undo.errors", "paints_undo.progress"],
     "paints_undo.execution.plans": [
         "memory_management",
-        "paints_undo.checkpoints",
         "paints_undo.errors",
         "paints_undo.execution.lanes",
+        "paints_undo.family.model_family",
+        "paints_undo.family.weights",
     ],
-    "paints_undo.parts": [
+    "paints_undo.execution.parts": [
         "memory_management",
         "paints_undo.execution.block_streaming",
-        "paints_undo.checkpoints",
         "paints_undo.execution.compilation",
         "paints_undo.execution.plans",
+        "paints_undo.family.model_family",
+        "paints_undo.family.weights",
     ],
 }
 
