@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paints_undo.course import course_of, keyframe_parts, kind_of
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.finishing.placement import as_keyframe, fitted, for_video, without_margins
 from paints_undo.images import nearest_bucket
 from paints_undo.logs import logged
@@ -19,9 +19,6 @@ from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
-
-if TYPE_CHECKING:
-    from paints_undo.family.model_family import ModelFamily
 
 
 def options_of(run: RunFolder) -> UndoOptions:

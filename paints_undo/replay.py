@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from paints_undo.completion import complete
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
@@ -16,11 +17,8 @@ from paints_undo.progress import OnProgress, ignore
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT
 from paints_undo.runs import RunFolder, picture_digest
+from paints_undo.timelapse import Timelapse
 from paints_undo.timeline import Timeline, keyframe_names
-
-if TYPE_CHECKING:
-    from paints_undo.engine import Engine
-    from paints_undo.timelapse import Timelapse
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ assert torch is None or not torch.cuda.is_initialized()
         ("paints_undo.pipeline", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub"),
         ("wd14_tagger", "onnxruntime, huggingface_hub, PIL.Image"),
         ("gradio_app", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub, gradio"),
-        ("paints_undo.cli", "os"),
+        ("paints_undo.cli", "cv2"),
     ],
 )
 def test_importing_touches_nothing(module, third_party, tmp_path):

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,16 +20,14 @@ from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
 from paints_undo.completion import complete, ends_of_segments, to_draw_from
+from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions, pair_seeds, with_prompt
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.runs import RunFolder
 from paints_undo.timeline import Timeline, keyframe_names, segment_names
-
-if TYPE_CHECKING:
-    from paints_undo.engine import Engine
-    from wd14_tagger import Tagger
+from wd14_tagger import Tagger
 
 PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
 PIECES = "batch/pieces"

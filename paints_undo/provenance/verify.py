@@ -16,7 +16,9 @@ from paints_undo.pictures.files import naming
 from paints_undo.provenance.content_credentials import read_signature
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record
+from paints_undo.run_pieces import pieces_of, read_segment
 from paints_undo.run_record import described, read_run_record
+from paints_undo.runs import RunFolder
 
 _REPLACED = "it was replaced or damaged: its sha256 is not the one in run.json"
 _UNKNOWN = "it is no piece of this run: run.json does not know it"
@@ -96,8 +98,6 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
 
 
 def _verified_run(path: Path, artwork: dict[str, Any] | None) -> Finding:
-    from paints_undo.runs import RunFolder  # the networks' libraries take seconds
-
     files = sorted(_pieces(path))  # first: of a run at work the record knows whatever was there before it
     values = read_run_record(path / "run.json")
     run = RunFolder(path, values)
@@ -122,8 +122,6 @@ def _pieces(path: Path) -> Iterator[Path]:
 
 def _missing(run: Any) -> Iterator[str]:
     """What a finished run must have, or an unfinished one had, and this one has not."""
-    from paints_undo.run_pieces import pieces_of
-
     made = run.digests or {}
     wanted = {file.relative_to(run.path).as_posix() for file in pieces_of(run)}
     wanted = wanted | {name for name in made if name.startswith("frames/")} if run.finished else wanted & made.keys()
@@ -131,8 +129,6 @@ def _missing(run: Any) -> Iterator[str]:
 
 
 def _verified_piece(run: Any, path: Path) -> Finding:
-    from paints_undo.run_pieces import read_segment
-
     name = path.relative_to(run.path).as_posix()
     made = run.digests is not None and run.is_whole(path)
     replaced = "" if made or run.digests is None else _REPLACED if name in run.digests else _UNKNOWN

@@ -40,9 +40,11 @@ class EngineOnUse:
                 self._found = self._loaded.family
             return self._loaded
 
-    def load_in_background(self) -> None:
-        """Begin to load it, so that whoever asks first waits less; what goes wrong is said to those who ask."""
-        threading.Thread(target=self._try_to_load, name="loading", daemon=True).start()
+    def load_in_background(self) -> threading.Thread:
+        """Return the thread that loads it now, so that others wait less; what goes wrong is said to those who ask."""
+        thread = threading.Thread(target=self._try_to_load, name="loading", daemon=True)
+        thread.start()
+        return thread
 
     def _try_to_load(self) -> None:
         try:
