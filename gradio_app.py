@@ -48,6 +48,7 @@ TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
+PAGE_FIRST = 5.0  # seconds for a browser that opens with the program; its page asks for the engine once it is ready
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
 
@@ -222,7 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_any_port(host) if port is None else check_port(host, port)
         inbrowser = not (options.listen or options.share) and _has_screen()
         app.launch(inbrowser=inbrowser, prevent_thread_lock=True, **settings)
-        engine.load_in_background()  # now that the page is there
+        engine.load_in_background(wait=PAGE_FIRST)
         app.block_thread()
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)

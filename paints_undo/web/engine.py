@@ -40,9 +40,13 @@ class EngineOnUse:
                 self._found = self._loaded.family
             return self._loaded
 
-    def load_in_background(self) -> threading.Thread:
-        """Return the thread that loads it now, so that others wait less; what goes wrong is said to those who ask."""
-        thread = threading.Thread(target=self._try_to_load, name="loading", daemon=True)
+    def load_in_background(self, wait: float = 0.0) -> threading.Thread:
+        """Return the thread that loads it after so many seconds, unless somebody has asked for it by then.
+
+        What goes wrong is said to those who ask.
+        """
+        thread = threading.Timer(wait, self._try_to_load)
+        thread.daemon = True
         thread.start()
         return thread
 
