@@ -12,23 +12,25 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from paints_undo import engine as engines
+import paints_undo
 from paints_undo import examples
 from paints_undo.cli import add_engine_flags
+from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.family.choice import find_family
 from paints_undo.logs import configure
 from paints_undo.options import FITS
 from paints_undo.pictures.files import MAX_BYTES
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import export_panel
 from paints_undo.web.exposure import guarded, guards, warning
 from paints_undo.web.form import Form
@@ -46,18 +48,20 @@ TITLE = "Paints-UNDO"
 EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
+PAGE_FIRST = 5.0  # seconds for a browser that opens with the program; its page asks for the engine once it is ready
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
 
 
-def build_app(load: Callable[[], engines.Engine], out: Path) -> gr.Blocks:
+def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
     """Return the page. `load` gives the pipeline or raises CheckpointError; runs are kept in folders under `out`.
 
-    `load` is called at once, to show which family is there, and again by each job until it succeeds. `out` is made
-    when the first run is opened. Uploads are kept in GRADIO_TEMP_DIR, which is set where it is not yet.
+    `load` is called at once, to show which family is there, and again by each job until it succeeds; an EngineOnUse
+    that can find the family without it is not loaded for the page. `out` is made when the first run is opened. Uploads
+    are kept in GRADIO_TEMP_DIR, which is set where it is not yet.
     """
     own_upload_folder()  # before gradio's components ask for it
-    engine = Engine(load)
+    engine = load if isinstance(load, EngineOnUse) else EngineOnUse(load)
     studio = Studio(engine, out)
     form = Form()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
@@ -87,10 +91,10 @@ def _masthead() -> str:
     )
 
 
-def _family_line(engine: Engine) -> str:
-    """HTML that says which family is loaded and where it runs, or what is missing; the scripts say it anew."""
+def _family_line(engine: EngineOnUse) -> str:
+    """HTML that says which family is there, or what is missing; the scripts ask again, and say where it runs."""
     try:
-        return f"<span>{escape(engine.description())}</span>"
+        return f"<span>{escape(f'Model family {engine.find().name}')}</span>"
     except CheckpointError as error:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
@@ -128,7 +132,7 @@ def _prompt_step(form: Form) -> None:
     form.button("prompt")
 
 
-def _keyframe_step(form: Form, engine: Engine) -> None:
+def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     defaults = engine.default_options.keyframes
     multiple = engine.family.size_multiple if engine.family else PUBLISHED_MULTIPLE
     least = multiple if min(defaults.width, defaults.height) < SMALL_SIDE else SMALL_SIDE
@@ -156,7 +160,7 @@ def _keyframe_step(form: Form, engine: Engine) -> None:
     form.button("keyframes")
 
 
-def _video_step(form: Form, engine: Engine) -> None:
+def _video_step(form: Form, engine: EngineOnUse) -> None:
     defaults = engine.default_options.segments
     _heading("step3")
     prompt = gr.Textbox(defaults.prompt, label=say("field.video_prompt"), info=say("field.video_prompt.info"))
@@ -173,7 +177,7 @@ def _video_step(form: Form, engine: Engine) -> None:
     form.button("video")
 
 
-def _endpoints(studio: Studio, form: Form, engine: Engine) -> None:
+def _endpoints(studio: Studio, form: Form, engine: EngineOnUse) -> None:
     """The three endpoints for gradio_client; they share the widgets' defaults, and their results are never on show."""
     defaults = {"value": list(engine.default_options.keyframes.operation_steps), "multiselect": True}
     drawn = gr.State(None)  # the run of a session
@@ -203,17 +207,24 @@ def main(arguments: list[str] | None = None) -> int:
     options = _arguments(arguments)
     configure(options.verbose)
     names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
-    load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
+    chosen = {name: getattr(options, name) for name in names}
+    engine = EngineOnUse(lambda: paints_undo.PaintsUndo.load(**chosen), partial(find_family, options.models))
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:
             raise InputError("--mcp needs the package mcp, which is not installed here: pip install '.[mcp]'")
-        app = build_app(load, options.out)
+        app = build_app(engine, options.out)
+        if _judged_by_libraries(options):
+            with suppress(CheckpointError):  # the page says it
+                engine.get()
         if said := warning(options.listen, options.share, options.auth):
             logging.warning(said)
         settings = launch_settings(options)
         host, port = settings["server_name"], options.port
         check_any_port(host) if port is None else check_port(host, port)
-        app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **settings)
+        inbrowser = not (options.listen or options.share) and _has_screen()
+        app.launch(inbrowser=inbrowser, prevent_thread_lock=True, **settings)
+        engine.load_in_background(wait=PAGE_FIRST)
+        app.block_thread()
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
         return 2
@@ -223,6 +234,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gradio_app.py: the server could not start: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def _judged_by_libraries(options: argparse.Namespace) -> bool:
+    """Whether a flag is given that is wrong on some machines: that is said before there is a page."""
+    judged = (options.device, options.dtype, options.vram, options.workers, options.compiled)
+    return judged != (None, None, "auto", 1, False)
 
 
 def launch_settings(options: argparse.Namespace) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .host import find_paints_undo, make_room, place_for_video, progress_callbac
 find_paints_undo()
 
 from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
-from paints_undo.families import find_family  # noqa: E402
+from paints_undo.family.choice import find_family  # noqa: E402
 from paints_undo.pictures.fit import crop_to  # noqa: E402
 from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import gradio_app
-from paints_undo.hub.released import download_released
+from paints_undo.family.released import download_released
 from paints_undo.options import KeyframeOptions, SegmentOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo, Picture

@@ -16,16 +16,20 @@ from paints_undo.bench.command import add_commands as add_bench_command
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.logs import configure
+from paints_undo.options import UndoOptions
+from paints_undo.profiles import with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.provenance.command import add_commands as add_verify_command
+from paints_undo.provenance.content_credentials import Credentials, sign_run
+from paints_undo.run.folder import run_folder_for
+from paints_undo.run.recorded_folder import MovedFolder
+from paints_undo.run.replay import earlier_run, replay
 from paints_undo.setup_commands import add_commands as add_setup_commands
 from paints_undo.time_left import TimeLeft
 from paints_undo.training.command import add_commands as add_training_commands
 
 if TYPE_CHECKING:
-    from paints_undo.options import UndoOptions
     from paints_undo.pipeline import PaintsUndo
-    from paints_undo.provenance.content_credentials import Credentials
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -183,13 +187,6 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
-    from paints_undo.execution.plans import describe, measure_speed
-    from paints_undo.profiles import with_profile
-    from paints_undo.provenance.content_credentials import sign_run
-    from paints_undo.run.folder import run_folder_for
-    from paints_undo.run.recorded_folder import MovedFolder
-    from paints_undo.run.replay import earlier_run, replay
-
     if not (chosen.artworks or chosen.replay) or (chosen.replay and len(chosen.artworks) > 1):
         raise InputError("give one or more picture files, or --replay with an earlier run (and its artwork)")
     credentials = chosen_credentials(chosen)
@@ -205,6 +202,8 @@ def run_command(chosen: argparse.Namespace) -> int:
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.plan(options)
     if not chosen.quiet:
+        from paints_undo.execution.plans import describe, measure_speed  # loads PyTorch, as the engine has
+
         speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
         print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
 
@@ -231,8 +230,6 @@ def run_command(chosen: argparse.Namespace) -> int:
 
 def chosen_credentials(chosen: argparse.Namespace) -> "Credentials | None":
     """What to sign with; nothing where no flag asks for it."""
-    from paints_undo.provenance.content_credentials import Credentials
-
     if not (chosen.c2pa_key or chosen.c2pa_certificate):
         return None
     if not (chosen.c2pa_key and chosen.c2pa_certificate):

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,19 @@ import PIL
 import torch
 
 from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.hub import status as hub_status
-from paints_undo.hub.released import what_else
+from paints_undo.execution import plans
+from paints_undo.family import status as hub_status
+from paints_undo.family.choice import find_family
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.family.released import what_else
+from paints_undo.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.ffmpeg import INSTALL, VARIABLE
 from paints_undo.pictures.files import pillow_may_decode_jpeg
 from paints_undo.pictures.video import write_video
+from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import package_versions
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
@@ -36,51 +39,6 @@ OUTPUT = 200 * 2**20  # bytes a run folder may take
 GIB = 2**30
 MINI_FLOP = 1.43e12  # of the mini family's default run, counted with `bench --count`
 TURING = (7, 5)  # compute capability; PyTorch's CUDA 13 build begins there
-
-FINE, NOTE, PROBLEM = "fine", "note", "problem"
-_MARKS = {FINE: " ", NOTE: "-", PROBLEM: "!"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: what was looked at and what was found."""
-
-    subject: str
-    text: str
-    state: str = FINE  # NOTE: worth knowing; PROBLEM: no run can succeed
-    where: str = ""  # a path of this machine, or a command with one, which is nobody else's business
-    values: dict[str, Any] = field(default_factory=dict)  # plain
-
-
-@dataclass
-class Report:
-    """Everything found, and whether a run can succeed."""
-
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def ready(self) -> bool:
-        return all(finding.state != PROBLEM for finding in self.findings)
-
-    @property
-    def verdict(self) -> str:
-        return "ready: a run can start" if self.ready else "not ready"
-
-    def add(self, subject: str, text: str, state: str = FINE, where: object = "", **values: Any) -> None:
-        self.findings.append(Finding(subject, text, state, str(where), values))
-
-    def text(self, paths: bool = True) -> str:
-        """One line for each finding, and the verdict; without the machine's paths where strangers may read it."""
-        lines, before = [], ""
-        for found in self.findings:
-            subject, before = found.subject if found.subject != before else "", found.subject
-            place = f" ({found.where})" if paths and found.where else ""
-            lines.append(f"{_MARKS[found.state]} {subject:<10} {found.text}{place}")
-        return "\n".join([*lines, self.verdict + ("" if self.ready else ": see the lines marked with !")])
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values: ready, and the findings in order."""
-        return {"ready": self.ready, "findings": [dataclasses.asdict(finding) for finding in self.findings]}
 
 
 def examine(
@@ -252,8 +210,6 @@ def examine_tools(report: Report) -> None:
 
 def examine_models(report: Report, models: str | ModelFamily, device: torch.device) -> ModelFamily | None:
     """The family a run would use; None if it is not whole."""
-    from paints_undo.families import find_family  # imports much, and only this line needs it
-
     try:
         family = models if isinstance(models, ModelFamily) else find_family(models)
     except (CheckpointError, InputError) as error:
@@ -267,9 +223,6 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
-    from paints_undo.execution import plans  # imports much, and only this line needs it
-    from paints_undo.pipeline import PaintsUndo
-
     try:
         engine = PaintsUndo(family, device, dtype, vram=vram)
         candidate = engine.plan(engine.default_options)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from PIL import Image
 
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import OnProgress, ignore
+from paints_undo.run.timelapse import Timelapse
 
-if TYPE_CHECKING:  # plain data, but their homes load the networks' libraries
-    from paints_undo.checkpoints import ModelFamily
+if TYPE_CHECKING:  # plain data, but its home loads PyTorch
     from paints_undo.execution.plans import Candidate
-    from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
     from paints_undo.run.timelapse import Timelapse
 
 Picture = np.ndarray | Image.Image | Path | str

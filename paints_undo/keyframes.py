@@ -14,10 +14,10 @@ from paints_undo.diffusion.guidance import Branches, Predict, guided
 from paints_undo.diffusion.samplers import Partway, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
 from paints_undo.execution.lanes import JointProgress, Lanes
+from paints_undo.execution.parts import Networks
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.options import KeyframeOptions
-from paints_undo.parts import Networks
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.previews import LatentColours, Look

@@ -17,17 +17,18 @@ from transformers import CLIPTokenizer
 
 from memory_management import DTYPES, pick_device, pick_dtype, same_devices
 from paints_undo import keyframes, segments, validation
-from paints_undo.checkpoints import ModelFamily, load_tokenizer
 from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import Candidate, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
-from paints_undo.families import defaults_of, find_family
+from paints_undo.family.choice import defaults_of, find_family
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.family.weights import load_tokenizer
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
-from paints_undo.parts import Parts
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import Course, OnProgress, along, ignore
 from paints_undo.prompts import token_count

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from paints_undo.checkpoints import SEGMENT_HINTS
 from paints_undo.diffusion.denoisers import SegmentDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided_within, rescaled_guidance
 from paints_undo.diffusion.samplers import ddim, draw_normal
 from paints_undo.diffusion.schedules import TIMESTEPS, video_steps
 from paints_undo.execution.lanes import JointProgress, Lanes
+from paints_undo.execution.parts import Networks
+from paints_undo.family.model_family import SEGMENT_HINTS
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.feature_reuse import feature_reuse
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.options import ALL_TIMESTEPS, SegmentOptions, pair_seeds
-from paints_undo.parts import Networks
 from paints_undo.pictures.fit import crop_to, nearest_bucket
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.previews import LatentColours, Look

@@ -35,7 +35,7 @@ def add_commands(subparsers: argparse._SubParsersAction, add_engine_flags: Calla
 
 def download_command(chosen: argparse.Namespace) -> int:
     """Fetch what is lacking, and say where the family is."""
-    from paints_undo.hub.released import download_released
+    from paints_undo.family.released import download_released
 
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # a download is followed, not only its warnings
     family = download_released(chosen.source)

@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.engine import Description, Picture, keep_nothing
 from paints_undo.execution.plans import LADDER, Candidate
-from paints_undo.families import defaults_of
+from paints_undo.family.choice import defaults_of
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture

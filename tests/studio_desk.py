@@ -11,7 +11,7 @@ import numpy as np
 from fake_engine import FakeEngine
 
 from paints_undo.run.edits import EDITS
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 ME, OTHER = "visitor-one-secret", "visitor-two-secret"
@@ -26,7 +26,7 @@ class StudioDesk:
     def __init__(self, out: Path, visitor: str = ME, engine: FakeEngine | None = None) -> None:
         self.engine = engine or FakeEngine()
         self.out = out
-        self.studio = Studio(Engine(lambda: self.engine), out)
+        self.studio = Studio(EngineOnUse(lambda: self.engine), out)
         self.visitor = visitor
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

@@ -9,9 +9,9 @@ import pytest
 from batch_pictures import QuickEngine, scan, write_pictures
 
 from paints_undo.batch.command import interrupt, share_of_memory, terminated_as_interrupted
-from paints_undo.checkpoints import open_family
 from paints_undo.cli import main
 from paints_undo.errors import CheckpointError
+from paints_undo.family.model_family import open_family
 
 SMALL = ["--width", "32", "--height", "48", "--sampling-steps", "1", "--prompt", "x", "--operation-steps", "400", "800"]
 

@@ -70,7 +70,7 @@ def command_engine(folder):
     import torch
 
     from paints_undo.bench.families import sizes_of
-    from paints_undo.checkpoints import open_family
+    from paints_undo.family.model_family import open_family
     from paints_undo.pipeline import PaintsUndo
 
     family = open_family(folder)

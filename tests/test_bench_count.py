@@ -7,8 +7,9 @@ import torch
 
 from paints_undo.bench.count import count, count_once
 from paints_undo.bench.families import no_tensor, sizes_of, write_family
-from paints_undo.checkpoints import PARTS, load_part, open_family
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import load_part
 from paints_undo.pipeline import PaintsUndo
 
 

@@ -8,8 +8,9 @@ from safetensors import safe_open
 from paints_undo.bench import families
 from paints_undo.bench.families import no_tensor, random_family, random_tensor, sizes_of, write_family
 from paints_undo.bench.sizes import FamilySizes
-from paints_undo.checkpoints import PARTS, load_part, load_tokenizer, open_family
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import load_part, load_tokenizer
 
 
 @pytest.fixture(scope="module")

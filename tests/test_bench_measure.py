@@ -8,8 +8,8 @@ from PIL import Image
 
 from paints_undo.bench import measure as measuring
 from paints_undo.bench.measure import Measurement, Request, measure, measure_once, with_options
-from paints_undo.checkpoints import PARTS
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import PARTS
 from paints_undo.pipeline import PaintsUndo
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from paints_undo.bench.families import shapes_of
 from paints_undo.bench.sizes import FULL, SMALL
-from paints_undo.checkpoints import PARTS
+from paints_undo.family.model_family import PARTS
 
 KEYS = Path(__file__).parent / "data" / "released" / "keys"
 

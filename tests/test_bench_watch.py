@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from paints_undo.bench.watch import STAGE_OF, STAGES, Watch, WatchedParts
-from paints_undo.checkpoints import PARTS
-from paints_undo.parts import Parts
+from paints_undo.execution.parts import Parts
+from paints_undo.family.model_family import PARTS
 from paints_undo.progress import Progress
 
 
@@ -73,7 +73,7 @@ def test_loading_is_announced():
 def test_watched_parts_are_the_parts_themselves(tiny_family, watch):
     import torch
 
-    from paints_undo.checkpoints import open_family
+    from paints_undo.family.model_family import open_family
 
     parts = Parts(open_family(tiny_family), torch.device("cpu"), torch.float32)
     watched = WatchedParts.of(parts, watch)

@@ -75,7 +75,7 @@ def test_one_bad_picture_does_not_stop_the_rest(tiny_family, pictures, tmp_path,
     ],
 )
 def test_bad_input_is_one_sentence(tiny_family, pictures, tmp_path, capsys, monkeypatch, arguments, status, message):
-    monkeypatch.setattr("paints_undo.parts.load_part", lambda *a: pytest.fail("a network was loaded"))
+    monkeypatch.setattr("paints_undo.execution.parts.load_part", lambda *a: pytest.fail("a network was loaded"))
     flags = ["--models", str(tiny_family), "--out", str(tmp_path / "out"), *arguments]
     assert main(["run", str(pictures / "a cat.png"), *flags]) == status
     said = capsys.readouterr().err

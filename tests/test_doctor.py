@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from paints_undo import doctor
-from paints_undo.doctor import FINE, NOTE, PROBLEM, Report, examine
-from paints_undo.hub import status as hub_status
+from paints_undo.doctor import examine
+from paints_undo.family import status as hub_status
+from paints_undo.findings import FINE, NOTE, PROBLEM, Finding, Report
 from paints_undo.models.attention import BACKENDS
 from paints_undo.setup_commands import doctor_command
 
@@ -26,7 +27,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_status, "hub_answer", lambda: ("the hub answers", FINE))
 
 
-def found(report: Report, subject: str) -> list[doctor.Finding]:
+def found(report: Report, subject: str) -> list[Finding]:
     return [finding for finding in report.findings if finding.subject == subject]
 
 

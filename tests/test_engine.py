@@ -12,10 +12,10 @@ from batch_pictures import QuickEngine
 from fake_engine import FakeEngine, FakeFamily
 
 from memory_management import DEVICES, DTYPES
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.engine import Description, Engine
 from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.execution.plans import Candidate
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.models.attention import BACKENDS
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
@@ -116,7 +116,7 @@ def test_impossible_sizes_are_the_familys_to_refuse(engine: Engine) -> None:
 def test_a_family_without_a_tagger_says_so(tiny_family: Path) -> None:
     from dataclasses import replace
 
-    from paints_undo.checkpoints import open_family
+    from paints_undo.family.model_family import open_family
 
     bare = replace(open_family(tiny_family), tagger_model=None, tagger_tags=None)
     with pytest.raises(CheckpointError, match="has no tagger"):

@@ -6,8 +6,9 @@ from emulated_device import EmulatedDevice
 from torch import nn
 from unet_calls import CALLS
 
-from paints_undo.checkpoints import load_part, open_family
 from paints_undo.execution.block_streaming import BlockStream, split
+from paints_undo.family.model_family import open_family
+from paints_undo.family.weights import load_part
 
 
 def size(network):

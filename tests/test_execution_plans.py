@@ -12,10 +12,11 @@ from reference import DATA
 from torch.overrides import TorchFunctionMode
 
 from paints_undo.bench.live_bytes import LiveBytes
-from paints_undo.checkpoints import PARTS, count_weights, open_family
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
 from paints_undo.execution.plans import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, choose, next_plan_down, plans_for
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import BUILD, count_weights
 from paints_undo.models.pieces import feed_forward_pieces
 
 CARD, CPU = torch.device("cuda"), torch.device("cpu")
@@ -82,7 +83,7 @@ def draw(*shape):
 
 def network_of(published, part):
     with torch.device("meta"):
-        return PARTS[part].build(published.config(part)).half().eval().requires_grad_(False)
+        return BUILD[part](published.config(part)).half().eval().requires_grad_(False)
 
 
 def activations(plan, published, work):

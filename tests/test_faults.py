@@ -25,7 +25,7 @@ from paints_undo.run import locks
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.locks import LOCK
 from paints_undo.run.timeline import Keyframe, Timeline
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 VISITOR = "a secret of one visitor"
@@ -41,7 +41,7 @@ class Bench:
 
     def __init__(self, out: Path, patch: pytest.MonkeyPatch) -> None:
         self.engine, self.patch = FakeEngine(), patch
-        self.studio = Studio(Engine(lambda: self.engine), out)
+        self.studio = Studio(EngineOnUse(lambda: self.engine), out)
         self.run = self.studio.open(VISITOR, ARTWORK, SETTINGS)
         self.path = out / self.run
         self.kept: list[Any] = []

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from paints_undo import PaintsUndo
-from paints_undo.checkpoints import MINI_FOLDER
-from paints_undo.families import default_models
+from paints_undo.family.choice import MINI_FOLDER, default_models
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video

@@ -1,4 +1,4 @@
-"""Options, help, records and exports are there without the networks' libraries, which take seconds to load."""
+"""Options, help, records, exports and the page need none of the networks' libraries, which take seconds to load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PLAIN = ["options", "profiles", "timeline", "images", "video", "runs", "replay", "completion", "course", "engine"]
 PLAIN += ["provenance.verify", "exports.formats", "exports.source", "finishing.artwork_size", "process.charts"]
-PLAIN += ["batch.manifest", "batch.ledger", "cli"]
+PLAIN += ["batch.manifest", "batch.ledger", "cli", "family.choice", "family.released", "family.status", "findings"]
+PLAIN += [f"web.{file.stem}" for file in sorted((ROOT / "paints_undo" / "web").glob("[a-z]*.py"))]
 LIBRARIES = {"torch", "diffusers", "transformers"}
 
 
@@ -35,3 +36,17 @@ def test_commands_that_draw_nothing_load_none(command: list[str]) -> None:
     program = f"from paints_undo.cli import main\ntry:\n    main({command!r})\nexcept SystemExit:\n    pass"
     done = f"import contextlib, io\nwith contextlib.redirect_stderr(io.StringIO()):\n    exec({program!r})"
     assert loaded_by(done) == set()
+
+
+def test_the_page_of_a_family_on_disk_loads_none(tiny_family: Path, tmp_path: Path) -> None:
+    program = f"""
+from functools import partial
+from pathlib import Path
+import gradio_app
+from paints_undo.family.choice import find_family
+from paints_undo.web.engine import EngineOnUse
+def load(): raise SystemExit("the engine was loaded")
+app = gradio_app.build_app(EngineOnUse(load, partial(find_family, {str(tiny_family)!r})), Path({str(tmp_path)!r}))
+assert "Model family reference" in str(app.get_config_file()["components"])
+"""
+    assert loaded_by(program) == set()

@@ -14,7 +14,7 @@ from reference import DATA, SAMPLER, deviation
 from safetensors.torch import load_file
 
 from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
-from paints_undo.families import find_family
+from paints_undo.family.choice import find_family
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
@@ -349,7 +349,7 @@ def test_one_picture_is_no_pair(engine, recorded):
 
 def test_wrong_size_is_refused_before_any_network_loads(tiny_family, recorded, monkeypatch):
     engine = PaintsUndo.load(tiny_family, device="cpu")
-    monkeypatch.setattr("paints_undo.parts.load_part", lambda *a: pytest.fail("a network was loaded"))
+    monkeypatch.setattr("paints_undo.execution.parts.load_part", lambda *a: pytest.fail("a network was loaded"))
     with pytest.raises(InputError, match="width is 90"):
         engine.undo(recorded["image"].numpy(), UndoOptions(KeyframeOptions(width=90, height=64)))
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from paints_undo.checkpoints import PARTS, load_part, open_family
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import load_part
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -13,12 +13,14 @@ import pytest
 import torch
 from as_nobody import as_nobody, open_to_all
 from local_hub import LocalHub
-from test_hub_released import gets, hub  # noqa: F401
+from test_family_released import gets, hub  # noqa: F401
 
-from paints_undo import PaintsUndo, readable_files
-from paints_undo.checkpoints import PARTS, count_weights, load_part, load_tokenizer, open_family
+from paints_undo import PaintsUndo
 from paints_undo.errors import CheckpointError
-from paints_undo.hub.released import download_released, find_released, own_cache
+from paints_undo.family import readable_files
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.released import download_released, find_released, own_cache
+from paints_undo.family.weights import count_weights, load_part, load_tokenizer
 from wd14_tagger import Tagger
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -76,7 +78,7 @@ def test_a_drive_that_fails_is_named(family: Path, number: int, monkeypatch: pyt
     def failing(file: Path, mode: str) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("paints_undo.checkpoints.safe_open", lambda *_, **__: failing(Path(), ""))
+    monkeypatch.setattr("paints_undo.family.weights.safe_open", lambda *_, **__: failing(Path(), ""))
     monkeypatch.setattr(readable_files, "open", failing, raising=False)
     with pytest.raises(CheckpointError) as refused:
         LOADS[UNET](family)

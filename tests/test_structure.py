@@ -27,8 +27,8 @@ MAY_IMPORT = {
     "paints_undo.pictures.fit": ["paints_undo.errors", "paints_undo.options"],
     "paints_undo.pictures.files": ["paints_undo.errors", "paints_undo.pictures.headers"],
     "paints_undo.pictures.headers": ["paints_undo.errors"],
-    "paints_undo.hub.cache": [],
-    "paints_undo.hub.downloads": ["paints_undo.errors", "paints_undo.hub.cache"],
+    "paints_undo.family.cache": [],
+    "paints_undo.family.downloads": ["paints_undo.errors", "paints_undo.family.cache"],
     "paints_undo.provenance.records": ["paints_undo.errors"],
     "paints_undo.provenance.metadata": ["paints_undo.errors", "paints_undo.provenance.records"],
     "paints_undo.provenance.embedding": [
@@ -50,28 +50,35 @@ MAY_IMPORT = {
     ],
     "paints_undo.run.locks": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.provenance.marks": [],
-    "paints_undo.readable_files": ["paints_undo.errors"],
-    "paints_undo.checkpoints": [
+    "paints_undo.family.readable_files": ["paints_undo.errors"],
+    "paints_undo.family.model_family": [
         "paints_undo.errors",
-        "paints_undo.models",
         "paints_undo.options",
-        "paints_undo.readable_files",
+        "paints_undo.family.readable_files",
+    ],
+    "paints_undo.family.weights": [
+        "paints_undo.errors",
+        "paints_undo.family.model_family",
+        "paints_undo.models",
+        "paints_undo.family.readable_files",
     ],
     "paints_undo.execution.block_streaming": ["memory_management"],
     "paints_undo.execution.compilation": ["paints_undo.models"],
     "paints_undo.execution.lanes": ["paints_undo.errors", "paints_undo.progress"],
     "paints_undo.execution.plans": [
         "memory_management",
-        "paints_undo.checkpoints",
         "paints_undo.errors",
         "paints_undo.execution.lanes",
+        "paints_undo.family.model_family",
+        "paints_undo.family.weights",
     ],
-    "paints_undo.parts": [
+    "paints_undo.execution.parts": [
         "memory_management",
         "paints_undo.execution.block_streaming",
-        "paints_undo.checkpoints",
         "paints_undo.execution.compilation",
         "paints_undo.execution.plans",
+        "paints_undo.family.model_family",
+        "paints_undo.family.weights",
     ],
 }
 
@@ -206,7 +213,7 @@ assert torch is None or not torch.cuda.is_initialized()
         ("paints_undo.pipeline", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub"),
         ("wd14_tagger", "onnxruntime, huggingface_hub, PIL.Image"),
         ("gradio_app", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub, gradio"),
-        ("paints_undo.cli", "os"),
+        ("paints_undo.cli", "cv2"),
     ],
 )
 def test_importing_touches_nothing(module, third_party, tmp_path):

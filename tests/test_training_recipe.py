@@ -6,8 +6,8 @@ import pytest
 import torch
 from training_pictures import a_process
 
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.training import recipe
 from paints_undo.training.config import PartConfig, read_config
 from paints_undo.training.dataset import PictureSet

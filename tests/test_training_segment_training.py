@@ -5,7 +5,8 @@ import torch
 from test_training_segment_clips import TINY_VAE, generator, pictures
 from transformers import CLIPTokenizer
 
-from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.models.attention import attention
 from paints_undo.models.video_vae import VideoVAE
 from paints_undo.training.loop import LoopOptions

@@ -16,7 +16,7 @@ from PIL import Image
 
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.web.endpoints import Endpoints
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 ME, OTHER = SimpleNamespace(session_hash="one", client=None), SimpleNamespace(session_hash="two", client=None)
@@ -36,7 +36,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def endpoints(tmp_path, engine) -> Endpoints:
-    return Endpoints(Studio(Engine(lambda: engine), tmp_path / "runs"))
+    return Endpoints(Studio(EngineOnUse(lambda: engine), tmp_path / "runs"))
 
 
 @pytest.fixture

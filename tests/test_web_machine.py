@@ -9,11 +9,11 @@ import pytest
 from huggingface_hub import constants
 from real_app import RealApp
 
-from paints_undo.doctor import FINE, PROBLEM, Report
 from paints_undo.errors import CheckpointError
+from paints_undo.findings import FINE, PROBLEM, Report
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import machine
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.machine import Examination, examine_engine
 
 
@@ -41,7 +41,7 @@ def test_without_weights_the_best_choice_is_examined(tmp_path: Path, monkeypatch
         raise CheckpointError("gone")
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    report = examine_engine(Engine(missing), tmp_path)
+    report = examine_engine(EngineOnUse(missing), tmp_path)
     assert next(found for found in report.findings if found.subject == "models").values["family"] == "mini"
 
 
@@ -87,6 +87,6 @@ def test_the_button_examines_the_engine_that_the_app_has(
 def test_the_choices_of_the_engine_are_those_examined(tiny_family: Path, tmp_path: Path) -> None:
     """The budget decides about the plan, and attention that is not installed is told."""
     engine = PaintsUndo.load(tiny_family, "cpu", attention="xformers", vram="0.001")
-    found = {(f.subject, f.state): f.text for f in examine_engine(Engine(lambda: engine), tmp_path).findings}
+    found = {(f.subject, f.state): f.text for f in examine_engine(EngineOnUse(lambda: engine), tmp_path).findings}
     assert found["run", FINE].startswith("the default run: plan sliced, ")
     assert "xformers is not installed" in found["attention", PROBLEM]

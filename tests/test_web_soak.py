@@ -13,7 +13,7 @@ from fake_engine import FakeEngine
 
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 VISITORS = 20
@@ -88,7 +88,7 @@ class Visitor(threading.Thread):
 def soak(out: Path, seconds: float) -> list[Visitor]:
     """20 visitors for some seconds; returns them, everything checked."""
     engine = FakeEngine()
-    studio, until_s = Studio(Engine(lambda: engine), out), time.monotonic() + seconds
+    studio, until_s = Studio(EngineOnUse(lambda: engine), out), time.monotonic() + seconds
     visitors = [Visitor(studio, number, until_s) for number in range(VISITORS)]
     for visitor in visitors:
         visitor.start()

@@ -12,7 +12,7 @@ from studio_desk import ARTWORK, ME, OTHER, StudioDesk, states, until
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
 
@@ -173,7 +173,7 @@ def test_without_weights(tmp_path):
     def missing():
         raise CheckpointError("there are no weights; download them")
 
-    studio = Studio(Engine(missing), tmp_path)
+    studio = Studio(EngineOnUse(missing), tmp_path)
     with pytest.raises(CheckpointError, match="there are no weights"):
         studio.open(ME, ARTWORK)
     assert studio.runs(ME) == []

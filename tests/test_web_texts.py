@@ -13,7 +13,7 @@ import pytest
 import paints_undo
 from paints_undo import validation
 from paints_undo.errors import InputError
-from paints_undo.hub import released
+from paints_undo.family import released
 from paints_undo.web import texts
 from paints_undo.web.texts import LANGUAGES, say, sentence_in, table
 
@@ -65,7 +65,7 @@ UNSEEN += (
     "provenance/content_credentials",
     "provenance/verify",
     "provenance/command",
-    "hub/released",
+    "family/released",
     "replay",
     "setup_commands",
     "web/starting",

@@ -12,7 +12,7 @@ from gradio.utils import get_upload_folder
 
 from paints_undo import examples
 from paints_undo.errors import CheckpointError
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 from paints_undo.web.workbench import answer
 
@@ -23,7 +23,7 @@ SETTINGS = {"prompt": "1girl", "operation_steps": [400], "sampling_steps": 2, "w
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    return Studio(Engine(FakeEngine), tmp_path / "runs")
+    return Studio(EngineOnUse(FakeEngine), tmp_path / "runs")
 
 
 @pytest.fixture
@@ -87,11 +87,11 @@ def test_the_tokens_of_a_prompt_are_counted(studio: Studio) -> None:
 
 
 def test_the_line_about_the_family_is_in_the_visitors_language(tmp_path: Path) -> None:
-    told = ask(Studio(Engine(FakeEngine), tmp_path), "family", language="ja")["result"]["sentences"]
+    told = ask(Studio(EngineOnUse(FakeEngine), tmp_path), "family", language="ja")["result"]["sentences"]
     assert told[0] == "モデル fake（cpu、float32）" and "GPU" in told[1] and "needs" not in told[1]
 
     def missing() -> FakeEngine:
         raise CheckpointError("the model file unet is missing; copy or download the whole model family again")
 
-    lost = ask(Studio(Engine(missing), tmp_path), "family", language="zh-CN")["result"]
+    lost = ask(Studio(EngineOnUse(missing), tmp_path), "family", language="zh-CN")["result"]
     assert lost["missing"] and "unet 缺失" in lost["sentences"][0]

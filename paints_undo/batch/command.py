@@ -1,7 +1,4 @@
-"""`python -m paints_undo batch`: the command line of many artworks.
-
-What it needs is imported when the command runs: the program's `--help` and `run` must not wait for it.
-"""
+"""`python -m paints_undo batch`: the command line of many artworks."""
 
 from __future__ import annotations
 
@@ -15,20 +12,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from paints_undo import validation
+from paints_undo.batch.cluster import Actors, OnCluster, connected, share_out
+from paints_undo.batch.dataset import write_dataset
+from paints_undo.batch.items import Shard, WorkItem, item_of
+from paints_undo.batch.leases import Leases
+from paints_undo.batch.ledger import Ledger
+from paints_undo.batch.manifest import Found, find_items, manifest_lines
+from paints_undo.batch.samples import SampleOptions
+from paints_undo.batch.scheduling import Here, Pool, Schedule, Tally
+from paints_undo.batch.store import Store, open_store
+from paints_undo.batch.table import rows_of, write_table
+from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker, is_sound
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
+from paints_undo.options import UndoOptions
+from paints_undo.profiles import with_profile
 from paints_undo.progress import OnProgress, ignore, in_words
-
-if TYPE_CHECKING:
-    from paints_undo.batch.items import Shard, WorkItem
-    from paints_undo.batch.manifest import Found
-    from paints_undo.batch.samples import SampleOptions
-    from paints_undo.batch.scheduling import Pool, Tally
-    from paints_undo.batch.store import Store
-    from paints_undo.batch.tasks import Worker
-    from paints_undo.engine import Engine
-    from paints_undo.options import UndoOptions
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 PLAIN_ENGINE = {"device": "cpu", "dtype": None, "attention": "sdpa", "compiled": False, "workers": 1}
@@ -96,11 +98,6 @@ def add_commands(subparsers: argparse._SubParsersAction, flags: RunFlags) -> Non
 
 def batch_command(flags: RunFlags, chosen: argparse.Namespace) -> int:
     """Draw everything that is asked for and not done yet; the exit status."""
-    from paints_undo import validation
-    from paints_undo.batch.items import Shard
-    from paints_undo.batch.manifest import manifest_lines
-    from paints_undo.batch.store import open_store
-
     shard = Shard.parse(chosen.shard)
     validation.whole_number("attempts", chosen.attempts, 1, 100)
     validation.whole_number("samples per shard", chosen.samples_per_shard, 1, 10_000)
@@ -131,8 +128,6 @@ def batch_command(flags: RunFlags, chosen: argparse.Namespace) -> int:
 
 def sample_options(chosen: argparse.Namespace) -> SampleOptions | None:
     """What samples hold; nothing where no dataset is asked for."""
-    from paints_undo.batch.samples import SampleOptions
-
     given = {
         "line_art_step": chosen.line_art_step,
         "sketch_step": chosen.sketch_step,
@@ -152,10 +147,6 @@ def find(
     flags: RunFlags, chosen: argparse.Namespace, engine: Engine, sample: SampleOptions | None, store: Store
 ) -> Found:
     """The work items of all inputs, each with the command line's settings and what its manifest line changes."""
-    from paints_undo.batch.items import item_of
-    from paints_undo.batch.manifest import find_items
-    from paints_undo.profiles import with_profile
-
     made_with = {
         "models": [engine.family.name, engine.family.revision],
         "noise": chosen.noise,
@@ -194,13 +185,6 @@ def work_through(
     shard: Shard,
 ) -> Tally:
     """Everything but the inputs: the workers, the work, the run table, the dataset."""
-    from paints_undo.batch.dataset import write_dataset
-    from paints_undo.batch.leases import Leases
-    from paints_undo.batch.ledger import Ledger
-    from paints_undo.batch.scheduling import Here, Schedule
-    from paints_undo.batch.table import rows_of, write_table
-    from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker, is_sound
-
     ledger = Ledger(store)
     if chosen.retry_failed:
         ledger.forget_failures()
@@ -246,9 +230,6 @@ def on_ray(
     work: Callable[[Pool], Tally],
 ) -> Tally:
     """The work done by actors."""
-    from paints_undo.batch.cluster import Actors, OnCluster, connected, share_out
-    from paints_undo.batch.tasks import Worker
-
     portable = argparse.Namespace(**{name: value for name, value in vars(chosen).items() if name != "work"})
     portable.workers = 1  # actors are the workers
     load_engine, save_frames = flags.load_engine, chosen.save_frames
@@ -265,7 +246,7 @@ def on_ray(
 
 def share_of_memory(vram: str, device: str | None, gpus: float) -> str:
     """The memory that an actor may use: of a GPU that it shares no more than its part, which Ray does not see to."""
-    from memory_management import device_memory, pick_device
+    from memory_management import device_memory, pick_device  # loads PyTorch, which `--help` need not wait for
 
     if vram != "auto" or not 0 < gpus < 1:
         return vram

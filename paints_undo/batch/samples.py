@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from paints_undo import validation
 from paints_undo.batch.items import WorkItem
+from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError
 from paints_undo.pictures.fit import crop_to
 from paints_undo.progress import OnProgress, ignore
 from wd14_tagger import Tagger
-
-if TYPE_CHECKING:
-    from paints_undo.engine import Engine
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from paints_undo.batch.items import WorkItem
 from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
+from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.options import pair_seeds, with_prompt
 from paints_undo.pictures.pixels import read_picture
@@ -27,10 +28,7 @@ from paints_undo.run.draw import draw, draw_keyframes, tagged
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.run import MemoryRun
 from paints_undo.run.timeline import Timeline
-
-if TYPE_CHECKING:
-    from paints_undo.engine import Engine
-    from wd14_tagger import Tagger
+from wd14_tagger import Tagger
 
 PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
 PIECES = "batch/pieces"

@@ -18,9 +18,10 @@ from paints_undo.bench.families import no_tensor, sizes_of, write_family
 from paints_undo.bench.live_bytes import ACTIVATIONS, WEIGHTS
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch, watched_engine
-from paints_undo.checkpoints import ModelFamily, load_part
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import LADDER, NAMES
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.family.weights import load_part
 from paints_undo.options import UndoOptions
 from paints_undo.pipeline import PaintsUndo
 

@@ -16,8 +16,9 @@ import torch
 
 from paints_undo.atomic import temporary_for
 from paints_undo.bench.sizes import SIZES, FamilySizes
-from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZERS, ModelFamily, open_family
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZERS, ModelFamily, open_family
+from paints_undo.family.weights import BUILD
 from paints_undo.options import FAMILY_FILE
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
@@ -82,7 +83,7 @@ def write_family(folder: Path, sizes: FamilySizes, write_tensor: WriteTensor, da
 def shapes_of(part: str, config: dict) -> dict[str, tuple[int, ...]]:
     """Key in the part's file -> shape, from a network built without memory."""
     with torch.device("meta"):
-        network = PARTS[part].build(config)
+        network = BUILD[part](config)
     return {PARTS[part].prefix + key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 

@@ -16,9 +16,9 @@ from memory_management import peak_memory, pick_device, pick_dtype, synchronize
 from paints_undo.bench.host_memory import peak_resident_bytes, resident_bytes
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch, watched_engine
-from paints_undo.checkpoints import ModelFamily
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import NAMES
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import write_video

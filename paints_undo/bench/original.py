@@ -21,10 +21,11 @@ from torch import Tensor, nn
 from memory_management import picture_vae_dtype, release_cache
 from paints_undo.bench.original_networks import OriginalVideoDecoder, OriginalVideoUNet, attend
 from paints_undo.bench.watch import Watch
-from paints_undo.checkpoints import PARTS, ModelFamily, load_tokenizer
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser
 from paints_undo.diffusion.samplers import ddim, dpm_solver_2m, draw_normal
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, video_steps
+from paints_undo.family.model_family import PARTS, ModelFamily
+from paints_undo.family.weights import BUILD, load_tokenizer
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import crop_to, nearest_bucket
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
@@ -41,7 +42,7 @@ def build_then_load(family: ModelFamily, part: str, dtype: torch.dtype) -> nn.Mo
     """A network that draws its first values and then forgets them for those of the file."""
     recipe, folder = PARTS[part], family.part_folder(part)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are no business of this
-        network = recipe.build(family.config(part))
+        network = BUILD[part](family.config(part))
     state = {key.removeprefix(recipe.prefix): value for key, value in load_file(folder / recipe.weights).items()}
     network.load_state_dict(state, strict=False)  # files of older transformers hold position numbers, too
     network = nn.Module.to(network, dtype)  # not the method of diffusers, which warns of every cast

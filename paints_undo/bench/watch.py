@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.plans import LADDER, NAMES
-from paints_undo.parts import Parts
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress
 

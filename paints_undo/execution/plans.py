@@ -13,9 +13,10 @@ import torch
 
 from memory_management import describe as describe_device
 from memory_management import device_memory, picture_vae_dtype
-from paints_undo.checkpoints import PARTS, ModelFamily, count_weights
 from paints_undo.errors import InputError
 from paints_undo.execution.lanes import lanes_for
+from paints_undo.family.model_family import PARTS, ModelFamily
+from paints_undo.family.weights import count_weights
 
 log = logging.getLogger(__name__)
 

@@ -10,17 +10,15 @@ import multiprocessing.connection
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from paints_undo.errors import Cancelled, CheckpointError, InputError
+from paints_undo.options import SegmentOptions
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.time_left import TimeLeft
-
-if TYPE_CHECKING:  # imports diffusers, for which a worker that starts need not wait
-    from paints_undo.options import SegmentOptions
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,4 @@
-"""`python -m paints_undo export RUN --as psd,gif`: the command line of the exports.
-
-What it needs is imported when the command runs: the program's `--help` must not wait for it.
-"""
+"""`python -m paints_undo export RUN --as psd,gif`: the command line of the exports."""
 
 from __future__ import annotations
 
@@ -9,17 +6,20 @@ import argparse
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError
+from paints_undo.exports.charts import write_comparison
+from paints_undo.exports.formats import FORMATS, chosen_formats, export
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.source import Source
+from paints_undo.finishing.pacing import Pacing
+from paints_undo.run.folder import EXPORTS
 
 FPS_HELP = (
     "frames a second, 1 to 60, each drawn frame once (25, or the run's from 24 on: videos as long as the run's, one "
     "frame leading over to the next; GIF, WebP and APNG show each drawn frame once, unless --seconds is given)"
 )
-
-if TYPE_CHECKING:
-    from paints_undo.exports.source import Source
 
 
 def add_commands(subparsers: argparse._SubParsersAction) -> None:
@@ -58,12 +58,6 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
 
 def export_command(chosen: argparse.Namespace) -> int:
     """Write what was asked for and print the paths."""
-    from paints_undo.exports.formats import FORMATS, chosen_formats, export
-    from paints_undo.exports.options import ExportOptions
-    from paints_undo.exports.source import Source
-    from paints_undo.finishing.pacing import Pacing
-    from paints_undo.run.folder import EXPORTS
-
     if chosen.list:
         for name, each in FORMATS.items():
             print(f"{name:<12}{each.words} ({each.file})")
@@ -83,7 +77,7 @@ def export_command(chosen: argparse.Namespace) -> int:
             print(path)
         return 0
     if chosen.midpoints:
-        from paints_undo.exports.midpoints import midpoints_of_run
+        from paints_undo.exports.midpoints import midpoints_of_run  # loads the networks' libraries
 
         source = dataclasses.replace(source, frames=midpoints_of_run(chosen.run, source.frames, chosen.midpoints))
     for name in wanted:
@@ -94,9 +88,6 @@ def export_command(chosen: argparse.Namespace) -> int:
 
 def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
     """The curves of two runs as SVG and PNG; the paths."""
-    from paints_undo.atomic import explained, written_atomically
-    from paints_undo.exports.charts import write_comparison
-
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from paints_undo import validation
+from paints_undo.exports.source import Source
 from paints_undo.finishing.pacing import Pacing
-
-if TYPE_CHECKING:
-    from paints_undo.exports.source import Source
 
 LONGEST_TITLE = 200  # characters
 

@@ -6,6 +6,8 @@ import argparse
 import json
 import sys
 
+from paints_undo.provenance.verify import RECORDED, UNREADABLE, verify
+
 DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
@@ -25,8 +27,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def verify_command(chosen: argparse.Namespace) -> int:
     """0 where every file carries a record and nothing contradicts it, 1 where not, 2 for what cannot be read."""
-    from paints_undo.provenance.verify import RECORDED, UNREADABLE, verify  # loads what reads pictures
-
     findings = [verify(file, chosen.artwork) for file in chosen.files]
     if chosen.json:
         text = json.dumps([finding.to_dict() for finding in findings], indent=2)

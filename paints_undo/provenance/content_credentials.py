@@ -15,6 +15,7 @@ from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import PROGRAM, Record
+from paints_undo.run.folder import RunFolder
 
 _KINDS = {".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif", ".webp": "image/webp"}
 # Reading a file must reach no network, whatever address stands in it; a picture of the picture is of no use here.
@@ -89,8 +90,6 @@ def sign_file(path: Path, record: Record, credentials: Credentials) -> None:
 
 def sign_run(folder: Path, credentials: Credentials) -> None:
     """Sign what a finished run is looked at by: its keyframes, frames and video. Raises as sign_file()."""
-    from paints_undo.run.folder import RunFolder  # the networks' libraries take seconds
-
     run = RunFolder.open(folder)
     with run.held():
         for path in sorted(

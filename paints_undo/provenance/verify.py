@@ -16,6 +16,8 @@ from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.content_credentials import read_signature
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record
+from paints_undo.run.folder import RunFolder
+from paints_undo.run.pieces import read_segment
 from paints_undo.run.record import described, read_run_record
 
 _REPLACED = "it was replaced or damaged: its sha256 is not the one in run.json"
@@ -96,8 +98,6 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
 
 
 def _verified_run(path: Path, artwork: dict[str, Any] | None) -> Finding:
-    from paints_undo.run.folder import RunFolder  # the networks' libraries take seconds
-
     files = sorted(_pieces(path))  # first: of a run at work the record knows whatever was there before it
     values = read_run_record(path / "run.json")
     run = RunFolder(path, values)
@@ -129,8 +129,6 @@ def _missing(run: Any) -> Iterator[str]:
 
 
 def _verified_piece(run: Any, path: Path) -> Finding:
-    from paints_undo.run.pieces import read_segment
-
     name = path.relative_to(run.path).as_posix()
     made = run.digests is not None and run.is_whole(path)
     replaced = "" if made or run.digests is None else _REPLACED if name in run.digests else _UNKNOWN

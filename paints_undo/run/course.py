@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from paints_undo.engine import Engine
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import nearest_bucket
 from paints_undo.progress import Course, Part
-
-if TYPE_CHECKING:
-    from paints_undo.checkpoints import ModelFamily
-    from paints_undo.engine import Engine
-    from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 
 TAGS = Part("tags", "tagging", 1)
 FRAMES = 16  # of a segment

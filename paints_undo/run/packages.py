@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 
+from paints_undo import __version__
+
 _RECORDED_PACKAGES = {
     "torch": ("torch",),
     "diffusers": ("diffusers",),
@@ -17,9 +19,7 @@ _RECORDED_PACKAGES = {
 
 def package_versions() -> dict[str, str]:
     """The version of every package that can change a run's pixels, this one included; "not installed" if absent."""
-    import paints_undo  # here, because the package itself imports this module
-
-    versions = {"paints_undo": getattr(paints_undo, "__version__", "unknown")}
+    versions = {"paints_undo": __version__}
     for name, distributions in _RECORDED_PACKAGES.items():
         versions[name] = "not installed"
         for distribution in distributions:

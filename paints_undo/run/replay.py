@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
@@ -16,11 +17,8 @@ from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT
 from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder, picture_digest
+from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
-
-if TYPE_CHECKING:
-    from paints_undo.engine import Engine
-    from paints_undo.run.timelapse import Timelapse
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from paints_undo.atomic import write_atomically
-from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, ModelFamily, load_part
+from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZER_FILES, ModelFamily
+from paints_undo.family.weights import load_part
 from paints_undo.models.keyframe_unet import KeyframeUNet
 from paints_undo.training.tokenizer import PROMPT_LENGTH
 

@@ -17,8 +17,8 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
-from paints_undo.checkpoints import load_part, load_tokenizer
 from paints_undo.errors import InputError
+from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
 from paints_undo.training.config import PartConfig, write_config

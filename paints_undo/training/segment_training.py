@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
 
 from paints_undo.atomic import write_atomically, written_atomically
-from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES
 from paints_undo.diffusion.denoisers import SegmentDenoiser
+from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZER_FILES
 from paints_undo.models.attention import attention_backend
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig

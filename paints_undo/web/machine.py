@@ -10,15 +10,16 @@ from pathlib import Path
 
 import gradio as gr
 
-from paints_undo.doctor import FINE, NOTE, PROBLEM, Report, examine
+from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.web.engine import Engine
+from paints_undo.findings import FINE, NOTE, PROBLEM, Report
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.texts import say
 
 KEPT = 60.0  # seconds; an examination takes some, and every visitor may ask for one
 
 
-def machine_card(engine: Engine, out: Path) -> None:
+def machine_card(engine: EngineOnUse, out: Path) -> None:
     """Lay out the card; runs are kept below `out`."""
     look = Examination(lambda: examine_engine(engine, out))
     words = "".join(f"<{tag} data-text='{key}'>{say(key)}</{tag}>" for tag, key in _WORDS)
@@ -32,11 +33,17 @@ def machine_card(engine: Engine, out: Path) -> None:
 _WORDS = (("h2", "machine.title"), ("p", "machine.note"))
 
 
-def examine_engine(engine: Engine, out: Path) -> Report:
+def examine_engine(engine: EngineOnUse, out: Path) -> Report:
     """What the app's own engine finds here; without one, what the best choice would."""
     try:
-        loaded = engine.get()
+        loaded: Engine | None = engine.get()
     except (CheckpointError, InputError):
+        loaded = None
+    from paints_undo.doctor import (
+        examine,  # loads the networks' libraries: not before the engine has, or the page waits
+    )
+
+    if loaded is None:
         return examine("auto", out=out)
     told = loaded.describe()
     return examine(loaded.family, told.device, told.dtype, told.attention, told.vram, out)

@@ -15,7 +15,7 @@ from paints_undo.options import UndoOptions
 from paints_undo.pictures.fit import size_like
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
-from paints_undo.web.engine import Engine
+from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
@@ -52,7 +52,7 @@ class Studio:
     "conditions", "sampling", "decoding", "drawing", "encoding".
     """
 
-    def __init__(self, engine: Engine, out: Path) -> None:
+    def __init__(self, engine: EngineOnUse, out: Path) -> None:
         self._engine = engine
         self.out = out
         self._history = History(out)
@@ -298,7 +298,7 @@ class Studio:
             return given
         if size not in ("picture", "family"):
             raise InputError(f"size is {str(size)[:60]!r}; use picture (its shape) or family (the fixed size)")
-        family = self._engine.get().family
+        family = self._engine.find()
         width, height = family.keyframe_size
         if size == "picture":
             width, height = size_like(*shape, width * height, family.size_multiple)
@@ -306,9 +306,8 @@ class Studio:
 
     def _check(self, options: UndoOptions) -> None:
         """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""
-        engine = self._engine.get()
-        engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-        limits.check(options, engine.default_options)
+        self._engine.find().check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        limits.check(options, self._engine.default_options)
 
     def _count_tokens(self, prompt: str) -> int:
         try:

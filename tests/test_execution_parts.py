@@ -8,12 +8,12 @@ import torch
 from emulated_device import EmulatedDevice
 from unet_calls import CALLS
 
-from paints_undo import parts as module
-from paints_undo.checkpoints import open_family
 from paints_undo.errors import CheckpointError
+from paints_undo.execution import parts as module
 from paints_undo.execution import plans
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.plans import LADDER, NAMES, STAGE
-from paints_undo.parts import Parts
+from paints_undo.family.model_family import open_family
 
 
 @pytest.fixture

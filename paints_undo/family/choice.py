@@ -1,12 +1,14 @@
 """Which model family to work with: mini, the published one, or one in a folder."""
 
+from importlib.resources import files
 from pathlib import Path
 
-from memory_management import pick_device
-from paints_undo.checkpoints import MINI_FOLDER, ModelFamily, open_family
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.hub.released import find_released, is_released_here
+from paints_undo.family.model_family import ModelFamily, open_family
+from paints_undo.family.released import find_released, is_released_here
 from paints_undo.options import FAMILY_FILE, KeyframeOptions, SegmentOptions, UndoOptions
+
+MINI_FOLDER = Path(str(files("paints_undo"))) / "mini"
 
 
 def find_family(models: str | Path) -> ModelFamily:
@@ -28,9 +30,13 @@ def find_family(models: str | Path) -> ModelFamily:
 
 def default_models() -> str:
     """The family to use when none is named: on a GPU the published one, if it is there; else mini, if it is there."""
-    if (MINI_FOLDER / FAMILY_FILE).exists() and (pick_device().type == "cpu" or not is_released_here()):
+    if not (MINI_FOLDER / FAMILY_FILE).exists():
+        return "released"
+    if not is_released_here():
         return "mini"
-    return "released"
+    from memory_management import pick_device  # PyTorch takes seconds, and is asked only where both families are there
+
+    return "mini" if pick_device().type == "cpu" else "released"
 
 
 def defaults_of(family: ModelFamily) -> UndoOptions:

@@ -9,9 +9,10 @@ from reference import DATA, shapes
 from reference_fill import reference_tensor
 from safetensors.torch import load_file, save_file
 
-from paints_undo import checkpoints
-from paints_undo.checkpoints import PARTS, count_weights, load_part, load_tokenizer, open_family
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.family import weights
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import BUILD, count_weights, load_part, load_tokenizer
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_published_configurations_give_the_published_keys_and_shapes(part):
     config = json.loads((DATA / "released" / "configs" / part / "config.json").read_text())
     expected = json.loads((DATA / "released" / "keys" / f"{part.replace('/', '_')}.json").read_text())
     with torch.device("meta"):
-        network = PARTS[part].build(config)
+        network = BUILD[part](config)
     assert {PARTS[part].prefix + key: shape for key, shape in shapes(network).items()} == expected
 
 
@@ -48,8 +49,8 @@ def test_other_dtype(tiny_family):
 
 
 def test_other_dtype_has_the_rounded_values(tiny_family, monkeypatch):
-    monkeypatch.setattr(checkpoints, "READ_AT_ONCE", 100_000)  # many groups
-    monkeypatch.setattr(checkpoints, "HUGE_PAGE", 5_000)  # both ways to convert
+    monkeypatch.setattr(weights, "READ_AT_ONCE", 100_000)  # many groups
+    monkeypatch.setattr(weights, "HUGE_PAGE", 5_000)  # both ways to convert
     network = load_part(open_family(tiny_family), "multi_frame/unet", torch.float64)
     for key, tensor in network.state_dict().items():
         assert torch.equal(tensor, reference_tensor(key, tensor.shape).double()), key
@@ -58,7 +59,7 @@ def test_other_dtype_has_the_rounded_values(tiny_family, monkeypatch):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_converted(dtype):
     tensor = torch.linspace(-3, 3, 3 * 2**20).view(3, 1024, -1)
-    found = checkpoints.converted(tensor, dtype)
+    found = weights.converted(tensor, dtype)
     assert torch.equal(found, tensor.to(dtype)) and (found is tensor) == (dtype == tensor.dtype)
 
 

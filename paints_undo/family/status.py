@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
-from paints_undo.hub.cache import find, original_caches, own_cache
-from paints_undo.hub.downloads import wrong_setting
-from paints_undo.hub.released import files
-
-if TYPE_CHECKING:
-    from paints_undo.doctor import Report
+from paints_undo.family.cache import find, original_caches, own_cache
+from paints_undo.family.downloads import wrong_setting
+from paints_undo.family.released import files
+from paints_undo.findings import Report
 
 PATIENCE = 3.0  # seconds
 

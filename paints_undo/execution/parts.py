@@ -11,10 +11,11 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from memory_management import Residency, Transfer, describe, picture_vae_dtype
-from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
 from paints_undo.execution.plans import RESIDENT, Plan, next_plan_down
+from paints_undo.family.model_family import ModelFamily
+from paints_undo.family.weights import load_part, load_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -13,14 +13,14 @@ from huggingface_hub import constants
 from local_hub import COMMIT, LocalHub, local_hub
 from reference import DATA
 from safetensors.torch import save
-from test_hub_downloads import use
+from test_family_downloads import use
 
-from paints_undo import checkpoints
-from paints_undo.checkpoints import PARTS, count_weights, load_part, open_family
 from paints_undo.errors import CheckpointError
-from paints_undo.hub import released
-from paints_undo.hub.cache import digest_of, find
-from paints_undo.hub.released import download_released, files, find_released, tagger_files, weights_file
+from paints_undo.family import released, weights
+from paints_undo.family.cache import digest_of, find
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.released import download_released, files, find_released, tagger_files, weights_file
+from paints_undo.family.weights import count_weights, load_part
 
 NAMES = {"single_frame": "somebody/single", "multi_frame": "somebody/multi"}
 UNET = "multi_frame/unet"
@@ -138,7 +138,7 @@ def test_weights_that_stay_bad_are_fetched_only_once(hub: LocalHub, monkeypatch:
     monkeypatch.setattr(released, "SHA256", {})
     family = download_released()
     hub.got.clear()
-    with pytest.raises(checkpoints.DamagedFile, match="model.safetensors is damaged"):
+    with pytest.raises(weights.DamagedFile, match="model.safetensors is damaged"):
         load_part(family, UNET, torch.float32)
     assert len(gets(hub)) == 1
 
@@ -148,7 +148,7 @@ def test_a_folder_of_the_users_is_never_touched(tiny_family: Path, tmp_path: Pat
     file = folder / UNET / PARTS[UNET].weights
     spoil(file, "truncated")
     before = file.read_bytes()
-    with pytest.raises(checkpoints.DamagedFile, match=str(file)):
+    with pytest.raises(weights.DamagedFile, match=str(file)):
         load_part(open_family(folder), UNET, torch.float32)
     assert file.read_bytes() == before and not list(folder.rglob("*.damaged"))
 

@@ -14,7 +14,16 @@ import pytest
 from local_hub import git_digest
 
 import paints_undo
-from paints_undo.hub.cache import HubFile, digest_in_cache, digest_of, find, find_in_folder, is_digest, place, set_aside
+from paints_undo.family.cache import (
+    HubFile,
+    digest_in_cache,
+    digest_of,
+    find,
+    find_in_folder,
+    is_digest,
+    place,
+    set_aside,
+)
 
 COMMIT = "ab" * 20
 PINNED = HubFile("somebody/models", COMMIT, "unet/model.safetensors", "single_frame/unet/model.safetensors")
@@ -98,7 +107,7 @@ def checkout(tmp_path: Path) -> Path:
 def original_caches(checkout: Path, here: Path) -> list[Path]:
     """What the copy of the program finds when it is started in a folder."""
     here.mkdir(parents=True, exist_ok=True)
-    code = "from paints_undo.hub.cache import original_caches; print(*original_caches(), sep='\\n')"
+    code = "from paints_undo.family.cache import original_caches; print(*original_caches(), sep='\\n')"
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     said = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr

@@ -20,10 +20,10 @@ from huggingface_hub import constants
 from local_hub import COMMIT, LocalHub, local_hub
 
 from paints_undo.errors import CheckpointError
-from paints_undo.hub import downloads as hub_downloads
-from paints_undo.hub.cache import HubFile, find
-from paints_undo.hub.downloads import ask, check_disk, download, partial_of, wrong_setting
-from paints_undo.hub.status import hub_answer
+from paints_undo.family import downloads as hub_downloads
+from paints_undo.family.cache import HubFile, find
+from paints_undo.family.downloads import ask, check_disk, download, partial_of, wrong_setting
+from paints_undo.family.status import hub_answer
 
 BIG = HubFile("somebody/models", COMMIT, "unet/model.big", "single_frame/unet/model.big")
 SMALL = HubFile("somebody/models", COMMIT, "unet/config.json", "single_frame/unet/config.json")
@@ -217,8 +217,8 @@ def test_threads_that_start_together_download_once(hub: LocalHub, tmp_path: Path
 PROCESS = """
 import sys
 from pathlib import Path
-from paints_undo.hub.cache import HubFile
-from paints_undo.hub.downloads import ask, download
+from paints_undo.family.cache import HubFile
+from paints_undo.family.downloads import ask, download
 file = HubFile("somebody/models", "{commit}", "unet/model.big", "x")
 download(file, ask(file), Path(sys.argv[1]))
 """

@@ -22,7 +22,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status, tqdm
 
 from paints_undo.errors import CheckpointError
-from paints_undo.hub.cache import HubFile, digest_of, find, is_digest, place, repository_folder
+from paints_undo.family.cache import HubFile, digest_of, find, is_digest, place, repository_folder
 
 log = logging.getLogger(__name__)
 

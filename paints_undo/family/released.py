@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
 from paints_undo.errors import CheckpointError
-from paints_undo.hub.cache import (
+from paints_undo.family.cache import (
     HubFile,
     digest_in_cache,
     digest_of,
@@ -23,8 +22,9 @@ from paints_undo.hub.cache import (
     repository_folder,
     set_aside,
 )
-from paints_undo.hub.downloads import Remote, ask, check_disk, download, partial_of
-from paints_undo.readable_files import permitted
+from paints_undo.family.downloads import Remote, ask, check_disk, download, partial_of
+from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZER_FILES, TOKENIZERS, ModelFamily
+from paints_undo.family.readable_files import permitted
 from wd14_tagger import DEFAULT_MODEL, MODELS
 
 log = logging.getLogger(__name__)
