@@ -183,6 +183,9 @@ def load_engine(chosen: argparse.Namespace) -> "PaintsUndo":
 
 def run_command(chosen: argparse.Namespace) -> int:
     """Draw every artwork into a run folder of its own; one that fails does not stop the rest."""
+    import torch
+
+    from memory_management import DTYPES
     from paints_undo.execution.plans import describe, measure_speed
     from paints_undo.profiles import with_profile
     from paints_undo.provenance.content_credentials import sign_run
@@ -205,8 +208,9 @@ def run_command(chosen: argparse.Namespace) -> int:
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.plan(options)
     if not chosen.quiet:
-        speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
-        print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
+        told = engine.describe()
+        speed = measure_speed(torch.device(told.device), DTYPES[told.dtype]) if plan.flop else None
+        print(f"{told.device}: {describe(plan, speed)}", file=sys.stderr)
 
     worst, begun = DONE, False
     for name, draw in jobs:

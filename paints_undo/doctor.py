@@ -268,10 +268,11 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
     from paints_undo.execution import plans  # imports much, and only this line needs it
+    from paints_undo.parts import Parts
     from paints_undo.pipeline import PaintsUndo
 
     try:
-        engine = PaintsUndo(family, device, dtype, vram=vram)
+        engine = PaintsUndo(Parts(family, device, dtype), vram=vram)
         candidate = engine.plan(engine.default_options)
     except (CheckpointError, InputError) as error:
         report.add("run", "the default run is not possible", PROBLEM, where=error)

@@ -71,12 +71,13 @@ def command_engine(folder):
 
     from paints_undo.bench.families import sizes_of
     from paints_undo.checkpoints import open_family
+    from paints_undo.parts import Parts
     from paints_undo.pipeline import PaintsUndo
 
     family = open_family(folder)
     object.__setattr__(family, "tagger_model", None)
     assert sizes_of(family).described["name"] == family.name
-    return PaintsUndo(family, torch.device("cpu"), torch.float32, "cpu", "sdpa")
+    return PaintsUndo(Parts(family, torch.device("cpu"), torch.float32))
 
 
 def test_size_and_models_exclude_each_other(parse, capsys):

@@ -7,7 +7,7 @@ import torch
 from transformers import CLIPTokenizer
 
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
-from paints_undo.prompts import encode_prompt, token_ids
+from paints_undo.stages.prompts import encode_prompt, token_ids
 from paints_undo.training.keyframe_networks import (
     KeyframeSizes,
     networks_of,

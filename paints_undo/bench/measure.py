@@ -21,7 +21,8 @@ from paints_undo.errors import InputError
 from paints_undo.execution.plans import NAMES
 from paints_undo.images import read_picture
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo, find_family, with_prompt
+from paints_undo.parts import Parts
+from paints_undo.pipeline import find_family, with_prompt
 from paints_undo.progress import Progress
 from paints_undo.video import write_video
 from wd14_tagger import Tagger
@@ -87,8 +88,7 @@ def measure_once(request: Request) -> Measurement:
         if request.plan == "original":
             frames = run_original(family, device, dtype, artwork, request.options, watch, Path(folder))
         else:
-            engine = PaintsUndo.load(request.models, request.device, request.dtype, compiled=request.compiled)
-            engine = watched_engine(engine, request.plan, watch)
+            engine = watched_engine(Parts(family, device, dtype, compiled=request.compiled), request.plan, watch)
             frames = engine.undo(artwork, request.options, Path(folder) / "run", watch.on_progress).frames
         watch.finish()
     stages = watch.by_stage()
