@@ -202,10 +202,10 @@ def run_command(chosen: argparse.Namespace) -> int:
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.plan(options)
     if not chosen.quiet:
-        from paints_undo.execution.plans import describe, measure_speed  # loads PyTorch, as the engine has
+        from paints_undo.execution.plans import expectation  # loads PyTorch, as the engine has
 
-        speed = measure_speed(engine.parts.device, engine.parts.dtype) if plan.flop else None
-        print(f"{engine.parts.device}: {describe(plan, speed)}", file=sys.stderr)
+        told = engine.describe()
+        print(f"{told.device}: {expectation(plan, told.device, told.dtype)}", file=sys.stderr)
 
     worst, begun = DONE, False
     for name, draw in jobs:

@@ -21,7 +21,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from memory_management import pick_device, picture_vae_dtype
-from paints_undo import keyframes, segments
 from paints_undo.diffusers_values import ImageInput, as_output, check_output_type, picture_of, seeds_of
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
@@ -29,7 +28,9 @@ from paints_undo.execution.plans import RESIDENT, Plan
 from paints_undo.family.choice import defaults_of, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
-from paints_undo.progress import Progress, ignore
+from paints_undo.progress import Progress
+from paints_undo.stages.keyframes import KeyframeSampling
+from paints_undo.stages.segments import SegmentSampling
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 OnStepEnd = Callable[[DiffusionPipeline, int, int, dict[str, Tensor]], dict[str, Tensor] | None]
@@ -208,24 +209,13 @@ class KeyframePipeline(FamilyPipeline):
         sigmas = keyframe_sigmas()
         timesteps = [timestep_of_sigma(sigmas, sigma) for sigma in karras_sigmas(sigmas, steps).tolist()[:-1]]
         with self._reporting(steps, callback_on_step_end, callback_on_step_end_tensor_inputs, timesteps) as on_progress:
+            artwork = picture_of(image)
+            sampling = KeyframeSampling(parts, options, seeds, noise_device, on_progress, _themselves, artwork=artwork)
             try:
-                latents = keyframes.denoise(
-                    parts,
-                    picture_of(image),
-                    options,
-                    noise_device,
-                    on_progress,
-                    seeds,
-                    keyframes.Begun(),
-                    lambda seen: seen,
-                )
+                latents = sampling.denoise(range(len(seeds)))
             except _Interrupted as stopped:
                 latents = stopped.latents
-            pictures = (
-                latents.to(parts.device)
-                if output_type == "latent"
-                else np.stack(list(keyframes.decode(parts, latents, ignore)))
-            )
+            pictures = latents.to(parts.device) if output_type == "latent" else np.stack([*sampling.decode(latents)])
         self.maybe_free_model_hooks()
         images = as_output(pictures, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
@@ -278,21 +268,22 @@ class SegmentPipeline(FamilyPipeline):
         }
         options = _chosen(defaults_of(self.family).segments, given)
         self._begin(options, output_type, callback_on_step_end_tensor_inputs)
-        pictures = [picture_of(image), picture_of(last_image)]
         seeds, noise_device = seeds_of(generator, [0])
-        parts, steps, denoised = self._parts(1), options.sampling_steps, {}
+        parts, steps = self._parts(1), options.sampling_steps
         timesteps = [step.timestep for step in video_steps(steps)]
         with self._reporting(steps, callback_on_step_end, callback_on_step_end_tensor_inputs, timesteps) as on_progress:
-            asked = parts, pictures, options, noise_device, on_progress, [0], seeds, denoised
+            pictures = [picture_of(image), picture_of(last_image)]
+            sampling = SegmentSampling(parts, options, seeds, noise_device, on_progress, _themselves, pictures=pictures)
+            (key,), latents = sampling.keys, sampling.begun.latents
             try:
-                pixels, states = segments.denoise_pairs(*asked, lambda seen: seen)
+                encoded = sampling.denoise([0])
             except _Interrupted as stopped:
-                denoised[0] = stopped.latents.cpu()
-                pixels, states = segments.denoise_pairs(*asked)  # nothing is left to denoise
+                latents[key] = stopped.latents.cpu()
+                encoded = sampling.denoise([0])  # nothing is left to sample
             if output_type == "latent":
-                frames = denoised[0].to(parts.device)
+                frames = latents[key].to(parts.device)
             else:
-                ((_, frames),) = segments.decode(parts, denoised, pixels, states, ignore)
+                ((_, frames),) = sampling.decode([0], encoded)
         self.maybe_free_model_hooks()
         clips = frames if output_type == "latent" else as_output(frames, output_type)
         if output_type in ("np", "pt"):
@@ -302,26 +293,27 @@ class SegmentPipeline(FamilyPipeline):
         return SegmentPipelineOutput(frames=clips) if return_dict else (clips,)
 
 
+@dataclass
 class PipelineParts:
     """A pipeline's components in the place of Parts: they are wherever the pipeline has them."""
 
-    def __init__(
-        self, family: ModelFamily, components: dict[str, Any], device: torch.device, dtype: torch.dtype, plan: Plan
-    ) -> None:
-        self.family, self.device, self.dtype, self.plan = family, device, dtype, plan
-        self._components = components
+    family: ModelFamily
+    components: dict[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    plan: Plan
 
     def prefetch(self, part: str) -> None:
         """Nothing: the networks are loaded."""
 
     def tokenizer(self, checkpoint: str) -> Any:
         """The pipeline's tokenizer."""
-        return self._components["tokenizer"]
+        return self.components["tokenizer"]
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
         """The network of a part, brought by diffusers' offloading where that is on."""
-        network = self._components[part.split("/")[1]]
+        network = self.components[part.split("/")[1]]
         # these hooks wait for a call of the network as a whole, and a VAE is called by its halves
         getattr(network, "_hf_hook", SimpleNamespace(pre_forward=lambda network: None)).pre_forward(network)
         yield network
@@ -337,3 +329,7 @@ def _load(family: ModelFamily, part: str, dtype: torch.dtype) -> Any:
 
 def _chosen(defaults: Any, given: dict[str, Any]) -> Any:
     return replace(defaults, **{name: value for name, value in given.items() if value is not None})
+
+
+def _themselves(latents: Tensor) -> Tensor:
+    return latents

@@ -223,8 +223,10 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
+    from paints_undo.execution.parts import Parts
+
     try:
-        engine = PaintsUndo(family, device, dtype, vram=vram)
+        engine = PaintsUndo(Parts(family, device, dtype), vram=vram)
         candidate = engine.plan(engine.default_options)
     except (CheckpointError, InputError) as error:
         report.add("run", "the default run is not possible", PROBLEM, where=error)

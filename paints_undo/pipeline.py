@@ -12,39 +12,40 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 from transformers import CLIPTokenizer
 
 from memory_management import DTYPES, pick_device, pick_dtype, same_devices
-from paints_undo import keyframes, segments, validation
+from paints_undo import validation
 from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import Candidate, parse_budget
+from paints_undo.execution.plans import Candidate, Plan, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.family.choice import defaults_of, find_family
-from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_tokenizer
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import Course, OnProgress, along, ignore
-from paints_undo.prompts import token_count
-from paints_undo.results import Results, content_key
-from paints_undo.run.course import course_of, keyframe_parts, kind_of, segment_parts
+from paints_undo.run.course import course_of, kind_of
 from paints_undo.run.draw import draw, tagged
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.run import MemoryRun
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
+from paints_undo.stages.keyframes import KeyframeSampling
+from paints_undo.stages.memory import Memory
+from paints_undo.stages.prompts import token_count
+from paints_undo.stages.segments import SegmentSampling
 from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)
 
 NOISE = ("device", "cpu")
 T = TypeVar("T")
+Keep = Callable[[int, np.ndarray], None]  # (place, what was drawn for it)
 
 
 def one_at_a_time(method: Callable[..., T]) -> Callable[..., T]:
@@ -65,33 +66,23 @@ class PaintsUndo:
     """
 
     def __init__(
-        self,
-        family: ModelFamily,
-        device: torch.device,
-        dtype: torch.dtype,
-        noise: str = "device",
-        attention: str = "sdpa",
-        vram: str = "auto",
-        bit_exact: bool = False,
-        compiled: bool = False,
+        self, parts: Parts, noise: str = "device", attention: str = "sdpa", vram: str = "auto", bit_exact: bool = False
     ):
         if noise not in NOISE:
             raise InputError(f"noise is {noise!r}; use device, as the original, or cpu, the same on every device")
         if attention not in BACKENDS:
             raise InputError(f"attention is {attention!r}; use one of {', '.join(BACKENDS)}")
-        if compiled and bit_exact:
+        if parts.compiled and bit_exact:
             raise InputError("compiled blocks round in their own way and cannot be bit-exact; leave one of the two out")
-        if compiled and device.type == "cpu":
+        if parts.compiled and parts.device.type == "cpu":
             raise InputError("compiled blocks were slower on CPUs wherever they were timed; leave --compile out")
-        self.family = family
-        self.parts = Parts(family, device, dtype, compiled=compiled)
-        self.noise_device = torch.device("cpu") if noise == "cpu" else device
+        self.family = parts.family
+        self.parts = parts
+        self.noise_device = torch.device("cpu") if noise == "cpu" else parts.device
         self.attention = attention
-        self.results = Results()
-        self.planner = Planner(family, self.parts, vram, bit_exact)
+        self.memory = Memory()
+        self.planner = Planner(parts.family, parts, vram, bit_exact)
         self.workers: Workers | None = None
-        self.stopped = keyframes.Stopped()  # what the last few calls that did not finish sampled of their keyframes
-        self.unfinished: dict[str, Tensor] = {}  # latents of the segments that the last call did not decode
         self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
         self._counting = Lock()
@@ -126,7 +117,8 @@ class PaintsUndo:
             chosen_dtype = pick_dtype(chosen_device, dtype)
         except ValueError as error:
             raise InputError(str(error)) from None
-        engine = cls(find_family(models), chosen_device, chosen_dtype, noise, attention, vram, bit_exact, compiled)
+        parts = Parts(find_family(models), chosen_device, chosen_dtype, compiled=compiled)
+        engine = cls(parts, noise, attention, vram, bit_exact)
         if validation.whole_number("workers", workers, 1, MOST_WORKERS) > 1:
             load = partial(
                 cls.load, models, dtype=dtype, noise=noise, attention=attention, vram=vram, bit_exact=bit_exact
@@ -151,6 +143,10 @@ class PaintsUndo:
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
         return self.planner.plan(options)
+
+    def use(self, plan: Plan) -> None:
+        """Work by this plan from now on, whatever the sizes and the memory."""
+        self.planner.use(plan)
 
     @one_at_a_time
     def tag(self, artwork: Picture) -> str:
@@ -179,35 +175,18 @@ class PaintsUndo:
         seeds: one for each operation step, options.seed by default.  keep: called with the place among the operation
         steps and the keyframe as soon as it is there; those computed earlier come first.
         """
-        options, artwork = options or self.default_options.keyframes, read_picture(artwork)
+        options, picture = options or self.default_options.keyframes, read_picture(artwork)
         self.planner.follow(dataclasses.replace(self.default_options, keyframes=options))
         seeds = [options.seed] * len(options.operation_steps) if seeds is None else list(seeds)
-        wanted = list(zip(options.operation_steps, seeds, strict=True))
-        settings = dataclasses.asdict(options)
-        keys = [content_key({**settings, "operation_steps": step, "seed": seed}, artwork) for step, seed in wanted]
-        have = {i: kept for i, key in enumerate(keys) if (kept := self.results.get(key)) is not None}
-        for i, keyframe in have.items():
-            keep(i, keyframe)
-        on_progress = along(Course(kind_of(self), keyframe_parts(len(keys) - len(have), options)), on_progress)
-        while missing := [i for i in range(len(wanted)) if i not in have]:
-            work = dataclasses.replace(options, operation_steps=tuple(wanted[i][0] for i in missing))
-            common = {**settings, "operation_steps": None, "seed": None, "plan": str(self.parts.plan)}
-            alike = content_key(common, artwork)
-            begun, work_seeds = self.stopped.taken_up(alike), [wanted[i][1] for i in missing]
-            drawn = keyframes.draw_keyframes(
-                self.parts, artwork, work, self.noise_device, on_progress, work_seeds, begun
-            )
-            try:
-                with self._computing():
-                    for i, keyframe in zip(missing, drawn, strict=True):
-                        have[i] = keyframe
-                        self.results.put(keys[i], keyframe)
-                        keep(i, keyframe)
-                self.stopped.finished(alike)
-            except MemoryError:
-                if not self.parts.step_down():
-                    raise
-        return np.stack([have[i] for i in range(len(wanted))])
+        sampling = KeyframeSampling(self.parts, options, seeds, self.noise_device, on_progress, artwork=picture)
+        drawn: dict[int, np.ndarray] = {}
+
+        def finish(place: int, keyframe: np.ndarray) -> None:
+            drawn[place] = keyframe
+            keep(place, keyframe)
+
+        self._draw(sampling, range(len(seeds)), finish)
+        return np.stack([drawn[place] for place in sorted(drawn)])
 
     def fill_segments(
         self: Engine,
@@ -241,56 +220,49 @@ class PaintsUndo:
         for each pair, wanted or not.  Where the device has too little memory the rest is computed with another plan;
         what was done stays done.
         """
-        # the first picture's shape decides about the size of all frames
-        parts = segment_parts(self.family, pictures[0].shape, wanted, options)
-        on_progress = along(Course(kind_of(self), parts), on_progress)
-        settings = [{**dataclasses.asdict(options), "seed": seeds[pair]} for pair in wanted]
-        keys = {
-            pair: content_key({**s, "shape": pictures[0].shape}, *pictures[pair : pair + 2])
-            for pair, s in zip(wanted, settings, strict=True)
-        }
-        known = {pair: frames for pair, key in keys.items() if (frames := self.results.get(key)) is not None}
-        for pair, frames in known.items():
-            keep(pair, frames)
-        missing = [pair for pair in wanted if pair not in known]
-        denoised = {pair: self.unfinished[keys[pair]] for pair in missing if keys[pair] in self.unfinished}
-        if missing and not self.planner.planned_pixels:
+        if len(wanted) and not self.planner.planned_pixels:
             self.planner.follow(self.default_options)
+        sampling = SegmentSampling(self.parts, options, seeds, self.noise_device, on_progress, pictures=pictures)
+        self._draw(sampling, wanted, keep)
 
-        def finish(pair: int, frames: np.ndarray) -> None:
-            missing.remove(pair)
-            self.results.put(keys[pair], frames)
-            keep(pair, frames)
+    def _draw(self, sampling: KeyframeSampling | SegmentSampling, wanted: Sequence[int], keep: Keep) -> None:
+        """Hand each wanted piece to `keep`: those drawn earlier first, the others as they are done.
 
-        if self.workers and len(missing) > 1:
+        Where the device has too little memory the rest is computed with another plan; what was done stays done.
+        """
+        missing = []
+        for place in wanted:
+            if (drawn := self.memory.get(sampling.keys[place])) is None:
+                missing.append(place)
+            else:
+                keep(place, drawn)
+        sampling.on_progress = along(Course(kind_of(self), sampling.course(missing)), sampling.on_progress)
+
+        def finish(place: int, drawn: np.ndarray) -> None:
+            missing.remove(place)
+            self.memory.put(sampling.keys[place], drawn)
+            keep(place, drawn)
+
+        if self.workers and isinstance(sampling, SegmentSampling) and len(missing) > 1:
             self.parts.residency.drop_all()  # a worker may compute on the same device
-            self.workers.fill_pairs(pictures, options, on_progress, list(missing), seeds, finish)
-        try:
-            while missing:
-                self._fill(pictures, options, on_progress, list(missing), seeds, denoised, finish)
-        finally:  # what a cancel or a fault leaves denoised, but not decoded, serves the next call
-            self.unfinished = {keys[pair]: denoised[pair] for pair in missing if pair in denoised}
+            pictures, options, seeds = sampling.pictures, sampling.options, sampling.seeds
+            self.workers.fill_pairs(pictures, options, sampling.on_progress, list(missing), seeds, finish)
+        while missing:
+            alike = sampling.alike
+            sampling.begun = self.memory.begun(alike, sampling.keys)
+            try:
+                with self._computing():
+                    for place, drawn in sampling.draw(list(missing)):
+                        finish(place, drawn)
+                self.memory.finished(alike)
+            except MemoryError:
+                if not self.parts.step_down():
+                    raise
 
-    def _fill(
-        self,
-        pictures: Sequence[np.ndarray] | np.ndarray,
-        options: SegmentOptions,
-        on_progress: OnProgress,
-        missing: Sequence[int],
-        seeds: Sequence[int],
-        denoised: dict[int, Tensor],
-        finish: Callable[[int, np.ndarray], None],
-    ) -> None:
-        """One attempt at these pairs; returns early, with the next plan down, where the device ran out of memory."""
-        try:
-            with self._computing():
-                for pair, frames in segments.fill_segments(
-                    self.parts, pictures, options, self.noise_device, on_progress, missing, seeds, denoised
-                ):
-                    finish(pair, frames)
-        except MemoryError:
-            if not self.parts.step_down():
-                raise
+    @one_at_a_time
+    def forget(self) -> None:
+        """Let go of what was drawn and half drawn, so that the next call computes all of it."""
+        self.memory.clear()
 
     @contextmanager
     def _computing(self) -> Iterator[None]:

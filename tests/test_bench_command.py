@@ -70,13 +70,14 @@ def command_engine(folder):
     import torch
 
     from paints_undo.bench.families import sizes_of
+    from paints_undo.execution.parts import Parts
     from paints_undo.family.model_family import open_family
     from paints_undo.pipeline import PaintsUndo
 
     family = open_family(folder)
     object.__setattr__(family, "tagger_model", None)
     assert sizes_of(family).described["name"] == family.name
-    return PaintsUndo(family, torch.device("cpu"), torch.float32, "cpu", "sdpa")
+    return PaintsUndo(Parts(family, torch.device("cpu"), torch.float32))
 
 
 def test_size_and_models_exclude_each_other(parse, capsys):

@@ -8,9 +8,9 @@ import torch
 from paints_undo.bench.count import count, count_once
 from paints_undo.bench.families import no_tensor, sizes_of, write_family
 from paints_undo.errors import InputError
+from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.weights import load_part
-from paints_undo.pipeline import PaintsUndo
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def family(tiny_family, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def options(family):
-    chosen = PaintsUndo(family, torch.device("cpu"), torch.float32, "cpu", "sdpa").default_options
+    chosen = defaults_of(family)
     keyframes = replace(chosen.keyframes, operation_steps=(500,), sampling_steps=3, guidance_scale=1)
     return replace(chosen, keyframes=keyframes, segments=replace(chosen.segments, sampling_steps=4, guidance_scale=1))
 

@@ -37,8 +37,7 @@ SHORT = replace(OPTIONS, keyframes=replace(OPTIONS.keyframes, operation_steps=(9
 
 
 def draw(engine: PaintsUndo, folder: Path, options: UndoOptions = OPTIONS) -> None:
-    engine.results.clear()  # nothing but the folder may help
-    engine.unfinished.clear()
+    engine.forget()  # nothing but the folder may help
     engine.undo(ARTWORK, options, folder, save_frames=True)
 
 

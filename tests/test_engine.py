@@ -14,6 +14,7 @@ from fake_engine import FakeEngine, FakeFamily
 from memory_management import DEVICES, DTYPES
 from paints_undo.engine import Description, Engine
 from paints_undo.errors import Cancelled, CheckpointError, InputError
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.plans import Candidate
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.models.attention import BACKENDS
@@ -41,17 +42,18 @@ def test_what_an_engine_tells_of_itself(engine: Engine) -> None:
     told = engine.describe()
     assert type(told) is Description and told.dtype in DTYPES and told.attention in BACKENDS
     assert told.device.partition(":")[0] in DEVICES
-    assert PaintsUndo(engine.family, *_loaded(told)).describe() == told  # in the words that loading takes
+    assert _loaded(engine.family, told).describe() == told  # in the words that loading takes
     assert isinstance(engine.plan(engine.default_options), Candidate)
     settings = engine.settings_of(engine.default_options)
     assert settings["options"] == engine.default_options.to_settings()
     assert settings["models"] == {"name": engine.family.name, "revision": engine.family.revision}
 
 
-def _loaded(told: Description):
+def _loaded(family: ModelFamily, told: Description) -> PaintsUndo:
     import torch
 
-    return torch.device(told.device), DTYPES[told.dtype], "device", told.attention, told.vram
+    parts = Parts(family, torch.device(told.device), DTYPES[told.dtype])
+    return PaintsUndo(parts, attention=told.attention, vram=told.vram)
 
 
 def test_prompts(engine: Engine) -> None:
@@ -120,5 +122,5 @@ def test_a_family_without_a_tagger_says_so(tiny_family: Path) -> None:
 
     bare = replace(open_family(tiny_family), tagger_model=None, tagger_tags=None)
     with pytest.raises(CheckpointError, match="has no tagger"):
-        PaintsUndo(bare, *_loaded(Description("cpu", "fp32", "sdpa", "auto"))).tag(ARTWORK)
+        _loaded(bare, Description("cpu", "fp32", "sdpa", "auto")).tag(ARTWORK)
     assert FakeFamily().tagger_model is None

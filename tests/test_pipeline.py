@@ -13,13 +13,15 @@ import torch
 from reference import DATA, SAMPLER, deviation
 from safetensors.torch import load_file
 
-from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo, keyframes, segments
+from paints_undo import Cancelled, CheckpointError, InputError, PaintsUndo
 from paints_undo.family.choice import find_family
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timelapse import join_timelapse, with_white_canvas
+from paints_undo.stages.keyframes import KeyframeSampling
+from paints_undo.stages.segments import SegmentSampling
 
 # The recorded run fed channels-last pictures, whose GroupNorm is inaccurate on the white canvas: tests/data/README.md.
 WHITE_CANVAS = 5e-3
@@ -64,13 +66,23 @@ def seen():
     return {"progress": []}
 
 
+def watched(denoise, seen):
+    """`denoise`, of which the latents that it comes to are seen by the stage's name."""
+
+    def denoised(sampling, wanted):
+        answer = denoise(sampling, wanted)
+        seen[sampling.stage] = torch.cat([sampling.begun.latents[key] for key in sampling.names(wanted)])
+        return answer
+
+    return denoised
+
+
 @pytest.fixture(scope="module")
 def run(engine, options, recorded, seen, tmp_path_factory):
     """One whole run into a run folder."""
     patch = pytest.MonkeyPatch()
-    sample, denoise = keyframes.sample, segments.denoise
-    patch.setattr(keyframes, "sample", lambda *a: seen.setdefault("sample", sample(*a)))
-    patch.setattr(segments, "denoise", lambda *a: seen.setdefault("denoise", list(denoise(*a))))
+    for sampling in (KeyframeSampling, SegmentSampling):
+        patch.setattr(sampling, "denoise", watched(sampling.denoise, seen))
     folder = tmp_path_factory.mktemp("out") / "run"
     try:
         return engine.undo(recorded["image"].numpy(), options, folder, seen["progress"].append, save_frames=True)
@@ -84,16 +96,16 @@ def difference(found, expected):
 
 def test_keyframes(run, seen, recorded):
     assert difference(run.artwork, recorded["keyframes"][0]).max() == 0
-    assert deviation(seen["sample"] / 0.18215, recorded["keyframe_latents"]) < SAMPLER
+    assert deviation(seen["keyframes"] / 0.18215, recorded["keyframe_latents"]) < SAMPLER
     assert difference(run.keyframes, recorded["keyframes"][1:-1]).max() <= 1
     everything = with_white_canvas(run.artwork, run.keyframes)
     assert difference(everything[-1], recorded["keyframes"][-1]).max() == 0
 
 
 def test_segments(run, seen, recorded):
-    for pair, latents in seen["denoise"]:
+    for pair, latents in enumerate(seen["segments"]):
         limit = WHITE_CANVAS if pair == 3 else SAMPLER
-        assert deviation(latents[0], recorded["pair_latents"][pair]) < limit, f"pair {pair}"
+        assert deviation(latents, recorded["pair_latents"][pair]) < limit, f"pair {pair}"
 
 
 def test_timelapse(run, recorded):
@@ -105,9 +117,11 @@ def test_decoded_before_rounding(engine, options, seen, run, recorded):
     pictures = with_white_canvas(run.artwork, run.keyframes)
     floats = []
     patch = pytest.MonkeyPatch()
-    patch.setattr(segments, "tensor_to_pixels", lambda video: floats.append(video) or np.zeros(1))
-    patch.setattr(segments, "denoise", lambda *a: seen["denoise"])
-    list(segments.fill_segments(engine.parts, pictures, options.segments, torch.device("cpu")))
+    tensor_to_pixels = "paints_undo.stages.segments.tensor_to_pixels"
+    patch.setattr(tensor_to_pixels, lambda video: floats.append(video) or np.zeros(1))
+    sampling = SegmentSampling(engine.parts, options.segments, range(4), torch.device("cpu"), pictures=pictures)
+    sampling.begun.latents = dict(zip(sampling.keys, seen["segments"].split(1), strict=True))
+    list(sampling.draw(range(4)))
     patch.undo()
     # every pair without its last frame, then all reversed: (t, c, h, w) -> (c, t, h, w)
     joined = torch.cat([video[:-1] for video in floats]).flip(0).transpose(0, 1)[:, ::7, ::4, ::4]
@@ -194,24 +208,23 @@ def test_each_keyframe_depends_on_its_own_step_alone(engine, run, options, recor
 
 
 def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, monkeypatch):
-    engine.results.clear()
-    engine.unfinished.clear()
-    decode, calls, told = segments.decode, [], []
+    engine.forget()
+    decode, calls, told = SegmentSampling.decode, [], []
 
-    def runs_out_once(*arguments):
-        calls.append(len(arguments[1]))
+    def runs_out_once(sampling, wanted, encoded):
+        calls.append(len(wanted))
         if len(calls) == 1:
-            yield next(decode(*arguments))
+            yield next(decode(sampling, wanted, encoded))
             raise MemoryError("too little memory")
-        yield from decode(*arguments)
+        yield from decode(sampling, wanted, encoded)
 
-    monkeypatch.setattr(segments, "decode", runs_out_once)
+    monkeypatch.setattr(SegmentSampling, "decode", runs_out_once)
     monkeypatch.setattr(engine.parts, "step_down", lambda: len(calls) == 1)
     pictures = with_white_canvas(run.artwork, run.keyframes)
     frames = engine.fill_segments(pictures, options.segments, told.append)
     assert np.array_equal(join_timelapse(frames), run.frames)
     assert calls == [4, 3] and [p.done for p in told if p.detail == "sampling" and p.done] == list(range(1, 13))
-    engine.results.clear()
+    engine.forget()
     calls.clear()
     monkeypatch.setattr(engine.parts, "step_down", lambda: False)
     with pytest.raises(MemoryError, match="too little memory"):
@@ -219,8 +232,7 @@ def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, mon
 
 
 def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options):
-    engine.results.clear()
-    engine.unfinished.clear()
+    engine.forget()
     pictures, told = with_white_canvas(run.artwork, run.keyframes), []
 
     def stop(progress):
@@ -236,7 +248,7 @@ def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options
 
 @pytest.mark.parametrize(("detail", "done", "left"), [("sampling", 7, range(3, 11)), ("decoding", 2, [])])
 def test_a_cancelled_run_goes_on_with_its_keyframes(engine, run, options, recorded, detail, done, left):
-    engine.results.clear()
+    engine.forget()
     artwork, told = recorded["image"].numpy(), []
 
     def stop(progress):
@@ -245,21 +257,10 @@ def test_a_cancelled_run_goes_on_with_its_keyframes(engine, run, options, record
 
     with pytest.raises(Cancelled):
         engine.draw_keyframes(artwork, options.keyframes, stop)
-    engine.results.clear()
+    engine.memory.pictures.clear()
     again = engine.draw_keyframes(artwork, options.keyframes, told.append)
     assert [p.done for p in told if p.detail == "sampling" and p.done] == list(left)
     assert np.array_equal(again, run.keyframes), "bit for bit as if it had not been stopped"
-
-
-def test_what_was_stopped_is_kept_for_the_last_few_calls_alone():
-    stopped = keyframes.Stopped()
-    first, second = stopped.taken_up("first"), stopped.taken_up("second")
-    assert stopped.taken_up("first") is first and first is not second
-    for number in range(keyframes.MOST_STOPPED - 1):
-        stopped.taken_up(str(number))
-    assert stopped.taken_up("first") is first and stopped.taken_up("second") is not second
-    stopped.finished("first")
-    assert stopped.taken_up("first") is not first
 
 
 def test_workers_draw_the_same_frames(tiny_family, run, options):
@@ -273,8 +274,7 @@ def test_workers_draw_the_same_frames(tiny_family, run, options):
 
 @pytest.mark.parametrize(("stage", "after"), [("keyframes", 2), ("segments", 3)])
 def test_cancelling_stops_within_one_sampling_step(engine, options, recorded, tmp_path, stage, after):
-    engine.results.clear()
-    engine.unfinished.clear()
+    engine.forget()
     told = []
 
     def stop(progress):
@@ -292,8 +292,7 @@ def test_cancelling_stops_within_one_sampling_step(engine, options, recorded, tm
 
 def test_threads_that_share_an_engine_take_turns(engine, run, options, recorded):
     """Both stages from four threads at once give what one thread alone gave, and never compute at the same time."""
-    engine.results.clear()
-    engine.unfinished.clear()
+    engine.forget()
     pictures, inside = with_white_canvas(run.artwork, run.keyframes), []
 
     def watch(progress):
@@ -308,7 +307,7 @@ def test_threads_that_share_an_engine_take_turns(engine, run, options, recorded)
         return engine.fill_segments(pictures[-2:], replace(options.segments, sampling_steps=2), watch)
 
     alone = [drawn(1), drawn(2), filled(), filled()]
-    engine.results.clear()
+    engine.forget()
     inside.clear()
     with ThreadPoolExecutor(4) as threads:
         jobs = [threads.submit(*work) for work in ((drawn, 1), (drawn, 2), (filled,), (filled,))]
@@ -320,7 +319,7 @@ def test_threads_that_share_an_engine_take_turns(engine, run, options, recorded)
 
 
 def test_a_thread_that_fails_lets_the_next_one_work(engine, options, recorded):
-    engine.results.clear()
+    engine.forget()
 
     def stop(progress):
         raise Cancelled

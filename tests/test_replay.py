@@ -45,7 +45,7 @@ def run(engine, tmp_path_factory):
 
 
 def test_from_the_folder(engine, run, tmp_path):
-    engine.results.clear()
+    engine.forget()
     replay(engine, earlier_run(run.path), tmp_path / "again", save_frames=True)
     assert np.array_equal(frames(tmp_path / "again"), frames(run.path))
     assert RunFolder.open(tmp_path / "again").timeline == run.timeline

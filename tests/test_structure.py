@@ -36,10 +36,8 @@ MAY_IMPORT = {
         "paints_undo.provenance.metadata",
         "paints_undo.provenance.records",
     ],
-    "paints_undo.previews": [],
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
-    "paints_undo.prompts": [],
     "paints_undo.pictures.ffmpeg": [],
     "paints_undo.pictures.video": [
         "paints_undo.atomic",
@@ -71,6 +69,18 @@ MAY_IMPORT = {
         "paints_undo.execution.lanes",
         "paints_undo.family.model_family",
         "paints_undo.family.weights",
+    ],
+    "paints_undo.stages": [
+        "paints_undo.family",
+        "paints_undo.run.course",
+        "paints_undo.diffusion",
+        "paints_undo.execution",
+        "paints_undo.pictures.pixels",
+        "paints_undo.models",
+        "paints_undo.options",
+        "paints_undo.pictures",
+        "paints_undo.progress",
+        "paints_undo.stages",
     ],
     "paints_undo.execution.parts": [
         "memory_management",
@@ -171,6 +181,14 @@ def test_no_place_is_counted_in_folders_from_a_modules_own_file(file):
             steps = ast.unparse(node)
             above = steps.endswith(".parents") or steps.count(".parent") > 1
             assert not (above and re.search(r"(?<!\.)__file__", steps)), f"{name_of(file)}: {steps}"
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=name_of)
+def test_what_an_engine_is_made_of_is_its_own_matter(file):
+    """Others ask `describe()`, `plan()`, `use()` and `forget()`, which every kind of engine could answer."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr in ("parts", "planner", "memory", "noise_device"):
+            assert not re.search(r"\bengine$", ast.unparse(node.value)), f"{name_of(file)}:{node.lineno}"
 
 
 def test_no_file_without_a_home():

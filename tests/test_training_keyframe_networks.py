@@ -8,7 +8,7 @@ from transformers import CLIPTokenizer
 
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
-from paints_undo.prompts import encode_prompt, token_ids
+from paints_undo.stages.prompts import encode_prompt, token_ids
 from paints_undo.training.keyframe_networks import (
     KeyframeSizes,
     networks_of,

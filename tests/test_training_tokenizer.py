@@ -2,7 +2,7 @@ import pytest
 from transformers import CLIPTokenizer
 
 from paints_undo.family.model_family import TOKENIZER_FILES
-from paints_undo.prompts import token_ids
+from paints_undo.stages.prompts import token_ids
 from paints_undo.training.tokenizer import PROMPT_LENGTH, byte_letters, known_words, learn_merges, write_tokenizer
 
 WORDS = ("hair", "chair", "air", "blue", "girl", "girls", "solo")

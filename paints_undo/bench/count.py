@@ -19,11 +19,11 @@ from paints_undo.bench.live_bytes import ACTIVATIONS, WEIGHTS
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch, watched_engine
 from paints_undo.errors import InputError
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.plans import LADDER, NAMES
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo
 
 META, CPU = torch.device("meta"), torch.device("cpu")
 COUNTED_AS = torch.bfloat16  # as many bytes as fp16, in which the picture VAE could not stay
@@ -92,10 +92,9 @@ def count_once(family: ModelFamily, options: UndoOptions, plan: str) -> Count:
             runner.undo(artwork, options)
             loads, unloads = runner.loads, runner.unloads
         else:
-            engine = PaintsUndo(family, META, COUNTED_AS, noise="cpu", attention="sdpa")
-            engine = watched_engine(engine, plan, watch)
-            engine.undo(artwork, options, on_progress=watch.on_progress)
-            loads, unloads = engine.parts.residency.loads, 0
+            parts = Parts(family, META, COUNTED_AS)
+            watched_engine(parts, plan, watch, noise="cpu").undo(artwork, options, on_progress=watch.on_progress)
+            loads, unloads = parts.residency.loads, 0
         watch.finish()
     wanted = ("flop", "weight_bytes", "activation_bytes", "peak_bytes")
     stages = {

@@ -17,12 +17,13 @@ from paints_undo.bench.host_memory import peak_resident_bytes, resident_bytes
 from paints_undo.bench.original import OriginalOrder
 from paints_undo.bench.watch import Watch, watched_engine
 from paints_undo.errors import InputError
+from paints_undo.execution.parts import Parts
 from paints_undo.execution.plans import NAMES
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import write_video
-from paints_undo.pipeline import PaintsUndo, find_family
+from paints_undo.pipeline import find_family
 from paints_undo.progress import Progress
 from wd14_tagger import Tagger
 
@@ -87,8 +88,7 @@ def measure_once(request: Request) -> Measurement:
         if request.plan == "original":
             frames = run_original(family, device, dtype, artwork, request.options, watch, Path(folder))
         else:
-            engine = PaintsUndo.load(request.models, request.device, request.dtype, compiled=request.compiled)
-            engine = watched_engine(engine, request.plan, watch)
+            engine = watched_engine(Parts(family, device, dtype, compiled=request.compiled), request.plan, watch)
             frames = engine.undo(artwork, request.options, Path(folder) / "run", watch.on_progress).frames
         watch.finish()
     stages = watch.by_stage()

@@ -30,9 +30,9 @@ from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import crop_to, nearest_bucket
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.progress import Progress
-from paints_undo.prompts import encode_prompt
 from paints_undo.run.timelapse import join_timelapse, with_white_canvas
-from paints_undo.segments import NEGATIVE_PROMPT, keyframe_hint
+from paints_undo.stages.prompts import encode_prompt
+from paints_undo.stages.segments import NEGATIVE_PROMPT, keyframe_hint
 
 Load = Callable[[ModelFamily, str, torch.dtype], nn.Module]
 RESCALE = 0.7
@@ -110,7 +110,7 @@ class OriginalOrder:
         return join_timelapse(self.fill_segments(with_white_canvas(crop, drawn), options.segments))
 
     def draw_keyframes(self, artwork: np.ndarray, options: KeyframeOptions) -> np.ndarray:
-        """Keyframes, uint8 (n, height, width, 3), as paints_undo.keyframes.draw_keyframes."""
+        """Keyframes, uint8 (n, height, width, 3), as PaintsUndo.draw_keyframes."""
         with torch.inference_mode():
             with self.on_device("single_frame/text_encoder") as text_encoder:
                 texts = [self.text("single_frame", text_encoder, p) for p in (options.prompt, options.negative_prompt)]

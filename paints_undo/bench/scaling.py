@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from memory_management import peak_memory
 from paints_undo.bench.host_memory import resident_bytes
@@ -47,15 +48,16 @@ def edited(engine: PaintsUndo, artwork: np.ndarray, options: UndoOptions) -> Edi
     steps = options.keyframes.operation_steps
     if len(steps) < 3:
         raise InputError(f"there are {len(steps)} operation steps; an inner keyframe needs 3 or more")
+    device = torch.device(engine.describe().device)
     with tempfile.TemporaryDirectory() as folder:
-        began = clock(engine.parts.device)
+        began = clock(device)
         engine.undo(artwork, options, Path(folder) / "run")
-        whole = clock(engine.parts.device) - began
+        whole = clock(device) - began
         run = RunFolder.open(Path(folder) / "run")
         run.change(run.options, run.timeline.changed(steps[len(steps) // 2], seed=options.keyframes.seed + 1))
-        began = clock(engine.parts.device)
+        began = clock(device)
         draw(engine, run)
-        return Edit(whole, clock(engine.parts.device) - began, len(steps) + 1)
+        return Edit(whole, clock(device) - began, len(steps) + 1)
 
 
 def growing(engine: PaintsUndo, options: UndoOptions, counts: Sequence[int]) -> list[Pairs]:
@@ -66,12 +68,12 @@ def growing(engine: PaintsUndo, options: UndoOptions, counts: Sequence[int]) -> 
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (max(counts) + 1, height, width, 3), np.uint8)
     engine.fill_segments(pictures[:2], options.segments)
-    measured = []
+    measured, device = [], torch.device(engine.describe().device)
     for count in counts:
-        engine.results.clear()
-        peak_memory(engine.parts.device)
-        began = clock(engine.parts.device)
+        engine.forget()
+        peak_memory(device)
+        began = clock(device)
         engine.fill_segments(pictures[: count + 1], options.segments)
-        seconds = clock(engine.parts.device) - began
-        measured.append(Pairs(count, seconds, resident_bytes(), peak_memory(engine.parts.device)))
+        seconds = clock(device) - began
+        measured.append(Pairs(count, seconds, resident_bytes(), peak_memory(device)))
     return measured

@@ -169,9 +169,9 @@ class WatchedParts(Parts):
             yield network
 
 
-def watched_engine(engine: PaintsUndo, plan: str, watch: Watch) -> PaintsUndo:
-    """The engine, watched, working by the plan of this name; "auto" leaves it the one it chose."""
-    engine.parts = WatchedParts.of(engine.parts, watch)
+def watched_engine(parts: Parts, plan: str, watch: Watch, noise: str = "device") -> PaintsUndo:
+    """An engine of these parts, watched, working by the plan of this name; "auto" leaves it the one it chooses."""
+    engine = PaintsUndo(WatchedParts.of(parts, watch), noise)
     if plan in NAMES:
-        engine.planner.use(LADDER[NAMES.index(plan)])
+        engine.use(LADDER[NAMES.index(plan)])
     return engine

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from memory_management import DTYPES, device_memory, picture_vae_dtype
 from memory_management import describe as describe_device
-from memory_management import device_memory, picture_vae_dtype
 from paints_undo.errors import InputError
 from paints_undo.execution.lanes import lanes_for
 from paints_undo.family.model_family import PARTS, ModelFamily
@@ -256,6 +256,12 @@ def describe(candidate: Candidate, speed: float | None = None) -> str:
         return line
     minutes = candidate.flop / speed / 60
     return f"{line}, about {minutes:.0f} min" if minutes >= 1 else f"{line}, less than a minute"
+
+
+def expectation(plan: Candidate, device: str, dtype: str) -> str:
+    """A plan in words, with how long a run by it takes on this device, "cuda:1", in this precision, "fp16"."""
+    speed = measure_speed(torch.device(device), DTYPES[dtype]) if plan.flop else None
+    return describe(plan, speed)
 
 
 def measure_speed(device: torch.device, dtype: torch.dtype, size: int | None = None) -> float:

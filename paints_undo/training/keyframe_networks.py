@@ -150,6 +150,6 @@ def update_family_file(file: Path, values: dict) -> None:
 
 
 def prompt_ids(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
-    """Token numbers (n, 77) of plain prompts, as :func:`paints_undo.prompts.token_ids` makes them one by one."""
+    """Token numbers (n, 77) of plain prompts, as :func:`paints_undo.stages.prompts.token_ids` makes them one by one."""
     encoded = tokenizer(list(prompts), padding="max_length", truncation=True, max_length=PROMPT_LENGTH)
     return torch.tensor(encoded.input_ids)

@@ -191,8 +191,8 @@ def trained_vae(out: Path) -> AutoencoderKL:
 def figures_of(models: str | Path, data: Pictures, count: int, device: str | None = None) -> dict[str, float]:
     """All figures of a model family on the first `count` of these pictures, and on how many of them each rests."""
     engine = PaintsUndo.load(models, device)
-    data, indices = data.on(engine.parts.device), range(min(count, len(data)))
-    vae = load_part(engine.family, "single_frame/vae", torch.float32).to(engine.parts.device)
+    data, indices = data.on(torch.device(engine.describe().device)), range(min(count, len(data)))
+    vae = load_part(engine.family, "single_frame/vae", torch.float32).to(engine.describe().device)
     figures = {f"vae psnr {stage}": value for stage, value in evaluate_vae(vae, data, count).items()}
     model, tags = engine.family.tagger_model, engine.family.tagger_tags
     if model and tags:

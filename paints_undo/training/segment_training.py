@@ -25,8 +25,8 @@ from paints_undo.models.video_unet_blocks import SpatialTransformer, TemporalCon
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE
 from paints_undo.options import SegmentOptions
-from paints_undo.prompts import token_ids
-from paints_undo.segments import NEGATIVE_PROMPT, keyframe_hint
+from paints_undo.stages.prompts import token_ids
+from paints_undo.stages.segments import NEGATIVE_PROMPT, keyframe_hint
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import LoopOptions, Trainer
 from paints_undo.training.processes import ALONE, Processes

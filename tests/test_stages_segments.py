@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from paints_undo.segments import keyframe_hint
+from paints_undo.stages.segments import keyframe_hint
 
 FIRST, LAST = torch.full((4, 2, 3), 1.0), torch.full((4, 2, 3), -3.0)
 

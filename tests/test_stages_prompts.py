@@ -8,7 +8,7 @@ from reference import DATA, FORWARD, deviation, recorded
 from reference_fill import reference_tensor
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from paints_undo.prompts import (
+from paints_undo.stages.prompts import (
     as_slow_tokenizer_read,
     encode_prompt,
     encode_prompts,

@@ -5,7 +5,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from paints_undo.previews import LatentColours
+from paints_undo.stages.previews import LatentColours
 
 RNG = np.random.default_rng(0)
 

@@ -32,6 +32,11 @@ class LatentColours:
         known = np.concatenate([places, np.ones((len(places), 1), np.float32)], axis=1)
         return cls(np.linalg.lstsq(known, small, rcond=1e-4)[0].astype(np.float32))
 
+    def of_first(self, latents: Tensor) -> np.ndarray:
+        """A small picture, uint8 (h, w, 3), of the first of latents (n, c, [t,] h, w), in the middle of its frames."""
+        first = latents[0]
+        return self(first if first.ndim == 3 else first[:, first.shape[1] // 2])
+
     def __call__(self, latent: Tensor) -> np.ndarray:
         """A small picture, uint8 (h, w, 3), of a latent (c, h, w)."""
         channels, height, width = latent.shape

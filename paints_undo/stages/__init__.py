@@ -1,0 +1,1 @@
+"""The two stages of the network engine: keyframes from the artwork, and segments between keyframes."""
