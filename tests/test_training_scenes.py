@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from training_pictures import SVG
+from training_pictures import SVG, compose
 
 from paints_undo.training import scenes
-from paints_undo.training.process import compose
 from paints_undo.training.scenes import draw_scene
 from paints_undo.training.sources import VectorPicture, is_held_out
 
