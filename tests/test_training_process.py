@@ -3,7 +3,7 @@ import pytest
 import torch
 from training_pictures import a_process, compose
 
-from paints_undo.training.process import LAST_STEP, STAGES, DrawingProcess, compose_batch, stage_of
+from paints_undo.training.process import LAST_STEP, STAGES, compose_batch, stage_of
 
 
 def test_step_zero_is_exactly_the_finished_picture():
@@ -43,12 +43,6 @@ def test_a_batch_is_each_picture_at_its_own_step():
 def test_steps_out_of_range_are_refused():
     with pytest.raises(ValueError, match="0 to 999"):
         compose(a_process(), 1000)
-
-
-def test_maps_of_another_size_are_refused():
-    maps = a_process()
-    with pytest.raises(ValueError, match="line"):
-        DrawingProcess(**{**vars(maps), "line": np.zeros((3, 3), np.uint8)})
 
 
 def test_stages_cover_all_time_without_gaps():

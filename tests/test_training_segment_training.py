@@ -8,6 +8,7 @@ from transformers import CLIPTokenizer
 from paints_undo.checkpoints import ModelFamily, load_part, load_tokenizer
 from paints_undo.models.attention import attention
 from paints_undo.models.video_vae import VideoVAE
+from paints_undo.training.family_files import write_stage
 from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, draw_clips
 from paints_undo.training.segment_training import (
@@ -19,7 +20,6 @@ from paints_undo.training.segment_training import (
     draw_timesteps,
     new_networks,
     prompt_tokens,
-    save_multi_frame,
     segments_loss,
     train_segments,
 )
@@ -62,7 +62,7 @@ def test_the_loss_falls_and_a_stopped_run_goes_on(tokenizer, vae, tmp_path):
 
 def test_saved_parts_load_strictly_and_compute_the_same(tokenizer, vae, tmp_path):
     networks, folder = new_networks(TINY, tokenizer).eval(), tmp_path / "multi_frame"
-    save_multi_frame(folder, networks, vae, tokenizer, torch.float32)
+    write_stage(folder, networks, vae, tokenizer, torch.float32)
     family = ModelFamily.__new__(ModelFamily)  # a family of this half alone: its other half is trained elsewhere
     object.__setattr__(family, "folders", {"multi_frame": Path(folder)})
     assert load_tokenizer(family, "multi_frame/tokenizer")("smile").input_ids == tokenizer("smile").input_ids

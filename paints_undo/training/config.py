@@ -59,20 +59,20 @@ class PartConfig(Generic[Options]):
 
         Raises InputError for values out of range.
         """
-        loops = {}
+
+        def with_these(loop: LoopOptions) -> LoopOptions:
+            share = loop.minutes / self.loop.minutes
+            return replace(
+                loop,
+                seed=loop.seed if seed is None else seed,
+                minutes=loop.minutes if minutes is None else share * minutes,
+                steps=loop.steps if steps is None else max(min(steps, 1), round(share * steps)),
+            )
+
         try:
-            for name in ("loop", "decoder_loop"):
-                loop = getattr(self, name)
-                if loop is None:
-                    continue
-                share = loop.minutes / self.loop.minutes
-                loop = loop if seed is None else replace(loop, seed=seed)
-                loop = loop if minutes is None else replace(loop, minutes=share * minutes)
-                if steps is not None:
-                    loop = replace(loop, steps=steps if steps < 1 else max(1, round(share * steps)))
-                loops[name] = loop
             options = self.options if batch is None else self.options.with_batch(batch)
-            return replace(self, options=options, **loops)
+            decoder_loop = self.decoder_loop and with_these(self.decoder_loop)
+            return replace(self, options=options, loop=with_these(self.loop), decoder_loop=decoder_loop)
         except ValueError as error:
             raise InputError(f"the training options do not work: {error}") from None
 

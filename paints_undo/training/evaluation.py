@@ -209,7 +209,7 @@ def evaluate_segments(fill: Fill, data: Pictures, count: int = 8) -> dict[str, d
         for number, (begin, end) in enumerate(zip(APP_STEPS, APP_STEPS[1:], strict=False)):
             name = f"{begin}-{'white' if end == WHITE_CANVAS else end}"
             found.setdefault(name, []).append(figures_of(drawn[number], wanted[number], end != WHITE_CANVAS))
-    found["all"] = [figures for some in list(found.values()) for figures in some]
+    found["all"] = sum(found.values(), [])
     return {name: summary(some) for name, some in found.items()}
 
 
@@ -245,7 +245,7 @@ def as_table(figures: dict[str, dict[str, float]]) -> str:
     """
     sets = list(figures)
     names = list(dict.fromkeys(name for some in figures.values() for name in some))
-    width = max(len(name) for name in names) if names else 0
+    width = max(map(len, names), default=0)
     lines = [" " * width + "".join(f"  {some:>12}" for some in sets) + f"  {'goal':>8}"]
     for name in names:
         values = [figures[some].get(name) for some in sets]

@@ -18,6 +18,29 @@ from paints_undo.checkpoints import CONFIG_FILE, PARTS, TOKENIZER_FILES
 READABLE = 0o644  # safetensors writes files that their owner alone can read
 
 
+def write_stage(
+    folder: Path, networks: nn.Module, vae: nn.Module, tokenizer: CLIPTokenizer, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a family's folder single_frame or multi_frame: config.json and weights of every network, and the tokenizer.
+
+    The tokenizer's files are copied from the folder that it was read from. Everyone may read what is written.
+
+    Raises OSError, one sentence, when the disk does not take them.
+    """
+    for name, network in (*networks.named_children(), ("vae", vae)):
+        part, target = PARTS[f"{folder.name}/{name}"], folder / name
+        target.mkdir(parents=True, exist_ok=True)
+        values = network.state_dict().items()
+        weights = {part.prefix + key: value.to("cpu", dtype).contiguous() for key, value in values}
+        with written_atomically(target / part.weights) as path:
+            save_file(weights, path, {"format": "pt"})
+            path.chmod(READABLE)
+        write_json(target / CONFIG_FILE, config_of(network))
+    (folder / "tokenizer").mkdir(exist_ok=True)
+    for name in TOKENIZER_FILES:
+        write_atomically(folder / "tokenizer" / name, (Path(tokenizer.name_or_path) / name).read_bytes())
+
+
 def config_of(network: nn.Module) -> dict[str, Any]:
     """The sizes of a network of transformers, of diffusers or of ours, as its config.json has them."""
     config: Any = network.config
@@ -30,30 +53,6 @@ def config_of(network: nn.Module) -> dict[str, Any]:
         values.pop("_name_or_path", None)  # a folder of this machine
         return values
     return asdict(config)
-
-
-def write_part(
-    folder: Path, part: str, network: nn.Module, config: dict[str, Any], dtype: torch.dtype = torch.float16
-) -> None:
-    """Write a part, one of PARTS, into its stage's `folder`: config.json, and weights that everyone may read.
-
-    Raises OSError, one sentence, when the disk does not take them.
-    """
-    known, target = PARTS[part], Path(folder) / part.split("/")[1]
-    target.mkdir(parents=True, exist_ok=True)
-    weights = {known.prefix + key: value.to("cpu", dtype).contiguous() for key, value in network.state_dict().items()}
-    with written_atomically(target / known.weights) as path:
-        save_file(weights, path, {"format": "pt"})
-        path.chmod(READABLE)
-    write_json(target / CONFIG_FILE, config)
-
-
-def copy_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """Copy a tokenizer's files from the folder that it was read from into a stage's `folder`."""
-    source, target = Path(tokenizer.name_or_path), Path(folder) / "tokenizer"
-    target.mkdir(parents=True, exist_ok=True)
-    for name in TOKENIZER_FILES:
-        write_atomically(target / name, (source / name).read_bytes())
 
 
 def update_family_file(file: Path, values: dict[str, Any]) -> None:

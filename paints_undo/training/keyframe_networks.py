@@ -1,19 +1,16 @@
-"""The networks of stage 1 as training needs them: built to size, run together, written as a model family has them."""
+"""The networks of stage 1 as training needs them: built to size, run together, and those of a family."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from paints_undo.checkpoints import ModelFamily, load_part
 from paints_undo.models.keyframe_unet import KeyframeUNet
-from paints_undo.training.family_files import config_of, copy_tokenizer, write_part
 from paints_undo.training.settings import Checked, within
 from paints_undo.training.tokenizer import PROMPT_LENGTH
 
@@ -115,13 +112,6 @@ def networks_of(family: ModelFamily) -> KeyframeNetworks:
     """The networks of a model family, in full precision."""
     parts = (load_part(family, f"single_frame/{name}", torch.float32) for name in ("unet", "text_encoder"))
     return KeyframeNetworks(*parts)
-
-
-def write_single_frame(folder: Path, networks: KeyframeNetworks, vae: AutoencoderKL, tokenizer: CLIPTokenizer) -> None:
-    """Write the four parts of a model family's `single_frame` folder, weights in half precision."""
-    copy_tokenizer(tokenizer, folder)
-    for name, network in (*networks.named_children(), ("vae", vae)):
-        write_part(folder, f"single_frame/{name}", network, config_of(network))
 
 
 def prompt_ids(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:

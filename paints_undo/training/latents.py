@@ -61,8 +61,6 @@ class LatentPool:
 
         The numbers are tensors of the CPU, the latents lie where the pictures do.
         """
-        if not 1 <= fresh <= count:
-            raise ValueError(f"fresh must lie in 1 to {count}, the number of canvases to draw, got {fresh}")
         entries = self._encode_new(fresh if self.canvases else count, generator)
         while len(entries) < count:
             place = int(torch.randint(0, len(self.canvases), (1,), generator=generator))

@@ -6,8 +6,6 @@ It runs on any device, in mixed precision, and in several processes at once, whi
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import logging
 import math
 import time
@@ -76,6 +74,7 @@ class Trainer:
         self.network = network.to(self.device)
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
         self.folder = Path(folder)
+        self.checkpoint = self.folder / "checkpoint.pt"
         self.options = options
         self.dtype = mixed_precision_dtype(self.device) if options.mixed_precision else torch.float32
         # gradients too small for float16 are enlarged before they are computed; other formats need no such thing
@@ -92,10 +91,6 @@ class Trainer:
         processes.wait()  # before anyone writes a checkpoint that another still has to look for
         if self.checkpoint.exists():
             self._restore()
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
 
     @property
     def progress(self) -> float:
@@ -146,10 +141,8 @@ class Trainer:
         }
         with written_atomically(self.checkpoint) as path:
             torch.save(state, path)
-        text = io.StringIO()
-        csv.writer(text).writerows([("step", "seconds", "loss"), *self.losses])
-        with written_atomically(self.folder / "loss.csv") as path:
-            path.write_text(text.getvalue())
+        lines = ["step,seconds,loss", *(",".join(map(str, entry)) for entry in self.losses)]
+        write_atomically(self.folder / "loss.csv", ("\n".join(lines) + "\n").encode())
         write_atomically(self.folder / "loss.png", encode_png(loss_curve(self.losses)))
 
     def _restore(self) -> None:

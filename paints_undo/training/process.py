@@ -58,17 +58,6 @@ class DrawingProcess:
     flat_order: np.ndarray
     shade_order: np.ndarray
 
-    def __post_init__(self) -> None:
-        size = np.shape(self.final)[:2]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            shape = (*size, 3) if field.name in ("final", "flat") else size
-            if value.dtype != np.uint8 or value.shape != shape:
-                raise ValueError(
-                    f"DrawingProcess.{field.name} must be uint8 {shape}, got {value.dtype} {value.shape}; "
-                    "all maps share the finished picture's height and width"
-                )
-
     def to_maps(self) -> np.ndarray:
         """All maps as one uint8 array (12, H, W): final, flat, sketch, line, then the four order maps."""
         planes = [np.moveaxis(self.final, -1, 0), np.moveaxis(self.flat, -1, 0)]

@@ -23,8 +23,8 @@ from paints_undo.training import dataset
 from paints_undo.training.config import PartConfig, write_config
 from paints_undo.training.dataset import DatasetOptions, Pictures
 from paints_undo.training.evaluation import evaluate_keyframes, evaluate_segments, evaluate_tagger
-from paints_undo.training.family_files import update_family_file
-from paints_undo.training.keyframe_networks import networks_of, write_single_frame
+from paints_undo.training.family_files import update_family_file, write_stage
+from paints_undo.training.keyframe_networks import networks_of
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
@@ -36,7 +36,7 @@ from paints_undo.training.loop import Trainer, Training
 from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
-from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, save_multi_frame, train_segments
+from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
 from paints_undo.training.sheets import write_sheet
 from paints_undo.training.tagger import train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae
@@ -121,7 +121,7 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
 
     trained = train_keyframes(replace(training, look=look), vae, tokenizer, networks, prediction)
     if training.processes.is_main:
-        write_single_frame(out / "family" / "single_frame", trained, vae, tokenizer)
+        write_stage(out / "family" / "single_frame", trained, vae, tokenizer)
         height, width = _size_of(training.data)
         _describe(
             out,
@@ -136,7 +136,7 @@ def _train_segments(out: Path, training: Training, decoder: Training) -> None:
     vae = train_video_vae(decoder, picture_vae)
     networks = train_segments(training, vae, tokenizer)
     if training.processes.is_main:
-        save_multi_frame(out / "family" / "multi_frame", networks, vae, tokenizer)
+        write_stage(out / "family" / "multi_frame", networks, vae, tokenizer)
         sizes = [list(_size_of(training.data))]
         _describe(out, video_sizes=sizes, segment_hint=SEGMENT_HINT, segment_defaults=SEGMENT_DEFAULTS)
 

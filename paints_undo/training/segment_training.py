@@ -1,9 +1,8 @@
-"""The mini family's multi-frame networks: sizes, one joint loss, training, and the family's folder."""
+"""The mini family's multi-frame networks: sizes, one joint loss, and training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,6 @@ from paints_undo.options import SegmentOptions
 from paints_undo.prompts import token_ids
 from paints_undo.segments import NEGATIVE_PROMPT, keyframe_hint
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.family_files import config_of, copy_tokenizer, write_part
 from paints_undo.training.keyframe_networks import new_text_encoder
 from paints_undo.training.loop import Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, ClipBuffer, Clips
@@ -247,15 +245,3 @@ def train_segments(
         return segments_loss(networks, clips, prompts, options.dropped, generator)
 
     return training.fit(new_networks(options.sizes, tokenizer, training.loop.seed), loss_of)
-
-
-def save_multi_frame(
-    folder: Path, networks: SegmentNetworks, vae: VideoVAE, tokenizer: CLIPTokenizer, dtype: torch.dtype = torch.float16
-) -> None:
-    """Write a family's multi_frame folder: every network's config.json and weights, and the tokenizer.
-
-    Raises OSError, one sentence, when the disk does not take them.
-    """
-    for name, network in (*networks.named_children(), ("vae", vae)):
-        write_part(folder, f"multi_frame/{name}", network, config_of(network), dtype)
-    copy_tokenizer(tokenizer, folder)

@@ -86,17 +86,6 @@ class TagNetwork(nn.Module):
         return self.head(self.norm(x.mean(dim=(2, 3))))
 
 
-class WithProbabilities(nn.Module):
-    """What is exported: the network with its logits turned into probabilities."""
-
-    def __init__(self, network: TagNetwork):
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.network(pictures).sigmoid()
-
-
 def as_tagger_input(pictures: Tensor) -> Tensor:
     """Pictures (n, 3, H, W), RGB, -1..1 -> (n, H, W, 3), BGR, 0..255."""
     return ((pictures.flip(1) + 1) * 127.5).permute(0, 2, 3, 1)
@@ -184,7 +173,7 @@ def export(network: TagNetwork, path: Path, size: int) -> None:
     import onnxruntime
 
     example = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(0)) * 255
-    whole = WithProbabilities(network).eval()
+    whole = nn.Sequential(network, nn.Sigmoid()).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as partial:
         torch.onnx.export(
