@@ -123,10 +123,9 @@ def build(
     fetch(art)
     target = Path(folder) / options.folder_name
     target.mkdir(parents=True, exist_ok=True)
-    shards = [(first, min(first + SHARD_SIZE, options.count)) for first in range(0, options.count, SHARD_SIZE)]
-    missing = [shard for shard in shards if not _shard_path(target, *shard).exists()]
+    missing = [path for path in shards_of(options, target) if not path.exists()]
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
-        jobs = [pool.submit(_build_shard, options, target, first, last, art) for first, last in missing]
+        jobs = [pool.submit(_build_shard, options, path, art) for path in missing]
         for number, job in enumerate(jobs, start=1):
             log.info("%s: %d of %d shards, %d pictures in this one", target.name, number, len(jobs), job.result())
     return target
@@ -134,10 +133,8 @@ def build(
 
 def load(options: DatasetOptions, folder: Path = DATA_FOLDER) -> PictureSet:
     """The data set that :func:`build` wrote. Raises FileNotFoundError naming the first missing shard."""
-    target = Path(folder) / options.folder_name
     maps, names, tags = [], [], []
-    for first in range(0, options.count, SHARD_SIZE):
-        path = _shard_path(target, first, min(first + SHARD_SIZE, options.count))
+    for path in shards_of(options, Path(folder) / options.folder_name):
         if not path.exists():
             raise FileNotFoundError(f"{path} is missing; build the data set first: python -m paints_undo train data")
         with np.load(path) as shard:
@@ -149,15 +146,17 @@ def load(options: DatasetOptions, folder: Path = DATA_FOLDER) -> PictureSet:
     return PictureSet(torch.from_numpy(np.concatenate(maps)), names, tags, moments=moments_of(habits))
 
 
-def _shard_path(folder: Path, first: int, last: int) -> Path:
-    return folder / f"{first:06d}-{last:06d}.npz"
+def shards_of(options: DatasetOptions, folder: Path) -> list[Path]:
+    """The files of a data set, each named after its first picture and the one after its last."""
+    firsts = range(0, options.count, SHARD_SIZE)
+    return [folder / f"{first:06d}-{min(first + SHARD_SIZE, options.count):06d}.npz" for first in firsts]
 
 
-def _build_shard(options: DatasetOptions, folder: Path, first: int, last: int, art: Path) -> int:
+def _build_shard(options: DatasetOptions, path: Path, art: Path) -> int:
     """Draw one shard and return how many pictures it holds; a picture that shows no shape is left out."""
     torch.set_num_threads(1)  # one worker a core; more threads would only get into each other's way
     maps, described = [], []
-    for number in range(first, last):
+    for number in range(*map(int, path.stem.split("-"))):
         try:
             scene = draw_scene(number, options.split, art)
             process = scene.process(options.size)
@@ -171,6 +170,6 @@ def _build_shard(options: DatasetOptions, folder: Path, first: int, last: int, a
     stacked = np.array(maps, np.uint8).reshape(-1, MAP_COUNT, options.size, options.size)
     descriptions = np.frombuffer(json.dumps(described).encode(), np.uint8)
     # a stop in the middle leaves no broken shard
-    with written_atomically(_shard_path(folder, first, last)) as partial, open(partial, "wb") as file:
+    with written_atomically(path) as partial, open(partial, "wb") as file:
         np.savez_compressed(file, maps=stacked, descriptions=descriptions)
     return len(maps)

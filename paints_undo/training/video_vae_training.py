@@ -71,19 +71,6 @@ class VideoVaeOptions(Settings):
         return replace(self, crop=2 * self.crop if size >= LARGE else max(16, min(self.crop, size // 16 * 16)))
 
 
-def video_vae_config(picture_vae: AutoencoderKL) -> VideoVAEConfig:
-    """The sizes of the video VAE that takes a picture VAE's weights."""
-    config = picture_vae.config
-    widths = config.block_out_channels
-    return VideoVAEConfig(
-        ch=widths[0],
-        ch_mult=tuple(width // widths[0] for width in widths),
-        num_res_blocks=config.layers_per_block,
-        z_channels=config.latent_channels,
-        norm_groups=config.norm_num_groups,
-    )
-
-
 def video_vae_from(picture_vae: AutoencoderKL, seed: int = 0) -> VideoVAE:
     """A video VAE that encodes as the picture VAE does, and decodes every frame as it does, until it is trained.
 
@@ -92,18 +79,26 @@ def video_vae_from(picture_vae: AutoencoderKL, seed: int = 0) -> VideoVAE:
     Raises ValueError when the picture VAE's scaling factor or its post_quant_conv, which the video VAE never applies,
     stand in the way.
     """
-    if abs(picture_vae.config.scaling_factor - SCALING_FACTOR) > 1e-6:
+    config = picture_vae.config
+    if abs(config.scaling_factor - SCALING_FACTOR) > 1e-6:
         raise ValueError(
-            f"the picture VAE's scaling factor is {picture_vae.config.scaling_factor}, but segments need "
-            f"{SCALING_FACTOR}; scale its latents with with_published_deviation"
+            f"the picture VAE's scaling factor is {config.scaling_factor}, but segments need {SCALING_FACTOR}; scale "
+            "its latents with with_published_deviation"
         )
-    identity = torch.eye(picture_vae.config.latent_channels)
+    identity = torch.eye(config.latent_channels)
     if not torch.equal(picture_vae.post_quant_conv.weight.cpu().float()[:, :, 0, 0], identity):
         raise ValueError("the picture VAE's post_quant_conv is not the identity; train it with new_vae's")
+    sizes = VideoVAEConfig(
+        ch=config.block_out_channels[0],
+        ch_mult=tuple(width // config.block_out_channels[0] for width in config.block_out_channels),
+        num_res_blocks=config.layers_per_block,
+        z_channels=config.latent_channels,
+        norm_groups=config.norm_num_groups,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        vae = VideoVAE(video_vae_config(picture_vae))
-    levels = len(vae.config.ch_mult)
+        vae = VideoVAE(sizes)
+    levels = len(sizes.ch_mult)
     weights = {renamed(key, levels): value for key, value in picture_vae.state_dict().items()}
     shapes = vae.state_dict()
     weights = {key: value.reshape(shapes[key].shape) for key, value in weights.items()}  # 1x1 convolutions from linear
