@@ -3,12 +3,11 @@ import json
 
 import numpy as np
 import pytest
-from training_pictures import a_process
+from training_pictures import a_process, compose
 
 from paints_undo.errors import InputError
 from paints_undo.pictures.video import write_video
 from paints_undo.training import command, recipe
-from paints_undo.training.process import compose
 
 
 @pytest.fixture

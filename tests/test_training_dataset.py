@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from training_pictures import SVG, a_process
+from training_pictures import SVG, a_process, compose
 
 from paints_undo.training import dataset, recipe, scenes
 from paints_undo.training.dataset import DatasetOptions, PictureSet, build, load
 from paints_undo.training.habits import HABIT_SHARE, draw_habits, moments_of
-from paints_undo.training.process import LINE_PLANE, compose, compose_batch
+from paints_undo.training.process import LINE_PLANE, compose_batch
 from paints_undo.training.sources import VectorPicture
 
 

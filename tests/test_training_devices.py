@@ -16,7 +16,7 @@ from paints_undo.training.keyframe_training import (
     make_tokenizer,
     train_keyframes,
 )
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.picture_vae import VaeOptions, evaluate_vae, new_vae, train_vae
 from paints_undo.training.processes import Processes, join_processes
 from paints_undo.training.segment_training import train_segments
@@ -40,17 +40,18 @@ def train(part, device, folder):
     def look_at_vae(trainer):
         assert evaluate_vae(trainer.averaged, data.on(device), 1)["all"] > 0
 
+    def training(options, look=lambda trainer: None):
+        return Training(data, folder, options, LOOP, look, processes)
+
     if part == "vae":
-        return train_vae(data, folder, VAE, LOOP, look_at_vae, processes)
+        return train_vae(training(VAE, look_at_vae))
     if part == "tagger":
-        return train_tagger(data, folder, TaggerOptions((8, 16), (1, 1), 64, batch=2), LOOP, processes=processes)
+        return train_tagger(training(TaggerOptions((8, 16), (1, 1), 64, batch=2)))
     if part == "keyframes":
-        options = KeyframeTrainingOptions(SIZES, batch=3, fresh=2)
-        return train_keyframes(data, vae, tokenizer, folder, options, LOOP, look, processes=processes)
+        return train_keyframes(training(KeyframeTrainingOptions(SIZES, batch=3, fresh=2), look), vae, tokenizer)
     if part == "video_vae":
-        decoder = VideoVaeOptions(crop=32, clips=2, whole_share=0.5)
-        return train_video_vae(data, vae, folder, decoder, LOOP, processes=processes)
-    return train_segments(data, video_vae_from(vae), tokenizer, folder, QUICK, LOOP, processes=processes)
+        return train_video_vae(training(VideoVaeOptions(crop=32, clips=2, whole_share=0.5)), vae)
+    return train_segments(training(QUICK), video_vae_from(vae), tokenizer)
 
 
 PARTS = ("vae", "tagger", "keyframes", "video_vae", "segments")

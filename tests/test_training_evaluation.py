@@ -1,21 +1,31 @@
 import numpy as np
 import pytest
 import torch
-from training_pictures import a_process
+from test_training_segment_clips import pictures
+from training_pictures import a_process, compose
 
 from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.evaluation import (
+    BETWEEN,
+    ENDS,
     GOALS,
     Goal,
     as_table,
     coverage,
+    cross_faded,
     evaluate_keyframes,
+    evaluate_segments,
     evaluate_tagger,
+    keyframes_of,
+    largest_jump,
     line_f1,
+    mean_error,
     nearest_stage,
+    true_segments,
+    worst_psnr,
 )
-from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, compose
+from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +85,8 @@ def test_lines_may_lie_three_pixels_apart_and_no_more():
 
 
 def test_only_tags_that_the_tagger_knows_count(data):
-    assert evaluate_tagger(lambda picture: ["solo", "tree"], {"solo", "tree"}, data, [0]) == pytest.approx(2 / 3)
-    assert evaluate_tagger(lambda picture: ["solo"], {"solo"}, data, [0]) == 1
+    assert evaluate_tagger(lambda picture: ["solo", "tree"], ["solo", "tree"], data, [0]) == pytest.approx(2 / 3)
+    assert evaluate_tagger(lambda picture: ["solo"], ["solo"], data, [0]) == 1
 
 
 def test_the_table_says_which_goals_are_missed():
@@ -89,4 +99,38 @@ def test_the_table_says_which_goals_are_missed():
     assert GOALS["segments error over cross-fading"].reached(0.99)
     assert not GOALS["segments error over cross-fading"].reached(1)  # as good as no network at all
     assert str(GOALS["segments error over cross-fading"]) == "< 1"
-    assert Goal(0.5, more_is_better=False).reached(0.4) and not Goal(24).reached(23)
+    assert Goal(0.5, "<=").reached(0.4) and not Goal(24).reached(23)
+
+
+def by_cross_fading(keyframes):
+    return np.stack([cross_faded(np.stack([a, *[b] * 15])) for a, b in zip(keyframes, keyframes[1:], strict=False)])
+
+
+def test_the_truth_itself_is_without_fault():
+    data = pictures()
+    truth = true_segments(data, 0)
+    assert truth.shape == (7, 16, 64, 64, 3) and len(keyframes_of(truth)) == 8
+    figures = evaluate_segments(lambda keyframes: truth, data, 1)
+    assert list(figures) == ["0-400", "400-600", "600-800", "800-900", "900-950", "950-999", "999-white", "all"]
+    assert figures["all"]["error"] == 0 and figures["all"]["worst_end_psnr"] > 90
+    assert figures["0-400"]["better"] == 1 and "error" not in figures["999-white"]
+
+
+def test_cross_fading_is_as_good_as_itself():
+    figures = evaluate_segments(by_cross_fading, pictures(), 1)["all"]
+    assert figures["error"] == pytest.approx(figures["cross_fade_error"]) and figures["better"] == 0
+    assert figures["end_psnr"] > 90 and figures["steady"] == 1
+
+
+def test_measures_see_what_they_name():
+    wanted = np.zeros((16, 8, 8, 3), np.uint8)
+    ends, between, jumping = wanted.copy(), wanted.copy(), np.zeros((16, 8, 8, 3), np.uint8)
+    ends[-1] = 10
+    between[1:-1] = 10
+    jumping[:] = np.arange(16)[:, None, None, None]
+    assert worst_psnr(ends[ENDS], wanted[ENDS]) == pytest.approx(28.13, abs=0.01)
+    assert mean_error(ends[BETWEEN], wanted[BETWEEN]) == 0 and mean_error(between[BETWEEN], wanted[BETWEEN]) == 10
+    assert worst_psnr(between[ENDS], wanted[ENDS]) > 90
+    assert largest_jump(jumping) == 1
+    jumping[8:] += 4
+    assert largest_jump(jumping) == 5

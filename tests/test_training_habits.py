@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from training_pictures import a_process
+from training_pictures import a_process, compose
 
 from paints_undo.training.habits import Habits, apply_habits, compose_with_moments, draw_habits, moments_of
-from paints_undo.training.process import DrawingProcess, compose
+from paints_undo.training.process import DrawingProcess
 
 
 def test_habits_are_rare_and_the_same_for_the_same_seed():

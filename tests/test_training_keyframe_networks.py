@@ -1,6 +1,5 @@
 import json
 import stat
-from pathlib import Path
 
 import pytest
 import torch
@@ -9,13 +8,12 @@ from transformers import CLIPTokenizer
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.stages.prompts import encode_prompt, token_ids
+from paints_undo.training.family_files import update_family_file, write_stage
 from paints_undo.training.keyframe_networks import (
     KeyframeSizes,
     networks_of,
     new_networks,
     prompt_ids,
-    update_family_file,
-    write_single_frame,
 )
 from paints_undo.training.picture_vae import VaeOptions, new_vae
 from paints_undo.training.tokenizer import write_tokenizer
@@ -53,7 +51,7 @@ def test_the_family_that_is_written_is_loaded_strictly_and_is_the_same(tokenizer
     for parameter in networks.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     vae = new_vae(VaeOptions(base_channels=8, channel_multipliers=(1, 2), norm_groups=4, crop=16))
-    write_single_frame(tmp_path / "single_frame", networks, vae, Path(tokenizer.name_or_path))
+    write_stage(tmp_path / "single_frame", networks, vae, tokenizer)
     family = ModelFamily("mine", {"single_frame": tmp_path / "single_frame"}, video_sizes=(), keyframe_size=(16, 16))
     again = networks_of(family)
     given = inputs(tokenizer)

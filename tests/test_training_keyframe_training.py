@@ -13,7 +13,7 @@ from paints_undo.training.keyframe_training import (
     random_piece,
     train_keyframes,
 )
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.picture_vae import VaeOptions, new_vae
 
 SIZES = KeyframeSizes(widths=(16, 32), heads=(0, 2), norm_groups=8, text_width=16, text_layers=1, text_heads=2)
@@ -36,16 +36,15 @@ def test_training_lowers_the_loss_and_goes_on_where_it_stopped(data, vae, tmp_pa
     trainers = []
     for steps in (20, 40):
         loop = LoopOptions(steps=steps, learning_rate=5e-3, warmup_steps=5, averaging=0.5, mixed_precision=False)
-        networks = train_keyframes(data, vae, tokenizer, tmp_path, TINY, loop, trainers.append)
+        networks = train_keyframes(Training(data, tmp_path, TINY, loop, trainers.append), vae, tokenizer)
     losses = [loss for _, _, loss in trainers[-1].losses]
     assert len(losses) == 2 and losses[-1] < losses[0]
     assert trainers[-1].step == 40
     rows = keyframe_sheet(networks, vae, tokenizer, data, count=1)
     assert [len(row) for row in rows] == [1 + len(SHEET_STEPS)] * 2
     assert torch.equal(rows[0][0], rows[1][0])  # both begin with the artwork
-    further = train_keyframes(
-        data, vae, tokenizer, tmp_path / "more", TINY, LoopOptions(steps=1), start=networks, prediction="epsilon"
-    )
+    more = Training(data, tmp_path / "more", TINY, LoopOptions(steps=1))
+    further = train_keyframes(more, vae, tokenizer, start=networks, prediction="epsilon")
     assert further.state_dict().keys() == networks.state_dict().keys()
 
 

@@ -48,11 +48,6 @@ def test_only_the_fresh_ones_are_encoded(data, vae, monkeypatch):
     assert encoded == [1]
 
 
-def test_more_fresh_than_drawn_is_refused(data, vae):
-    with pytest.raises(ValueError, match="fresh must lie in 1 to 4"):
-        LatentPool(data, vae).draw(4, 5, torch.Generator())
-
-
 def test_when_every_artwork_is_known_none_is_asked_for(data, vae, monkeypatch):
     pool, generator = LatentPool(data, vae), torch.Generator().manual_seed(0)
     for _ in range(8):

@@ -2,13 +2,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from training_pictures import a_process
+from training_pictures import a_process, compose
 
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.pictures.video import write_video
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.training.process import compose
 
 
 def frames(count):

@@ -3,7 +3,7 @@ import torch
 from training_pictures import a_process
 
 from paints_undo.training.dataset import PictureSet
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.picture_vae import (
     RED_GREEN_CHANNEL,
     RED_GREEN_GAIN,
@@ -32,7 +32,7 @@ def test_training_helps_and_latents_get_the_published_deviation(tmp_path):
     data = pictures()
     before = evaluate_vae(new_vae(TINY), data)["all"]
     loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, mixed_precision=False)
-    vae = train_vae(data, tmp_path, TINY, loop)
+    vae = train_vae(Training(data, tmp_path, TINY, loop))
     assert evaluate_vae(vae, data)["all"] > before + 0.5
     canvases = data.canvases(torch.arange(2), torch.tensor([0.0, 400.0]))
     latents = vae.encode(canvases).latent_dist.mode() * SCALING_FACTOR

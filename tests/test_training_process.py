@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from training_pictures import a_process
+from training_pictures import a_process, compose
 
-from paints_undo.training.process import LAST_STEP, STAGES, DrawingProcess, compose, compose_batch, stage_of
+from paints_undo.training.process import LAST_STEP, STAGES, compose_batch, stage_of
 
 
 def test_step_zero_is_exactly_the_finished_picture():
@@ -30,13 +30,6 @@ def test_the_line_stage_shows_no_colour():
     assert (canvas < 90).all(axis=2).any()
 
 
-def test_maps_survive_the_round_trip():
-    process = a_process()
-    again = DrawingProcess.from_maps(process.to_maps())
-    assert np.array_equal(again.to_maps(), process.to_maps())
-    assert process.to_maps().shape == (12, 64, 64)
-
-
 def test_a_batch_is_each_picture_at_its_own_step():
     process = a_process()
     maps = torch.from_numpy(process.to_maps())[None].repeat(3, 1, 1, 1)
@@ -50,14 +43,6 @@ def test_a_batch_is_each_picture_at_its_own_step():
 def test_steps_out_of_range_are_refused():
     with pytest.raises(ValueError, match="0 to 999"):
         compose(a_process(), 1000)
-
-
-def test_maps_of_another_size_are_refused():
-    maps = a_process()
-    with pytest.raises(ValueError, match="line"):
-        DrawingProcess(**{**vars(maps), "line": np.zeros((3, 3), np.uint8)})
-    with pytest.raises(ValueError, match="12"):
-        DrawingProcess.from_maps(np.zeros((5, 8, 8), np.uint8))
 
 
 def test_stages_cover_all_time_without_gaps():

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from training_pictures import a_face
+from training_pictures import a_face, compose
 
-from paints_undo.training.process import compose
 from paints_undo.training.raster_art import process_from_picture, segment
 
 

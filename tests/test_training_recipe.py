@@ -66,7 +66,7 @@ def test_the_parts_one_after_another_make_a_family(tiny, tmp_path):
     assert described["keyframe_prediction"] == "v_prediction"
     assert described["video_sizes"] == [[64, 64]] and described["segment_hint"] == "cross_fade"
     tagger = Tagger(folder / "tagger" / "model.onnx", folder / "tagger" / "selected_tags.csv")
-    assert recipe._tagger_f1(tagger, tiny) >= 0 and "solo" in tagger.names
+    assert "solo" in tagger.names
     assert (tmp_path / "vae" / "sheet.png").exists() and (tmp_path / "keyframes" / "sheet.png").exists()
     figures = recipe.figures_of(folder, tiny, 1, "cpu")  # it loads, draws keyframes and fills segments
     assert {name for name in GOALS} <= set(figures) and np.isfinite(list(figures.values())).all()

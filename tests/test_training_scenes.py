@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from training_pictures import SVG
+from training_pictures import SVG, compose
 
 from paints_undo.training import scenes
-from paints_undo.training.process import compose
 from paints_undo.training.scenes import draw_scene
 from paints_undo.training.sources import VectorPicture, is_held_out
 
@@ -46,8 +45,3 @@ def test_a_scene_becomes_a_process(a_few_emoji):
     process = draw_scene(3, "unseen_style", a_few_emoji).process(64)
     assert process.final.shape == (64, 64, 3)
     assert compose(process, 999).mean() > 240 and np.array_equal(compose(process, 0), process.final)
-
-
-def test_an_unknown_split_is_refused():
-    with pytest.raises(ValueError, match="held_out"):
-        draw_scene(0, "test")

@@ -9,7 +9,8 @@ from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.models.attention import attention
 from paints_undo.models.video_vae import VideoVAE
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.family_files import write_stage
+from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, draw_clips
 from paints_undo.training.segment_training import (
     FRAME_STRIDE,
@@ -20,7 +21,6 @@ from paints_undo.training.segment_training import (
     draw_timesteps,
     new_networks,
     prompt_tokens,
-    save_multi_frame,
     segments_loss,
     train_segments,
 )
@@ -53,17 +53,17 @@ def test_the_loss_falls_and_a_stopped_run_goes_on(tokenizer, vae, tmp_path):
     clips = draw_clips(data, vae, 4, 4, generator())
     tokens = prompt_tokens(data, tokenizer)[torch.ones(4, dtype=torch.long)]
     loop = LoopOptions(steps=20, learning_rate=1e-2, warmup_steps=2, averaging=0.5, mixed_precision=False)
-    after = train_segments(data, vae, tokenizer, tmp_path, QUICK, loop)
+    after = train_segments(Training(data, tmp_path, QUICK, loop), vae, tokenizer)
     with torch.no_grad():
         untrained = segments_loss(new_networks(TINY, tokenizer), clips, tokens, 0.0, generator())
         assert segments_loss(after, clips, tokens, 0.0, generator()) < 0.8 * untrained
-    again = train_segments(data, vae, tokenizer, tmp_path, QUICK, loop)  # nothing is left to do
+    again = train_segments(Training(data, tmp_path, QUICK, loop), vae, tokenizer)  # nothing is left to do
     assert all(torch.equal(a, b) for a, b in zip(after.parameters(), again.parameters(), strict=True))
 
 
 def test_saved_parts_load_strictly_and_compute_the_same(tokenizer, vae, tmp_path):
     networks, folder = new_networks(TINY, tokenizer).eval(), tmp_path / "multi_frame"
-    save_multi_frame(folder, networks, vae, tokenizer, torch.float32)
+    write_stage(folder, networks, vae, tokenizer, torch.float32)
     family = ModelFamily.__new__(ModelFamily)  # a family of this half alone: its other half is trained elsewhere
     object.__setattr__(family, "folders", {"multi_frame": Path(folder)})
     assert load_tokenizer(family, "multi_frame/tokenizer")("smile").input_ids == tokenizer("smile").input_ids

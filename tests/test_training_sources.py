@@ -6,7 +6,7 @@ import tarfile
 import pytest
 
 from paints_undo.training import sources
-from paints_undo.training.sources import fetch, is_held_out, load_emoji, svg_document
+from paints_undo.training.sources import archive_of, fetch, is_held_out, load_emoji, svg_document
 
 
 def pack(path, members):
@@ -33,9 +33,7 @@ def art(tmp_path, monkeypatch):
         "meta/groups.json": {"subgroups": {"3": "animal-mammal"}},
         "en/data.json": [fox, {**fox, "label": "stop sign", "hexcode": "1F6D1"}],
     }
-    packages = {}
-    for package, (file, _) in sources.PACKAGES.items():
-        packages[package] = (file, pack(tmp_path / file, members))
+    packages = {package: pack(archive_of(package, tmp_path), members) for package in sources.PACKAGES}
     monkeypatch.setattr(sources, "PACKAGES", packages)
     return tmp_path
 
@@ -53,7 +51,7 @@ def test_present_packages_are_not_fetched_again(art, monkeypatch):
 
 
 def test_a_package_that_was_tampered_with_is_refused(art):
-    (art / next(iter(sources.PACKAGES.values()))[0]).write_bytes(b"something else")
+    archive_of("@iconify-json/noto@1.2.9", art).write_bytes(b"something else")
     with pytest.raises(RuntimeError, match="delete the file"):
         fetch(art)
 

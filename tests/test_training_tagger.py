@@ -3,7 +3,7 @@ import pytest
 import torch
 from training_pictures import a_face
 
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.own_timelapses import TimelapseSet
 from paints_undo.training.tagger import (
     TaggerOptions,
@@ -33,7 +33,7 @@ def data():
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
     loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, mixed_precision=False)
-    return train_tagger(data, tmp_path_factory.mktemp("run"), TINY, loop)
+    return train_tagger(Training(data, tmp_path_factory.mktemp("run"), TINY, loop))
 
 
 def test_it_learns_and_the_exported_model_is_a_wd14_model(trained, data, tmp_path):

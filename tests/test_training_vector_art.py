@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from training_pictures import SVG
+from training_pictures import SVG, compose
 
-from paints_undo.training.process import compose
 from paints_undo.training.vector_art import parse_svg
 
 

@@ -2,11 +2,11 @@ import pytest
 import torch
 from test_training_segment_clips import pictures
 
-from paints_undo.training.loop import LoopOptions
-from paints_undo.training.picture_vae import VaeOptions, new_vae
+from paints_undo.training.loop import LoopOptions, Training
+from paints_undo.training.picture_vae import VaeOptions, draw_crops, new_vae
 from paints_undo.training.video_vae_training import (
+    GRID,
     VideoVaeOptions,
-    cut,
     decoding_loss,
     draw_some_frames,
     steadiness_loss,
@@ -63,7 +63,7 @@ def test_training_helps_the_decoder_and_leaves_the_encoder(picture_vae, tmp_path
         LoopOptions(steps=40, learning_rate=5e-3, warmup_steps=2, averaging=0.5, mixed_precision=False),
     )
     before = video_vae_from(picture_vae)
-    after = train_video_vae(data, picture_vae, tmp_path, FAST, loop)
+    after = train_video_vae(Training(data, tmp_path, FAST, loop), picture_vae)
 
     def loss(vae):
         generator = torch.Generator().manual_seed(1)
@@ -85,7 +85,7 @@ def test_flicker_costs_and_a_constant_error_does_not():
 def test_cuts_keep_the_frames_together_and_lie_on_the_grid():
     clips = torch.ones(2, 3, 4, 64, 64)
     clips[:, :, 2, 40:44, 40:44] = -1
-    pieces = cut(clips, 32, torch.Generator().manual_seed(0))
+    pieces = draw_crops(clips, 32, torch.Generator().manual_seed(0), GRID)
     assert pieces.shape == (2, 3, 4, 32, 32)
     assert (pieces[:, :, 2].amin((1, 2, 3)) == -1).all() and (pieces[:, :, 1] == 1).all()
 

@@ -2,8 +2,9 @@
 
 import cv2
 import numpy as np
+import torch
 
-from paints_undo.training.process import DrawingProcess
+from paints_undo.training.process import DrawingProcess, compose_batch
 from paints_undo.training.raster_art import process_from_picture
 
 SVG = (
@@ -27,6 +28,12 @@ def a_face(size: int = 64) -> np.ndarray:
         picture, (round(26 * unit), round(40 * unit)), (round(38 * unit), round(44 * unit)), (190, 50, 60), -1
     )
     return picture
+
+
+def compose(process: DrawingProcess, operation_step: int) -> np.ndarray:
+    """The canvas at one operation step, uint8 (H, W, 3)."""
+    canvas = compose_batch(torch.from_numpy(process.to_maps())[None], torch.tensor([operation_step]))[0]
+    return ((canvas + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
 def a_process(size: int = 64) -> DrawingProcess:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from paints_undo.training.regions import Regions
 
@@ -29,22 +30,16 @@ def cel_shade(final: np.ndarray, regions: Regions, light: int) -> np.ndarray:
     wanted = ~regions.background & ~at_the_sides & (regions.area >= SHADED_AREA * regions.index.size)
     for number in np.flatnonzero(wanted & (regions.colour.max(axis=1) >= DARKEST)):
         mask = (regions.index == number).astype(np.uint8)
-        solid = _filled(mask)  # or the eyes would cast shadows into the face
+        solid = ndimage.binary_fill_holes(mask).astype(np.uint8)  # or the eyes would cast shadows into the face
         reach = max(2.0, REACH * float(regions.area[number]) ** 0.5)
         shadow += mask * (1 - _moved(solid, light * reach, -0.8 * reach))
         core = mask * (cv2.distanceTransform(solid, cv2.DIST_L2, 3) > 0.35 * reach).astype(np.float32)
-        highlight += core * (
-            1 - cv2.GaussianBlur(_moved(solid, -1.7 * light * reach, 1.7 * reach), (0, 0), 0.5 * reach)
-        )
+        lit = _moved(solid, -1.7 * light * reach, 1.7 * reach)
+        highlight += core * (1 - cv2.GaussianBlur(lit, (0, 0), 0.5 * reach))
     shadow = cv2.GaussianBlur(shadow, (0, 0), size / 300).clip(0, 1)[..., None]
     highlight = cv2.GaussianBlur((highlight > 0.75).astype(np.float32), (0, 0), size / 250)[..., None] * HIGHLIGHT
     shaded = final * (1 - shadow * (1 - SHADOW_TINT))
     return (shaded + (255 - shaded) * highlight).clip(0, 255).astype(np.uint8)
-
-
-def _filled(mask: np.ndarray) -> np.ndarray:
-    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(mask), outlines, -1, 1, cv2.FILLED)
 
 
 def _moved(mask: np.ndarray, right: float, down: float) -> np.ndarray:

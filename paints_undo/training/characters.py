@@ -7,6 +7,7 @@ import functools
 import json
 import random
 from importlib.resources import files
+from typing import Any
 
 from paints_undo.training.sources import VectorPicture
 
@@ -62,8 +63,7 @@ def draw_character(seed: str, shares: dict[str, int] = STYLE_SHARES) -> VectorPi
     multicoloured = random_numbers.random() < 0.12
     skin = random_numbers.choices(SKIN_COLOURS, (5, 5, 5, 5, 3, 2, 2, 1))[0]
     wanted = {
-        "hairColor": [_hair_colour(hair, random_numbers)]
-        + ([_hair_colour(second, random_numbers)] if multicoloured else []),
+        "hairColor": [_hair_colour(name, random_numbers) for name in ((hair, second) if multicoloured else (hair,))],
         "hairColorFill": ["linear" if multicoloured else "solid"],
         "headContrastColor": [_hair_colour(hair, random_numbers)],
         "skinColor": [skin],
@@ -74,9 +74,10 @@ def draw_character(seed: str, shares: dict[str, int] = STYLE_SHARES) -> VectorPi
         "eyebrowsColor": ["#1c1518"],
         "noseColor": ["#3a2426"],
     }
-    for garment in ("clothingColor", "clothesColor", "shirtColor", "glassesColor"):
-        wanted[garment] = [random_colour(random_numbers, (0.25, 0.75), (0.3, 0.9))]
-    avatar = Avatar(_style(style), {"seed": seed, **{k: v for k, v in wanted.items() if k in _option_names(style)}})
+    for garment in ("clothing", "clothes", "shirt", "glasses"):
+        wanted[f"{garment}Color"] = [random_colour(random_numbers, (0.25, 0.75), (0.3, 0.9))]
+    drawn, known = _style(style)
+    avatar = Avatar(drawn, {"seed": seed, **{name: value for name, value in wanted.items() if name in known}})
     options = avatar.to_json()["options"]
     tags = ["solo", *_hair_tags(style, options, hair, multicoloured), *_face_tags(style, options)]
     if skin in DARK_SKIN:
@@ -89,7 +90,7 @@ def draw_landscape(seed: str) -> VectorPicture:
     """Hills under a sky, for behind a character."""
     from dicebear import Avatar
 
-    avatar = Avatar(_style("landscape"), {"seed": seed, "animationVariant": ["none"]})
+    avatar = Avatar(_style("landscape")[0], {"seed": seed, "animationVariant": ["none"]})
     return VectorPicture(f"landscape/{seed}", avatar.to_string(), ("scenery", "outdoors", "mountain"))
 
 
@@ -101,25 +102,19 @@ def random_colour(
 
 
 @functools.cache
-def _style(name: str):
+def _style(name: str) -> tuple[Any, frozenset[str]]:
+    """A style, and the colour options that it knows: it refuses any other."""
     from dicebear import Style
 
-    return Style(json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text()))
-
-
-@functools.cache
-def _option_names(name: str) -> frozenset[str]:
-    """The colour options that a style knows; it refuses any other."""
     described = json.loads(files("dicebear_styles").joinpath(f"{name}.json").read_text())
-    return frozenset(f"{colour}{ending}" for colour in described.get("colors", {}) for ending in ("Color", "ColorFill"))
+    colours = described.get("colors", {})
+    return Style(described), frozenset(colour + ending for colour in colours for ending in ("Color", "ColorFill"))
 
 
 def _hair_tags(style: str, options: dict, colour: str, multicoloured: bool) -> list[str]:
     variant = str(options.get("hairVariant") or options.get("headVariant") or "").lower()
-    long, bald = (
-        "long" in variant or bool(options.get("rearHairVariant")),
-        "bald" in variant or variant.startswith("nohair"),
-    )
+    long = "long" in variant or bool(options.get("rearHairVariant"))
+    bald = "bald" in variant or variant.startswith("nohair")
     tags = []
     if style == "lorelei":
         number = int(variant[-2:])
@@ -145,10 +140,8 @@ def _face_tags(style: str, options: dict) -> list[str]:
     tags += ["sunglasses"] * ("sunglasses" in (accessories, shown("eyes")) or accessories == "sunglasses2")
     tags += ["eyepatch"] * (accessories == "eyepatch") + ["mask"] * bool(shown("mask"))
     tags += ["facial hair"] * bool(shown("beard") or shown("facialHair") or shown("details") == "mustache")
-    tags += ["earrings"] * bool(shown("earrings"))
-    tags += ["freckles"] * bool(shown("freckles") or shown("details") == "freckles") + ["blush"] * (
-        shown("details") == "blush"
-    )
+    tags += ["earrings"] * bool(shown("earrings")) + ["blush"] * (shown("details") == "blush")
+    tags += ["freckles"] * bool(shown("freckles") or shown("details") == "freckles")
     if style in CLOSED_EYES:
         number = int(shown("eyes")[-2:])
         tags += ["closed eyes"] * (number in CLOSED_EYES[style]) + ["one eye closed"] * (number in WINKING[style])

@@ -11,12 +11,12 @@ import math
 import typing
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.training.keyframe_training import KeyframeTrainingOptions
-from paints_undo.training.loop import LoopOptions
+from paints_undo.training.loop import LoopOptions, Options
 from paints_undo.training.picture_vae import VaeOptions
 from paints_undo.training.segment_training import SegmentTrainingOptions
 from paints_undo.training.tagger import TaggerOptions
@@ -25,9 +25,7 @@ from paints_undo.training.video_vae_training import VideoVaeOptions
 SHIPPED = Path(__file__).parent / "configs"
 """PART.json, the defaults: for pictures of 128 pixels on a CPU."""
 CONFIG_FILE = "config.json"
-GPU_BATCH = (
-    8  # times as many pictures or clips in an update as on a CPU, unless a config file or `--batch` says otherwise
-)
+GPU_BATCH = 8  # times as many pictures or clips in an update as on a CPU, unless a file or `--batch` says otherwise
 SIZE_STEP = 32  # pixels: the networks halve pictures up to five times
 
 KINDS = {
@@ -38,26 +36,21 @@ KINDS = {
     tuple[int, ...]: "a list of whole numbers",
 }
 
-Options = VaeOptions | TaggerOptions | KeyframeTrainingOptions | SegmentTrainingOptions
-Chosen = TypeVar("Chosen", VaeOptions, TaggerOptions, KeyframeTrainingOptions, SegmentTrainingOptions)
-
 
 @dataclass(frozen=True)
-class PartConfig(Generic[Chosen]):
+class PartConfig(Generic[Options]):
     """How one part is trained; the segments' decoder, which keeps their frames steady, is trained before them."""
 
     loop: LoopOptions
-    options: Chosen
+    options: Options
     decoder_loop: LoopOptions | None = None
     decoder: VideoVaeOptions | None = None
 
     def fitted(self, size: int, larger: int = 1) -> PartConfig:
         """The same for pictures of `size` pixels; `larger` times as many of them in an update."""
-        sections = {name: getattr(self, name) for name in ("options", "decoder") if getattr(self, name) is not None}
-        sections = {name: options.for_size(size) for name, options in sections.items()}
-        if larger > 1:
-            sections = {name: options.with_batch(larger * count_of(options)) for name, options in sections.items()}
-        return replace(self, **sections)
+        given = [(name, getattr(self, name)) for name in ("options", "decoder") if getattr(self, name) is not None]
+        fitted = {name: options.for_size(size) for name, options in given}
+        return replace(self, **{name: options.with_batch(larger * options.count) for name, options in fitted.items()})
 
     def chosen(
         self, seed: int | None = None, minutes: float | None = None, steps: int | None = None, batch: int | None = None
@@ -66,20 +59,20 @@ class PartConfig(Generic[Chosen]):
 
         Raises InputError for values out of range.
         """
-        loops = {}
+
+        def with_these(loop: LoopOptions) -> LoopOptions:
+            share = loop.minutes / self.loop.minutes
+            return replace(
+                loop,
+                seed=loop.seed if seed is None else seed,
+                minutes=loop.minutes if minutes is None else share * minutes,
+                steps=loop.steps if steps is None else max(min(steps, 1), round(share * steps)),
+            )
+
         try:
-            for name in ("loop", "decoder_loop"):
-                loop = getattr(self, name)
-                if loop is None:
-                    continue
-                share = loop.minutes / self.loop.minutes
-                loop = loop if seed is None else replace(loop, seed=seed)
-                loop = loop if minutes is None else replace(loop, minutes=share * minutes)
-                if steps is not None:
-                    loop = replace(loop, steps=steps if steps < 1 else max(1, round(share * steps)))
-                loops[name] = loop
             options = self.options if batch is None else self.options.with_batch(batch)
-            return replace(self, options=options, **loops)
+            decoder_loop = self.decoder_loop and with_these(self.decoder_loop)
+            return replace(self, options=options, loop=with_these(self.loop), decoder_loop=decoder_loop)
         except ValueError as error:
             raise InputError(f"the training options do not work: {error}") from None
 
@@ -90,12 +83,6 @@ STARTS: dict[str, PartConfig[Any]] = {
     "keyframes": PartConfig(LoopOptions(), KeyframeTrainingOptions()),
     "segments": PartConfig(LoopOptions(), SegmentTrainingOptions(), LoopOptions(), VideoVaeOptions()),
 }
-
-
-def count_of(options: Options | VideoVaeOptions) -> int:
-    """How many pictures, pieces of pictures or clips an update has."""
-    names = {VaeOptions: "crops", VideoVaeOptions: "clips"}
-    return getattr(options, names.get(type(options), "batch"))
 
 
 def read_config(part: str, own: Path | None = None, size: int = 128, on_gpu: bool = False) -> PartConfig:

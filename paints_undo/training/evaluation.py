@@ -1,21 +1,33 @@
-"""Figures of a model family on pictures that it never saw: how well it knows the tags, and how well it draws."""
+"""Figures of a model family on pictures that it never saw: its tags, its keyframes and its segments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 
-from paints_undo.pictures.tensors import tensor_to_pixels
+from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, stage_of
+from paints_undo.training.segment_clips import APP_STEPS, VIDEO_LENGTH, WHITE_CANVAS, draw_frames
+from paints_undo.training.sheets import psnr
+from paints_undo.training.tagger import micro_f1
+from paints_undo.training.tags import tag_targets
 
 Draw = Callable[[np.ndarray, str, Sequence[int], int], np.ndarray]
 """(artwork uint8 (H, W, 3), prompt, operation steps, seed) -> keyframes uint8 (n, H, W, 3)."""
 
+Fill = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""Pictures uint8 (H, W, 3), the artwork first -> the frames between neighbours, uint8 (n - 1, 16, H, W, 3)."""
+
+COMPARE: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
+ENDS, BETWEEN = [0, -1], slice(1, -1)  # of a segment's frames
+STILL = 0.25  # grey levels of mean change between frames below which no eye sees flicker
+FLICKER = 3.0  # a change so many times the segment's median is a jump
 DRAWN_STEPS = (0, 25, 50, 200, 300, 400, 600, 800, 900, 950, 999)
 STAGE_STEPS = (400, 600, 800, 900, 950)  # one in the flats, one in the lines, three in the sketch
 STAGE_EXAMPLES = {"sketch": (800, 900, 950), "line": (540, 600, 680), "flat": (320, 400, 460)}
@@ -27,19 +39,16 @@ INK_DARKNESS = 110  # a pixel of the lines is darker than this
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure's limit: at least `limit` where more is better, else at most, or `below` it."""
+    """A figure's limit, and how the figure must compare with it."""
 
     limit: float
-    more_is_better: bool = True
-    below: bool = False
+    sign: str = ">="
 
     def reached(self, value: float) -> bool:
-        if self.below:
-            return value < self.limit
-        return value >= self.limit if self.more_is_better else value <= self.limit
+        return COMPARE[self.sign](value, self.limit)
 
     def __str__(self) -> str:
-        return f"{'<' if self.below else '>=' if self.more_is_better else '<='} {self.limit:g}"
+        return f"{self.sign} {self.limit:g}"
 
 
 GOALS = {
@@ -48,7 +57,7 @@ GOALS = {
     "vae psnr line": Goal(24),
     "keyframes stage right": Goal(0.95),
     "keyframes line F1": Goal(0.7),
-    "keyframes error over baseline, step 400": Goal(0.5, more_is_better=False),
+    "keyframes error over baseline, step 400": Goal(0.5, "<="),
     "keyframes colour never rises": Goal(0.95),
     "keyframes psnr step 0": Goal(24),
     "keyframes psnr step 25": Goal(24),
@@ -56,7 +65,7 @@ GOALS = {
     "tagger micro-F1": Goal(0.8),
     "segments end psnr": Goal(24),
     "segments worst end psnr": Goal(24),
-    "segments error over cross-fading": Goal(1, below=True),
+    "segments error over cross-fading": Goal(1, "<"),
     "segments steady": Goal(1),
 }
 
@@ -101,14 +110,13 @@ def line_f1(drawn: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def mean_error(drawn: np.ndarray, wanted: np.ndarray) -> float:
-    """Mean absolute difference of two uint8 pictures, 0..255."""
-    return float(np.abs(drawn.astype(np.float32) - wanted.astype(np.float32)).mean())
+    """Mean absolute difference of uint8 pictures, 0..255."""
+    return float(np.abs(drawn.astype(np.float32) - wanted).mean())
 
 
-def peak_ratio(drawn: np.ndarray, wanted: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of two uint8 pictures in decibels."""
-    error = np.square(drawn.astype(np.float64) - wanted.astype(np.float64)).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-6)))
+def worst_psnr(drawn: np.ndarray, wanted: np.ndarray) -> float:
+    """The least peak signal-to-noise ratio of uint8 pictures ([n,] H, W, 3) in decibels."""
+    return float(psnr(pixels_to_tensor(drawn), pixels_to_tensor(wanted)).min())
 
 
 def evaluate_keyframes(draw: Draw, data: Pictures, indices: Sequence[int], seed: int = 12345) -> dict[str, float]:
@@ -142,7 +150,7 @@ def _figures_of(draw: Draw, data: Pictures, index: int, seed: int) -> dict[str, 
         "change between steps": mean_error(drawn[400], drawn[800]),
     }
     for step in (0, 25, 50):
-        figures[f"psnr step {step}"] = peak_ratio(drawn[step], artwork)
+        figures[f"psnr step {step}"] = worst_psnr(drawn[step], artwork)
     for step in STAGE_STEPS:
         figures[f"error step {step}"] = mean_error(drawn[step], true[step])
         figures[f"baseline white {step}"] = mean_error(np.full_like(artwork, 255), true[step])
@@ -151,15 +159,79 @@ def _figures_of(draw: Draw, data: Pictures, index: int, seed: int) -> dict[str, 
 
 
 def evaluate_tagger(
-    tag: Callable[[np.ndarray], Iterable[str]], known: Iterable[str], data: Pictures, indices: Sequence[int]
+    tag: Callable[[np.ndarray], Sequence[str]], known: Sequence[str], data: Pictures, indices: Sequence[int]
 ) -> float:
     """Micro-F1 of the tags that `tag` gives to the finished pictures, over those tags that it knows at all."""
-    known = set(known)
-    found = wanted = both = 0
-    for index in indices:
-        truth, answer = set(data.tags[index]) & known, set(tag(_canvas(data, index, 0))) & known
-        found, wanted, both = found + len(answer), wanted + len(truth), both + len(truth & answer)
-    return 2 * both / max(1, found + wanted)
+    answers = tag_targets([tag(_canvas(data, index, 0)) for index in indices], known)
+    return micro_f1(answers, tag_targets([data.tags[index] for index in indices], known))
+
+
+def true_segments(data: Pictures, picture: int) -> np.ndarray:
+    """What the app's segments of one picture should show, uint8 (7, 16, H, W, 3); the last one ends at white paper."""
+    steps = torch.tensor(APP_STEPS, dtype=torch.float32)
+    pictures = torch.full((len(steps) - 1,), picture)
+    video = draw_frames(data, pictures, steps[:-1], steps[1:])  # (n, 3, 16, H, W)
+    frames = tensor_to_pixels(video.transpose(1, 2).flatten(0, 1))
+    return frames.reshape(len(pictures), VIDEO_LENGTH, *frames.shape[1:])
+
+
+def keyframes_of(segments: np.ndarray) -> list[np.ndarray]:
+    """The pictures at which neighbouring segments (n, 16, H, W, 3) meet, n + 1 of them."""
+    return [*segments[:, 0], segments[-1, -1]]
+
+
+def cross_faded(segment: np.ndarray) -> np.ndarray:
+    """The plain fade from a segment's first frame to its last, uint8 (16, H, W, 3)."""
+    share = np.linspace(0, 1, len(segment))[:, None, None, None]
+    return np.round(segment[0] * (1 - share) + segment[-1] * share).astype(np.uint8)
+
+
+def largest_jump(segment: np.ndarray) -> float:
+    """The largest change from frame to frame as a multiple of the segment's median change.
+
+    Changes are mean absolute differences in grey levels; a median below STILL counts as STILL.
+    """
+    changes = np.abs(np.diff(segment.astype(np.float32), axis=0)).mean((1, 2, 3))
+    return float(changes.max() / max(np.median(changes), STILL))
+
+
+def evaluate_segments(fill: Fill, data: Pictures, count: int = 8) -> dict[str, dict[str, float]]:
+    """Figures for each of the app's segments ("0-400", ...) and for "all", means over `count` held-out pictures.
+
+    `end_psnr` and `worst_end_psnr` in decibels; `error` and `cross_fade_error` in grey levels (not for the segment to
+    the white canvas, for which nothing is the truth); `better` the share of segments with less error than cross-fading;
+    `steady` the share without a change above FLICKER times the median, `truly_steady` the same of the true frames.
+    """
+    found: dict[str, list[dict[str, float]]] = {}
+    for picture in range(min(count, len(data))):
+        wanted = true_segments(data, picture)
+        drawn = fill(keyframes_of(wanted))
+        for number, (begin, end) in enumerate(zip(APP_STEPS, APP_STEPS[1:], strict=False)):
+            name = f"{begin}-{'white' if end == WHITE_CANVAS else end}"
+            found.setdefault(name, []).append(figures_of(drawn[number], wanted[number], end != WHITE_CANVAS))
+    found["all"] = sum(found.values(), [])
+    return {name: summary(some) for name, some in found.items()}
+
+
+def figures_of(drawn: np.ndarray, wanted: np.ndarray, is_true_between: bool) -> dict[str, float]:
+    """The figures of one segment, uint8 (16, H, W, 3)."""
+    figures = {
+        "end_psnr": worst_psnr(drawn[ENDS], wanted[ENDS]),
+        "steady": float(largest_jump(drawn) <= FLICKER),
+        "truly_steady": float(largest_jump(wanted) <= FLICKER),
+    }
+    if is_true_between:
+        error = mean_error(drawn[BETWEEN], wanted[BETWEEN])
+        baseline = mean_error(cross_faded(wanted)[BETWEEN], wanted[BETWEEN])
+        figures |= {"error": error, "cross_fade_error": baseline, "better": float(error < baseline)}
+    return figures
+
+
+def summary(some: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means of all figures, over those segments that have them, and the worst end."""
+    names = dict.fromkeys(name for figures in some for name in figures)
+    means = {name: float(np.mean([f[name] for f in some if name in f])) for name in names}
+    return {**means, "worst_end_psnr": min(figures["end_psnr"] for figures in some)}
 
 
 def _canvas(data: Pictures, index: int, step: int) -> np.ndarray:
@@ -173,7 +245,7 @@ def as_table(figures: dict[str, dict[str, float]]) -> str:
     """
     sets = list(figures)
     names = list(dict.fromkeys(name for some in figures.values() for name in some))
-    width = max(len(name) for name in names) if names else 0
+    width = max(map(len, names), default=0)
     lines = [" " * width + "".join(f"  {some:>12}" for some in sets) + f"  {'goal':>8}"]
     for name in names:
         values = [figures[some].get(name) for some in sets]

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from paints_undo.training.process import LAST_STEP, LINE_PLANE, STAGES, DrawingProcess, compose_batch
+from paints_undo.training.settings import Checked, within
 
 HABIT_SHARE = 0.02  # of the training pictures in which each habit shows
 WINDOW = 0.03  # drawing time that a flip check or a hidden layer lasts
 
 
 @dataclass(frozen=True)
-class Habits:
+class Habits(Checked):
     """What one artist does with one picture; the defaults are the canonical process.
 
     `sketch_shift` (x, y) in shares of the width and `sketch_scale`: the sketch was moved and resized before inking.
@@ -28,18 +29,10 @@ class Habits:
     """
 
     sketch_shift: tuple[float, float] = (0.0, 0.0)
-    sketch_scale: float = 1.0
+    sketch_scale: float = within(1.0, 0.5, 2)
     hue_shift: float = 0.0
-    flip_check_at: float | None = None
-    lines_hidden_at: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.sketch_scale <= 2:
-            raise ValueError(f"sketch_scale must lie in 0.5 to 2, got {self.sketch_scale}")
-        for name in ("flip_check_at", "lines_hidden_at"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
-                raise ValueError(f"{name} must be a drawing time in 0 to 1 or None, got {value}")
+    flip_check_at: float | None = within(None, 0, 1)
+    lines_hidden_at: float | None = within(None, 0, 1)
 
 
 def draw_habits(seed: str, share: float = HABIT_SHARE) -> Habits:

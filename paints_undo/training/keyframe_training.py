@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,19 +19,13 @@ from paints_undo.diffusion.denoisers import KeyframeDenoiser, training_noise
 from paints_undo.diffusion.samplers import dpm_solver_2m
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.keyframe_networks import (
-    KeyframeNetworks,
-    KeyframeSizes,
-    new_networks,
-    prompt_ids,
-)
+from paints_undo.training.keyframe_networks import KeyframeNetworks, KeyframeSizes, new_networks, prompt_ids
 from paints_undo.training.latents import LatentPool, encode
-from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.loop import Training
 from paints_undo.training.processes import ALONE, Processes
+from paints_undo.training.settings import Settings, share
 from paints_undo.training.tags import common_tags
 from paints_undo.training.tokenizer import known_words, write_tokenizer
-
-log = logging.getLogger(__name__)
 
 PREDICTION = "v_prediction"  # learnt faster than the noise by small networks
 KEYFRAME_DEFAULTS: dict[str, Any] = {"sampling_steps": 2, "guidance_scale": 1.0, "negative_prompt": ""}
@@ -40,7 +33,7 @@ SHEET_STEPS = (0, 50, 150, 250, 330, 400, 500, 600, 700, 800, 900, 950, 999)
 
 
 @dataclass(frozen=True)
-class KeyframeTrainingOptions:
+class KeyframeTrainingOptions(Settings):
     """Sizes of the networks, `batch` canvases an update of which `fresh` are newly encoded, and what is left out.
 
     `empty_prompts` of the prompts are empty, for guidance; every tag is missing from `forgotten_tags` of the prompts
@@ -50,20 +43,14 @@ class KeyframeTrainingOptions:
     sizes: KeyframeSizes = field(default_factory=KeyframeSizes)
     batch: int = 16
     fresh: int = 6
-    empty_prompts: float = 0.1
-    forgotten_tags: float = 0.1
-    cropped: float = 0.15
+    empty_prompts: float = share(0.1)
+    forgotten_tags: float = share(0.1)
+    cropped: float = share(0.15)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 1 <= self.fresh <= self.batch:
             raise ValueError(f"fresh must lie in 1 to batch ({self.batch}), got {self.fresh}")
-        for name in ("empty_prompts", "forgotten_tags", "cropped"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
-
-    def for_size(self, size: int) -> KeyframeTrainingOptions:
-        """The same for pictures of any size: the VAE decides how many latents they have."""
-        return self
 
     def with_batch(self, count: int) -> KeyframeTrainingOptions:
         """The same with `count` canvases in an update, as large a share of them new."""
@@ -101,30 +88,25 @@ def draw_timesteps(count: int, generator: torch.Generator) -> Tensor:
 
 
 def train_keyframes(
-    data: Pictures,
+    training: Training[KeyframeTrainingOptions],
     vae: AutoencoderKL,
     tokenizer: CLIPTokenizer,
-    folder: Path,
-    options: KeyframeTrainingOptions,
-    loop: LoopOptions,
-    look: Callable[[Trainer], None] = lambda trainer: None,
     start: KeyframeNetworks | None = None,
     prediction: str = PREDICTION,
-    processes: Processes = ALONE,
 ) -> KeyframeNetworks:
-    """The trained networks, averaged; a run in the same `folder` goes on. `look` runs at every checkpoint.
+    """The trained networks, averaged.
 
     vae: its latents are what is learnt, so it stays as it is, on the processes' device.  start: networks to train
     further, instead of new ones, and `prediction`, what these predict.
     """
-    known = list(common_tags(data.tags))
-    device = processes.device
-    pool, denoiser = LatentPool(data.on(device), vae.to(device)), KeyframeDenoiser(prediction)
+    tags, options, device = training.data.tags, training.options, training.processes.device
+    known = list(common_tags(tags))
+    pool, denoiser = LatentPool(training.pictures, vae.to(device)), KeyframeDenoiser(prediction)
 
     def loss_of(networks: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         pictures, steps, canvases, artworks = pool.draw(options.batch, options.fresh, generator)
         canvases, artworks = random_piece((canvases, artworks), options.cropped, generator)
-        prompts = [prompt_of(data.tags[picture], known, options, generator) for picture in pictures.tolist()]
+        prompts = [prompt_of(tags[picture], known, options, generator) for picture in pictures.tolist()]
         ids, steps = prompt_ids(tokenizer, prompts).to(device), steps.to(device)
         noise, timesteps = training_noise(canvases, generator)[0], draw_timesteps(len(canvases), generator)
 
@@ -135,15 +117,15 @@ def train_keyframes(
         with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
             return denoiser.loss(predict, canvases, noise, timesteps).mean()
 
-    networks = (start or new_networks(options.sizes, tokenizer, loop.seed)).requires_grad_(True)
-    log.info("%.2f M parameters, %s", sum(p.numel() for p in networks.parameters()) / 1e6, options)
-    return Trainer(networks, folder, loop, processes).fit(loss_of, look)
+    networks = start or new_networks(options.sizes, tokenizer, training.loop.seed)
+    return training.fit(networks.requires_grad_(True), loss_of)
 
 
-def make_tokenizer(data: Pictures, folder: Path) -> CLIPTokenizer:
-    """The tokenizer for these pictures' tags, written to `folder` unless an earlier run left it there."""
-    if not (folder / "special_tokens_map.json").exists():
-        write_tokenizer(folder, known_words(data.tags))
+def make_tokenizer(data: Pictures, folder: Path, processes: Processes = ALONE) -> CLIPTokenizer:
+    """The tokenizer for these pictures' tags, which the main process writes to `folder` unless it is there."""
+    with processes.main_first():
+        if not (folder / "special_tokens_map.json").exists():
+            write_tokenizer(folder, known_words(data.tags))
     return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
@@ -160,23 +142,23 @@ def keyframe_sheet(
     below the row of the true canvases."""
     device = next(vae.parameters()).device
     data, steps = data.on(device), torch.tensor(SHEET_STEPS)
-    sigmas = karras_sigmas(keyframe_sigmas(), KEYFRAME_DEFAULTS["sampling_steps"]).tolist()
     rows = []
     for index in range(min(count, len(data))):
-        picture = torch.tensor([index])
-        artwork = data.finished(picture)
-        latent = encode(vae, artwork)
+        artwork = data.finished(torch.tensor([index]))
+        latent, ids = encode(vae, artwork), prompt_ids(tokenizer, [", ".join(data.tags[index])]).to(device)
         noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(index)).repeat(len(steps), 1, 1, 1)
-        noise, ids = noise.to(device), prompt_ids(tokenizer, [", ".join(data.tags[index])]).to(device)
-        predict = partial(_predict, networks, networks.text_encoder(ids).last_hidden_state, latent, steps.to(device))
-        latents = dpm_solver_2m(partial(KeyframeDenoiser(prediction), predict), noise, sigmas, lambda *step: None)
+        latents = _sample(networks, prediction, noise.to(device), (ids, latent, steps.to(device)))
         drawn = vae.decode(latents / vae.config.scaling_factor).sample.float().clamp(-1, 1)
-        rows.append(torch.cat([artwork, data.canvases(picture.repeat(len(steps)), steps.float())]))
-        rows.append(torch.cat([artwork, drawn]))
+        true = data.canvases(torch.full_like(steps, index), steps.float())
+        rows += [torch.cat([artwork, true]), torch.cat([artwork, drawn])]
     return rows
 
 
-def _predict(
-    networks: KeyframeNetworks, text: Tensor, artwork: Tensor, steps: Tensor, x: Tensor, timestep: int
-) -> Tensor:
-    return networks.unet(x, torch.tensor(timestep, device=x.device), text, artwork, steps)
+def _sample(networks: KeyframeNetworks, prediction: str, noise: Tensor, conditions: tuple[Tensor, ...]) -> Tensor:
+    """Latents from noise, as the app samples them by default; the conditions are the networks' last arguments."""
+
+    def predict(x: Tensor, timestep: int) -> Tensor:
+        return networks(x, torch.tensor(timestep, device=x.device), *conditions)
+
+    sigmas = karras_sigmas(keyframe_sigmas(), KEYFRAME_DEFAULTS["sampling_steps"]).tolist()
+    return dpm_solver_2m(partial(KeyframeDenoiser(prediction), predict), noise, sigmas, lambda *step: None)

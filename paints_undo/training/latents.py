@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
@@ -51,29 +53,22 @@ class LatentPool:
     def __init__(self, data: Pictures, vae: AutoencoderKL, capacity: int = 12_000):
         self.data = data
         self.vae = vae.eval().requires_grad_(False)
-        self.capacity = capacity
         self.artworks: dict[int, Tensor] = {}
-        self.canvases: list[tuple[int, float, Tensor]] = []  # picture, operation step, latent
-        self.oldest = 0
+        self.canvases: deque[tuple[int, float, Tensor]] = deque(maxlen=capacity)  # picture, operation step, latent
 
     def draw(self, count: int, fresh: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Picture numbers (n,), operation steps (n,), canvas and artwork latents (n, 4, h, w); n = count.
 
         The numbers are tensors of the CPU, the latents lie where the pictures do.
         """
-        if not 1 <= fresh <= count:
-            raise ValueError(f"fresh must lie in 1 to {count}, the number of canvases to draw, got {fresh}")
         entries = self._encode_new(fresh if self.canvases else count, generator)
         while len(entries) < count:
             place = int(torch.randint(0, len(self.canvases), (1,), generator=generator))
             entries.append(self.canvases[place])
-        pictures = [entry[0] for entry in entries]
-        return (
-            torch.tensor(pictures),
-            torch.tensor([entry[1] for entry in entries]),
-            torch.stack([entry[2].float() for entry in entries]),
-            torch.stack([self.artworks[picture].float() for picture in pictures]),
-        )
+        pictures, steps, canvases = zip(*entries, strict=True)
+        latents = torch.stack([latent.float() for latent in canvases])
+        artworks = torch.stack([self.artworks[picture].float() for picture in pictures])
+        return torch.tensor(pictures), torch.tensor(steps), latents, artworks
 
     def _encode_new(self, count: int, generator: torch.Generator) -> list[tuple[int, float, Tensor]]:
         indices = torch.randint(0, len(self.data), (count,), generator=generator)
@@ -85,10 +80,5 @@ class LatentPool:
         latents = encode(self.vae, pictures).half()
         self.artworks.update(zip(unseen.tolist(), latents[count:], strict=True))
         entries = list(zip(indices.tolist(), steps.tolist(), latents[:count], strict=True))
-        for entry in entries:
-            if len(self.canvases) < self.capacity:
-                self.canvases.append(entry)
-            else:
-                self.canvases[self.oldest] = entry
-                self.oldest = (self.oldest + 1) % self.capacity
+        self.canvases.extend(entries)
         return entries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from paints_undo.training.cel_shading import cel_shade
 from paints_undo.training.process import DrawingProcess
@@ -48,31 +49,26 @@ def _fill_orders(regions: Regions) -> tuple[np.ndarray, np.ndarray]:
     Regions follow one another in working order, each for a time that grows with the root of its area; inside a
     region the brush sweeps down in diagonal bands (flat) or in one soft movement (shading).
     """
-    count = len(regions.area)
     paper = regions.colour.min(axis=1) >= PAPER
     effort = np.where(paper, 1e-3, np.sqrt(regions.area))
-    order = np.argsort(regions.rank)
-    ends = np.cumsum(effort[order]) / effort.sum()
-    begin = np.empty(count, np.float32)
-    share = np.empty(count, np.float32)
-    begin[order], share[order] = ends - effort[order] / effort.sum(), effort[order] / effort.sum()
+    in_order = effort[np.argsort(regions.rank)]
+    begins = (np.cumsum(in_order) / effort.sum() - in_order / effort.sum()).astype(np.float32)
+    begin, share = begins[regions.rank], (effort / effort.sum()).astype(np.float32)
 
     places: np.ndarray = np.indices(regions.index.shape, np.float32)
     rows, columns = places[0], places[1]
     height, width = regions.index.shape
     wave = 0.012 * height * np.sin(columns * (12 / width))
-    flat = _sweep(rows + 0.5 * columns + wave, regions.index, count)
+    flat = _sweep(rows + 0.5 * columns + wave, regions.index)
     flat = 0.7 * np.round(flat * 6) / 6 + 0.3 * flat
-    shade = _sweep(rows - 0.4 * columns, regions.index, count)
+    shade = _sweep(rows - 0.4 * columns, regions.index)
     return tuple(begin[regions.index] + share[regions.index] * sweep for sweep in (flat, shade))
 
 
-def _sweep(front: np.ndarray, index: np.ndarray, count: int) -> np.ndarray:
+def _sweep(front: np.ndarray, index: np.ndarray) -> np.ndarray:
     """`front` rescaled to 0..1 inside every region."""
-    lowest = np.full(count, np.inf, np.float32)
-    highest = np.full(count, -np.inf, np.float32)
-    np.minimum.at(lowest, index, front)
-    np.maximum.at(highest, index, front)
+    front, numbers = front.astype(np.float32), np.arange(index.max() + 1)
+    lowest, highest = ndimage.minimum(front, index, numbers), ndimage.maximum(front, index, numbers)
     return (front - lowest[index]) / np.maximum(highest - lowest, 1e-6)[index]
 
 

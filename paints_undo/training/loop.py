@@ -6,14 +6,13 @@ It runs on any device, in mixed precision, and in several processes at once, whi
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import logging
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +21,9 @@ from memory_management import mixed_precision_dtype
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError
 from paints_undo.pictures.pixels import encode_png
+from paints_undo.training.dataset import Pictures
 from paints_undo.training.processes import ALONE, Processes
+from paints_undo.training.settings import Checked, Settings, within
 from paints_undo.training.sheets import loss_curve
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,11 @@ The random numbers are always the CPU's, so that every device learns from the sa
 STREAM = 1_000_003  # far apart, so that no process draws what another one does
 
 
+Options = TypeVar("Options", bound=Settings)
+
+
 @dataclass(frozen=True)
-class LoopOptions:
+class LoopOptions(Checked):
     """How long and how to train. The learning rate warms up, then falls along a half cosine to a hundredth.
 
     `minutes` of training time, not counting pauses, unless `steps` is given: then exactly so many updates, which is
@@ -45,29 +49,16 @@ class LoopOptions:
     float32.
     """
 
-    minutes: float = 40.0
-    steps: int | None = None
-    learning_rate: float = 1e-3
-    warmup_steps: int = 100
-    weight_decay: float = 1e-4
-    clip_norm: float = 1.0
-    averaging: float = 0.999
-    checkpoint_minutes: float = 3.0
-    seed: int = 0
+    minutes: float = within(40.0, 1e-3, 1e5)
+    steps: int | None = within(None, 1)
+    learning_rate: float = within(1e-3, 1e-9, 1)
+    warmup_steps: int = within(100, 1)
+    weight_decay: float = within(1e-4, 0, 10)
+    clip_norm: float = within(1.0, 1e-6, 1e6)
+    averaging: float = within(0.999, 0, 1 - 1e-9)
+    checkpoint_minutes: float = within(3.0, 1e-3, 1e4)
+    seed: int = within(0, 0, 2**32 - 1)
     mixed_precision: bool = True
-
-    def __post_init__(self) -> None:
-        limits = {"minutes": (0, 1e5), "learning_rate": (0, 1), "clip_norm": (0, 1e6), "checkpoint_minutes": (0, 1e4)}
-        for name, (low, high) in limits.items():
-            if not low < getattr(self, name) <= high:
-                raise ValueError(f"{name} must be above {low} and at most {high:g}, got {getattr(self, name)}")
-        for name, low, high in (("warmup_steps", 1, 1e9), ("weight_decay", 0, 10), ("seed", 0, 2**32 - 1)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must lie in {low} to {high:g}, got {getattr(self, name)}")
-        if self.steps is not None and self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}; leave it out to train by the clock")
-        if not 0 <= self.averaging < 1:
-            raise ValueError(f"averaging must lie in 0 to 1 (1 excluded), got {self.averaging}")
 
 
 class Trainer:
@@ -83,6 +74,7 @@ class Trainer:
         self.network = network.to(self.device)
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
         self.folder = Path(folder)
+        self.checkpoint = self.folder / "checkpoint.pt"
         self.options = options
         self.dtype = mixed_precision_dtype(self.device) if options.mixed_precision else torch.float32
         # gradients too small for float16 are enlarged before they are computed; other formats need no such thing
@@ -99,10 +91,6 @@ class Trainer:
         processes.wait()  # before anyone writes a checkpoint that another still has to look for
         if self.checkpoint.exists():
             self._restore()
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
 
     @property
     def progress(self) -> float:
@@ -153,10 +141,8 @@ class Trainer:
         }
         with written_atomically(self.checkpoint) as path:
             torch.save(state, path)
-        text = io.StringIO()
-        csv.writer(text).writerows([("step", "seconds", "loss"), *self.losses])
-        with written_atomically(self.folder / "loss.csv") as path:
-            path.write_text(text.getvalue())
+        lines = ["step,seconds,loss", *(",".join(map(str, entry)) for entry in self.losses)]
+        write_atomically(self.folder / "loss.csv", ("\n".join(lines) + "\n").encode())
         write_atomically(self.folder / "loss.png", encode_png(loss_curve(self.losses)))
 
     def _restore(self) -> None:
@@ -216,3 +202,28 @@ class Trainer:
         self.losses.append((self.step, round(self.seconds, 1), sum(recent) / len(recent)))
         log.info("step %d, %.1f minutes, loss %.5f", self.step, self.seconds / 60, self.losses[-1][2])
         recent.clear()
+
+
+@dataclass(frozen=True)
+class Training(Generic[Options]):
+    """What the training of every part is given: pictures, folder, settings, and which processes train.
+
+    A run in the same `folder` goes on. `look` runs at every checkpoint, in the main process.
+    """
+
+    data: Pictures
+    folder: Path
+    options: Options
+    loop: LoopOptions
+    look: Callable[[Trainer], None] = lambda trainer: None
+    processes: Processes = ALONE
+
+    @property
+    def pictures(self) -> Pictures:
+        """The pictures, on the device that trains."""
+        return self.data.on(self.processes.device)
+
+    def fit(self, network: nn.Module, loss_of: LossOf) -> nn.Module:
+        """The trained network, averaged, on the CPU."""
+        log.info("%.2f M parameters, %s", sum(p.numel() for p in network.parameters()) / 1e6, self.options)
+        return Trainer(network, self.folder, self.loop, self.processes).fit(loss_of, self.look)

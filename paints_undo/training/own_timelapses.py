@@ -15,6 +15,7 @@ from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.headers import SUFFIXES
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import stream_video, video_frames
+from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import LAST_STEP
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,10 @@ MOST_FRAMES = 400  # of one time-lapse; longer ones are thinned evenly
 
 
 @dataclass(frozen=True)
-class TimelapseSet:
-    """Time-lapses as training data, with the methods of :class:`paints_undo.training.dataset.PictureSet`.
+class TimelapseSet(Pictures):
+    """Time-lapses as training data.
 
-    `frames` holds one uint8 tensor (frames, 3, H, W) a time-lapse, first stroke first; `names` and `tags`
-    have one entry each.
+    `frames` holds one uint8 tensor (frames, 3, H, W) a time-lapse, first stroke first.
     """
 
     frames: list[torch.Tensor]
@@ -38,27 +38,13 @@ class TimelapseSet:
     tags: list[tuple[str, ...]]
     device: torch.device = torch.device("cpu")
 
-    def __len__(self) -> int:
-        return len(self.frames)
-
     def on(self, device: torch.device) -> TimelapseSet:
-        """The same time-lapses, whose pictures come on this device."""
         return replace(self, device=device)
-
-    def finished(self, indices: torch.Tensor) -> torch.Tensor:
-        """The last frames, float32 (n, 3, H, W) in -1..1."""
-        return self.canvases(indices, torch.zeros(len(indices)))
 
     def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """The frames nearest to the operation steps (0 last frame, 999 first), float32 (n, 3, H, W) in -1..1."""
         chosen = [self._frame(int(index), float(step)) for index, step in zip(indices, steps, strict=True)]
         return torch.stack(chosen).to(self.device).float() / 127.5 - 1
-
-    def clips(self, indices: torch.Tensor, begin: torch.Tensor, end: torch.Tensor, frames: int = 16) -> torch.Tensor:
-        """Evenly spaced frames from step `begin` to step `end`: float32 (n, 3, frames, H, W) in -1..1."""
-        steps = begin[:, None] + (end - begin)[:, None] * torch.linspace(0, 1, frames)
-        flat = self.canvases(indices.repeat_interleave(frames), steps.flatten())
-        return flat.unflatten(0, (len(indices), frames)).transpose(1, 2)
 
     def _frame(self, index: int, step: float) -> torch.Tensor:
         frames = self.frames[index]

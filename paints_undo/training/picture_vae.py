@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import AutoencoderKL
@@ -12,16 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.loop import LoopOptions, Trainer
+from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES
-from paints_undo.training.processes import ALONE, Processes
+from paints_undo.training.settings import Settings, share, within
 from paints_undo.training.sheets import psnr
 
-log = logging.getLogger(__name__)
-
-SCALING_FACTOR = (
-    0.18215  # published: both stages multiply latents by it, so a latent's own deviation must be its inverse
-)
+SCALING_FACTOR = 0.18215  # published: both stages multiply by it, so a latent's own deviation must be its inverse
 PAINTED_WEIGHT = 4.0  # error on a painted pixel against one on white paper: most of a canvas is paper
 RED_GREEN_CHANNEL = 2  # the latent channel that is led to hold red minus green
 RED_GREEN_GAIN = 10.0  # its deviation is then that of the other channels
@@ -31,42 +25,33 @@ LARGE = 256  # pixels from which a latent stands for 8 x 8 of them: as many late
 
 
 @dataclass(frozen=True)
-class VaeOptions:
+class VaeOptions(Settings):
     """Sizes of the network and of its batches.
 
     `crop` pixels square pieces around painted areas train most of the time, whole pictures for the last `whole_share`
     of it, so that normalisation sees the white of a whole canvas before the end.
     """
 
-    base_channels: int = 24
-    channel_multipliers: tuple[int, ...] = (1, 2, 4)
-    layers_per_block: int = 1
-    norm_groups: int = 8
+    COUNTED = "crops"
+
+    base_channels: int = within(24, 1)
+    channel_multipliers: tuple[int, ...] = within((1, 2, 4), 1)
+    layers_per_block: int = within(1, 1)
+    norm_groups: int = within(8, 1)
     latent_channels: int = 4
     crop: int = 64
-    crops: int = 8
-    whole_share: float = 0.25
-    latent_noise: float = 0.05
+    crops: int = within(8, 1)
+    whole_share: float = share(0.25)
+    latent_noise: float = share(0.05)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.base_channels % self.norm_groups:
             raise ValueError(f"base_channels {self.base_channels} must be a multiple of norm_groups {self.norm_groups}")
-        if (
-            min(self.base_channels, self.norm_groups, self.layers_per_block, self.crops) < 1
-            or self.latent_channels != 4
-        ):
-            raise ValueError(
-                f"base_channels {self.base_channels}, norm_groups {self.norm_groups}, layers_per_block "
-                f"{self.layers_per_block} and crops {self.crops} must be at least 1, and latent_channels "
-                f"{self.latent_channels} has to be 4, which the UNets read"
-            )
-        if not self.channel_multipliers or min(self.channel_multipliers) < 1:
-            raise ValueError(f"channel_multipliers must be whole numbers from 1, got {self.channel_multipliers}")
+        if self.latent_channels != 4:
+            raise ValueError(f"latent_channels {self.latent_channels} has to be 4, which the UNets read")
         if self.crop < self.downsampling or self.crop % self.downsampling:
             raise ValueError(f"crop must be a multiple of {self.downsampling} pixels, got {self.crop}")
-        for name in ("whole_share", "latent_noise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
 
     @property
     def downsampling(self) -> int:
@@ -79,10 +64,6 @@ class VaeOptions:
             return replace(self, crop=min(self.crop, size // self.downsampling * self.downsampling))
         multipliers = (*self.channel_multipliers, self.channel_multipliers[-1])
         return replace(self, channel_multipliers=multipliers, crop=2 * self.crop)
-
-    def with_batch(self, count: int) -> VaeOptions:
-        """The same with `count` pieces in an update."""
-        return replace(self, crops=count)
 
 
 def new_vae(options: VaeOptions, seed: int = 0) -> AutoencoderKL:
@@ -110,16 +91,23 @@ def new_vae(options: VaeOptions, seed: int = 0) -> AutoencoderKL:
     return vae
 
 
+def importance(wanted: Tensor) -> Tensor:
+    """How much each pixel of pictures (n, 3, H, W) or clips (n, 3, t, H, W) counts, with one channel for three.
+
+    Painted pixels and their surroundings count PAINTED_WEIGHT times as much as paper.
+    """
+    painted = F.max_pool2d((wanted.amin(1) < PAPER_THRESHOLD).float(), 5, 1, 2)
+    return 1 + (PAINTED_WEIGHT - 1) * painted[:, None]
+
+
 def reconstruction_loss(drawn: Tensor, wanted: Tensor) -> Tensor:
     """How far pictures (n, 3, H, W) in -1..1 are from the wanted ones: pixels, edges and coarse colours.
 
-    Absolute errors, painted pixels and their surroundings counting PAINTED_WEIGHT times. The coarse terms, means over
-    4 x 4 pixels of the colours and of their differences, teach hue: without them the few latent channels all go to
-    light and dark, and the network stays half colour-blind for long.
+    Absolute errors, by their importance. The coarse terms, means over 4 x 4 pixels of the colours and of their
+    differences, teach hue: without them the few latent channels all go to light and dark, and the network stays half
+    colour-blind for long.
     """
-    painted = F.max_pool2d((wanted.amin(1, keepdim=True) < PAPER_THRESHOLD).float(), 5, 1, 2)
-    weight = 1 + (PAINTED_WEIGHT - 1) * painted
-    error = drawn - wanted
+    weight, error = importance(wanted), drawn - wanted
     pixels = (error.abs() * weight).mean()
     edges = (error.diff(dim=2).abs() * weight[:, :, 1:]).mean() + (error.diff(dim=3).abs() * weight[..., 1:]).mean()
     coarse = F.avg_pool2d(error, 4)
@@ -147,34 +135,30 @@ def draw_steps(count: int, generator: torch.Generator) -> Tensor:
     return torch.where(finished, 0, LAST_STEP * (1 - time)).round()
 
 
-def draw_crops(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """One `size` x `size` piece of each picture (n, 3, H, W), around a pixel drawn from the painted ones."""
+def draw_crops(pictures: Tensor, size: int, generator: torch.Generator, grid: int = 1) -> Tensor:
+    """One `size` x `size` piece of each picture (n, 3, H, W), or of all frames of each clip (n, 3, t, H, W).
+
+    It lies around a pixel drawn from the painted ones, at multiples of `grid` pixels.
+    """
     height, width = pictures.shape[-2:]
-    painted = (pictures.amin(1) < PAPER_THRESHOLD).flatten(1).float().cpu() + 1e-5  # an empty canvas is cut, too
+    darkest = pictures.flatten(1, -3).amin(1)
+    painted = (darkest < PAPER_THRESHOLD).flatten(1).float().cpu() + 1e-5  # an empty canvas is cut, too
     centre = torch.multinomial(painted, 1, generator=generator)[:, 0]
-    top = (centre // width - size // 2).clamp(0, height - size).tolist()
-    left = (centre % width - size // 2).clamp(0, width - size).tolist()
-    return torch.stack([p[:, y : y + size, x : x + size] for p, y, x in zip(pictures, top, left, strict=True)])
+    top = ((centre // width - size // 2).clamp(0, height - size) // grid * grid).tolist()
+    left = ((centre % width - size // 2).clamp(0, width - size) // grid * grid).tolist()
+    return torch.stack([p[..., y : y + size, x : x + size] for p, y, x in zip(pictures, top, left, strict=True)])
 
 
-def train_vae(
-    data: Pictures,
-    folder: Path,
-    options: VaeOptions,
-    loop: LoopOptions,
-    on_checkpoint=None,
-    processes: Processes = ALONE,
-) -> AutoencoderKL:
-    """The trained VAE, its latents scaled to the published deviation; also written to `folder`/vae."""
-    data = data.on(processes.device)
+def train_vae(training: Training[VaeOptions]) -> AutoencoderKL:
+    """The trained VAE, its latents scaled to the published deviation; also written to the training's folder/vae."""
+    data, options = training.pictures, training.options
     pixels = data.finished(torch.tensor([0]))[0, 0].numel()
 
     def loss_of(vae: nn.Module, generator: torch.Generator, progress: float) -> Tensor:
         whole = progress > 1 - options.whole_share
         count = max(1, options.crops * options.crop**2 // pixels) if whole else options.crops
-        pictures = data.canvases(
-            torch.randint(0, len(data), (count,), generator=generator), draw_steps(count, generator)
-        )
+        indices = torch.randint(0, len(data), (count,), generator=generator)
+        pictures = data.canvases(indices, draw_steps(count, generator))
         if not whole:
             pictures = draw_crops(pictures, options.crop, generator)
         latents = vae.quant_conv(vae.encoder(pictures))[:, : options.latent_channels]
@@ -184,12 +168,10 @@ def train_vae(
         leading = 4 * max(0.0, 1 - progress / RED_GREEN_UNTIL) * red_green_loss(latents.float(), pictures)
         return reconstruction_loss(drawn, pictures) + leading + 1e-4 * latents.float().square().mean()
 
-    trainer = Trainer(new_vae(options, loop.seed), folder, loop, processes)
-    vae = trainer.fit(loss_of, on_checkpoint or (lambda trainer: None))
-    log.info("options: %s", asdict(options))
-    scaled = with_published_deviation(vae, data.on(torch.device("cpu")))
-    if processes.is_main:
-        scaled.save_pretrained(Path(folder) / "vae")
+    vae = training.fit(new_vae(options, training.loop.seed), loss_of)
+    scaled = with_published_deviation(vae, training.data.on(torch.device("cpu")))
+    if training.processes.is_main:
+        scaled.save_pretrained(training.folder / "vae")
     return scaled
 
 

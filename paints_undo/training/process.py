@@ -58,41 +58,17 @@ class DrawingProcess:
     flat_order: np.ndarray
     shade_order: np.ndarray
 
-    def __post_init__(self) -> None:
-        size = np.shape(self.final)[:2]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            shape = (*size, 3) if field.name in ("final", "flat") else size
-            if value.dtype != np.uint8 or value.shape != shape:
-                raise ValueError(
-                    f"DrawingProcess.{field.name} must be uint8 {shape}, got {value.dtype} {value.shape}; "
-                    "all maps share the finished picture's height and width"
-                )
-
     def to_maps(self) -> np.ndarray:
         """All maps as one uint8 array (12, H, W): final, flat, sketch, line, then the four order maps."""
         planes = [np.moveaxis(self.final, -1, 0), np.moveaxis(self.flat, -1, 0)]
         planes += [getattr(self, field.name)[None] for field in fields(self)[2:]]
         return np.concatenate(planes)
 
-    @classmethod
-    def from_maps(cls, maps: np.ndarray) -> DrawingProcess:
-        """The inverse of :meth:`to_maps`."""
-        if maps.ndim != 3 or maps.shape[0] != MAP_COUNT:
-            raise ValueError(f"maps must have shape ({MAP_COUNT}, height, width), got {maps.shape}; pass one to_maps()")
-        return cls(np.moveaxis(maps[:3], 0, -1), np.moveaxis(maps[3:6], 0, -1), *maps[6:])
-
 
 def stage_of(operation_step: int) -> str:
     """The name of the stage that an operation step (0 to 999) falls into."""
     time = 1 - operation_step / LAST_STEP
     return next(name for name, (_, end) in STAGES.items() if time <= end)
-
-
-def compose(process: DrawingProcess, operation_step: int) -> np.ndarray:
-    """The canvas at one operation step (0 finished to 999 first stroke), uint8 (H, W, 3); step 0 is exactly `final`."""
-    canvas = compose_batch(torch.from_numpy(process.to_maps())[None], torch.tensor([operation_step]))[0]
-    return ((canvas + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
 def compose_batch(maps: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:

@@ -53,12 +53,10 @@ class Processes:
         """
         if self.count == 1:
             return
-        used = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=self.device))
         # one message for all of them
-        *means, used = self.mean(torch.cat([g.flatten() for g in [*gradients, used]])).split(
-            [g.numel() for g in [*gradients, used]]
-        )
+        *means, used = self.mean(torch.cat([g.flatten() for g in sent])).split([g.numel() for g in sent])
         for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
             parameter.grad = mean.view_as(parameter) if share else None
 

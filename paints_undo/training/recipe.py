@@ -7,15 +7,14 @@ the trained parts make, which `python -m paints_undo run --models FOLDER/family`
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from transformers import CLIPTokenizer
 
 from paints_undo.errors import InputError
 from paints_undo.family.weights import load_part, load_tokenizer
@@ -23,30 +22,23 @@ from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
 from paints_undo.training.config import PartConfig, write_config
 from paints_undo.training.dataset import DatasetOptions, Pictures
-from paints_undo.training.evaluation import evaluate_keyframes, evaluate_tagger
-from paints_undo.training.keyframe_networks import networks_of, update_family_file, write_single_frame
+from paints_undo.training.evaluation import evaluate_keyframes, evaluate_segments, evaluate_tagger
+from paints_undo.training.family_files import update_family_file, write_stage
+from paints_undo.training.keyframe_networks import networks_of
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
-    KeyframeTrainingOptions,
     keyframe_sheet,
     make_tokenizer,
     train_keyframes,
 )
-from paints_undo.training.loop import Trainer
+from paints_undo.training.loop import Trainer, Training
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.training.picture_vae import VaeOptions, evaluate_vae, reconstruct, stage_steps, train_vae
+from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
-from paints_undo.training.segment_evaluation import evaluate_segments
-from paints_undo.training.segment_training import (
-    SEGMENT_DEFAULTS,
-    SEGMENT_HINT,
-    SegmentTrainingOptions,
-    save_multi_frame,
-    train_segments,
-)
+from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
 from paints_undo.training.sheets import write_sheet
-from paints_undo.training.tagger import TaggerOptions, train_tagger, write_tagger
+from paints_undo.training.tagger import train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae
 from wd14_tagger import Tagger
 
@@ -84,100 +76,78 @@ def train_part(
 
     start: the name or folder of a family whose keyframe networks are trained further, instead of new ones.
     """
-    steps: dict[str, Callable] = {
-        "vae": _train_vae,
-        "tagger": _train_tagger,
-        "keyframes": partial(_train_keyframes, start=start),
-        "segments": _train_segments,
-    }
+    out, shown = Path(out), data if held_out is None else held_out
     if processes.is_main:
-        write_config(Path(out) / part, config)
-    steps[part](Path(out), data, data if held_out is None else held_out, config, processes)
+        write_config(out / part, config)
+    training = Training(data, out / part, config.options, config.loop, processes=processes)
+    if part == "vae":
+        train_vae(replace(training, look=partial(_look_at_vae, out / part, shown.on(processes.device))))
+    elif part == "tagger":
+        network = train_tagger(training)
+        if processes.is_main:
+            write_tagger(out / "family" / "tagger", network, data, config.options.size)
+    elif part == "keyframes":
+        _train_keyframes(out, training, shown, start)
+    else:
+        assert config.decoder and config.decoder_loop, "the segments' config has both"
+        decoder = Training(data, out / "video_vae", config.decoder, config.decoder_loop, processes=processes)
+        _train_segments(out, training, decoder)
     processes.wait()  # the next part reads what the main process wrote of this one
 
 
-def _train_vae(
-    out: Path, data: Pictures, shown: Pictures, config: PartConfig[VaeOptions], processes: Processes
-) -> None:
-    shown = shown.on(processes.device)
-
-    def look(trainer: Trainer) -> None:
-        indices = torch.arange(min(SHEET_PICTURES, len(shown)))
-        rows = []
-        for steps in stage_steps(len(indices)).values():
-            pictures = shown.canvases(indices, steps)
-            rows += [pictures, reconstruct(trainer.averaged, pictures)]
-        write_sheet(out / "vae" / "sheet.png", *rows)
-        log.info("PSNR %s", {k: round(v, 2) for k, v in evaluate_vae(trainer.averaged, shown, 16).items()})
-
-    train_vae(data, out / "vae", config.options, config.loop, look, processes)
+def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
+    indices = torch.arange(min(SHEET_PICTURES, len(shown)))
+    rows = []
+    for steps in stage_steps(len(indices)).values():
+        pictures = shown.canvases(indices, steps)
+        rows += [pictures, reconstruct(trainer.averaged, pictures)]
+    write_sheet(folder / "sheet.png", *rows)
+    log.info("PSNR %s", {k: round(v, 2) for k, v in evaluate_vae(trainer.averaged, shown, 16).items()})
 
 
-def _train_tagger(
-    out: Path, data: Pictures, shown: Pictures, config: PartConfig[TaggerOptions], processes: Processes
-) -> None:
-    network = train_tagger(data, out / "tagger", config.options, config.loop, processes=processes)
-    if processes.is_main:
-        write_tagger(out / "family" / "tagger", network, data, config.options.size)
-
-
-def _train_keyframes(
-    out: Path,
-    data: Pictures,
-    shown: Pictures,
-    config: PartConfig[KeyframeTrainingOptions],
-    processes: Processes,
-    start: str | Path | None = None,
-) -> None:
-    tokenizer_folder = out / "tokenizer"
+def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str | Path | None) -> None:
     if start is None:
-        vae, networks, prediction = trained_vae(out), None, PREDICTION
-        tokenizer, defaults = shared_tokenizer(data, out, processes), KEYFRAME_DEFAULTS
+        vae, networks, prediction, defaults = trained_vae(out), None, PREDICTION, KEYFRAME_DEFAULTS
+        tokenizer = make_tokenizer(training.data, out / "tokenizer", training.processes)
     else:
         family = find_family(start)
         vae, networks = load_part(family, "single_frame/vae", torch.float32), networks_of(family)
-        tokenizer_folder, prediction = family.part_folder("single_frame/tokenizer"), family.keyframe_prediction
-        tokenizer, defaults = load_tokenizer(family, "single_frame/tokenizer"), family.keyframe_defaults
+        prediction, defaults = family.keyframe_prediction, family.keyframe_defaults
+        tokenizer = load_tokenizer(family, "single_frame/tokenizer")
 
     def look(trainer: Trainer) -> None:
         pictures = keyframe_sheet(trainer.averaged, vae, tokenizer, shown, prediction)
-        write_sheet(out / "keyframes" / "sheet.png", *pictures)
+        write_sheet(training.folder / "sheet.png", *pictures)
 
-    folder, options, loop = out / "keyframes", config.options, config.loop
-    trained = train_keyframes(data, vae, tokenizer, folder, options, loop, look, networks, prediction, processes)
-    if not processes.is_main:
-        return
-    write_single_frame(out / "family" / "single_frame", trained, vae, tokenizer_folder)
+    trained = train_keyframes(replace(training, look=look), vae, tokenizer, networks, prediction)
+    if training.processes.is_main:
+        write_stage(out / "family" / "single_frame", trained, vae, tokenizer)
+        height, width = _size_of(training.data)
+        _describe(
+            out,
+            keyframe_size={"width": width, "height": height},
+            keyframe_prediction=prediction,
+            keyframe_defaults=defaults,
+        )
+
+
+def _train_segments(out: Path, training: Training, decoder: Training) -> None:
+    picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer", training.processes)
+    vae = train_video_vae(decoder, picture_vae)
+    networks = train_segments(training, vae, tokenizer)
+    if training.processes.is_main:
+        write_stage(out / "family" / "multi_frame", networks, vae, tokenizer)
+        sizes = [list(_size_of(training.data))]
+        _describe(out, video_sizes=sizes, segment_hint=SEGMENT_HINT, segment_defaults=SEGMENT_DEFAULTS)
+
+
+def _size_of(data: Pictures) -> tuple[int, int]:
     height, width = data.finished(torch.tensor([0])).shape[-2:]
-    described = {
-        "keyframe_size": {"width": width, "height": height},
-        "keyframe_prediction": prediction,
-        "keyframe_defaults": defaults,
-    }
-    update_family_file(out / "family" / "model_family.json", described)
+    return height, width
 
 
-def _train_segments(
-    out: Path, data: Pictures, shown: Pictures, config: PartConfig[SegmentTrainingOptions], processes: Processes
-) -> None:
-    assert config.decoder and config.decoder_loop, "the segments' config has both"
-    picture_vae, tokenizer = trained_vae(out), shared_tokenizer(data, out, processes)
-    vae = train_video_vae(
-        data, picture_vae, out / "video_vae", config.decoder, config.decoder_loop, processes=processes
-    )
-    networks = train_segments(data, vae, tokenizer, out / "segments", config.options, config.loop, processes=processes)
-    if not processes.is_main:
-        return
-    save_multi_frame(out / "family" / "multi_frame", networks, vae, tokenizer)
-    height, width = data.finished(torch.tensor([0])).shape[-2:]
-    described = {"video_sizes": [[height, width]], "segment_hint": SEGMENT_HINT, "segment_defaults": SEGMENT_DEFAULTS}
-    update_family_file(out / "family" / "model_family.json", described)
-
-
-def shared_tokenizer(data: Pictures, out: Path, processes: Processes) -> CLIPTokenizer:
-    """The tokenizer of both stages, which the main process makes unless it is there."""
-    with processes.main_first():
-        return make_tokenizer(data, out / "tokenizer")
+def _describe(out: Path, **values: Any) -> None:
+    update_family_file(out / "family" / "model_family.json", values)
 
 
 def trained_vae(out: Path) -> AutoencoderKL:
@@ -191,16 +161,19 @@ def trained_vae(out: Path) -> AutoencoderKL:
 def figures_of(models: str | Path, data: Pictures, count: int, device: str | None = None) -> dict[str, float]:
     """All figures of a model family on the first `count` of these pictures, and on how many of them each rests."""
     engine = PaintsUndo.load(models, device)
-    data, indices = data.on(torch.device(engine.describe().device)), range(min(count, len(data)))
-    vae = load_part(engine.family, "single_frame/vae", torch.float32).to(engine.describe().device)
+    where, indices = torch.device(engine.describe().device), range(min(count, len(data)))
+    data = data.on(where)
+    vae = load_part(engine.family, "single_frame/vae", torch.float32).to(where)
     figures = {f"vae psnr {stage}": value for stage, value in evaluate_vae(vae, data, count).items()}
     model, tags = engine.family.tagger_model, engine.family.tagger_tags
     if model and tags:
-        figures["tagger micro-F1"] = _tagger_f1(Tagger(model, tags), data)
+        tagger = Tagger(model, tags)
+        known = [name.replace("_", " ") for name in tagger.names]
+        figures["tagger micro-F1"] = evaluate_tagger(tagger.tags, known, data, range(len(data)))
     drawing = evaluate_keyframes(partial(_draw, engine), data, indices)
     figures |= {f"keyframes {name}": value for name, value in drawing.items()}
     filled = max(1, len(indices) // SEGMENTS_SHARE)
-    filling = evaluate_segments(lambda pictures: engine.fill_segments(pictures), data, filled)["all"]
+    filling = evaluate_segments(engine.fill_segments, data, filled)["all"]
     filling["error over cross-fading"] = filling["error"] / filling["cross_fade_error"]
     figures |= {f"segments {name.replace('_', ' ')}": value for name, value in filling.items()}
     samples = {"vae and keyframes": len(indices), "tagger": len(data), "segments": filled}
@@ -210,8 +183,3 @@ def figures_of(models: str | Path, data: Pictures, count: int, device: str | Non
 def _draw(engine: PaintsUndo, artwork: np.ndarray, prompt: str, steps: tuple[int, ...], seed: int) -> np.ndarray:
     options = replace(engine.default_options.keyframes, prompt=prompt, operation_steps=steps, seed=seed)
     return engine.draw_keyframes(artwork, options)
-
-
-def _tagger_f1(tagger: Tagger, data: Pictures) -> float:
-    known = [name.replace("_", " ") for name in tagger.names]
-    return evaluate_tagger(tagger.tags, known, data, range(len(data)))

@@ -53,7 +53,9 @@ def find_regions(final: np.ndarray, labels: np.ndarray) -> Regions:
     centre = np.stack([np.bincount(index.ravel(), axis.ravel()) / area for axis in (columns, rows)], axis=1)
     colour, radius = _colours_and_radii(final, index, count)
     ink = (colour.mean(axis=1) < INK_DARKNESS) & (radius < INK_RADIUS * index.shape[1])
-    background = _touch(index, count)
+    # a region that reaches the top edge, or the left and the right one
+    top, left, right = (np.isin(np.arange(count), edge) for edge in (index[0], index[:, 0], index[:, -1]))
+    background = top | (left & right)
     rank = _working_order(area / index.size, centre / index.shape[0], background)
     return Regions(index, area, centre, colour, ink, background, rank)
 
@@ -61,15 +63,10 @@ def find_regions(final: np.ndarray, labels: np.ndarray) -> Regions:
 def line_mask(regions: Regions) -> np.ndarray:
     """Where two regions of clearly different colour meet and neither is ink: uint8 (H, W) of 0 and 1."""
     mask = np.zeros(regions.index.shape, np.uint8)
-    for axis in (0, 1):
-        first = regions.index[:-1] if axis == 0 else regions.index[:, :-1]
-        second = regions.index[1:] if axis == 0 else regions.index[:, 1:]
+    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        first, second = regions.index[before], regions.index[after]
         contrast = np.abs(regions.colour[first] - regions.colour[second]).max(axis=-1) > LINE_CONTRAST
-        border = (first != second) & contrast & ~regions.ink[first] & ~regions.ink[second]
-        if axis == 0:
-            mask[:-1] |= border.astype(np.uint8)
-        else:
-            mask[:, :-1] |= border.astype(np.uint8)
+        mask[before] |= (first != second) & contrast & ~regions.ink[first] & ~regions.ink[second]
     return mask
 
 
@@ -86,13 +83,9 @@ def spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _drop_specks(index: np.ndarray) -> np.ndarray:
-    area = np.bincount(index.ravel())
-    kept = area >= MIN_AREA
-    if not kept.any():
-        return np.zeros_like(index)
-    renumber = np.cumsum(kept) - 1
-    known = kept[index]
-    return spread(np.where(known, renumber[index], 0).astype(np.int32), known)
+    kept = np.bincount(index.ravel()) >= MIN_AREA
+    renumbered = np.maximum(np.cumsum(kept) - 1, 0).astype(np.int32)
+    return spread(renumbered[index], kept[index])
 
 
 def _colours_and_radii(final: np.ndarray, index: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,12 +101,6 @@ def _colours_and_radii(final: np.ndarray, index: np.ndarray, count: int) -> tupl
     return colour, radius
 
 
-def _touch(index: np.ndarray, count: int) -> np.ndarray:
-    """Background: a region that reaches the top edge, or the left and the right one."""
-    at = [np.isin(np.arange(count), edge) for edge in (index[0], index[:, 0], index[:, -1])]
-    return at[0] | (at[1] & at[2])
-
-
 def _working_order(area: np.ndarray, centre: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Rank of each region: big shapes from top to bottom, then the background, then the details from top to bottom.
 
@@ -121,6 +108,4 @@ def _working_order(area: np.ndarray, centre: np.ndarray, background: np.ndarray)
     """
     group = np.where(background, 1, np.where(area >= STRUCTURE_AREA, 0, 2))
     order = np.lexsort((centre[:, 1] + 0.25 * centre[:, 0], group))
-    rank = np.empty(len(area), np.int32)
-    rank[order] = np.arange(len(area))
-    return rank
+    return np.argsort(order).astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -118,18 +119,17 @@ class ClipBuffer:
     """
 
     def __init__(self, data: Pictures, vae: VideoVAE, size: int):
-        self.data, self.vae, self.size = data, vae, size
-        self.frames = 0
-        self.clips: list[Clips] = []
+        self.data, self.vae, self.frames = data, vae, 0
+        self.clips: deque[Clips] = deque(maxlen=size)
 
     def batch(self, count: int, frames: int, fresh: int, generator: torch.Generator) -> Clips:
         """`count` clips of `frames` frames; a change of `frames` empties the buffer."""
         if frames != self.frames:
-            self.clips, self.frames = [], frames
+            self.clips.clear()
+            self.frames = frames
         wanted = max(fresh, count - len(self.clips))
         if wanted > 0:
             drawn = draw_clips(self.data, self.vae, wanted, frames, generator)
-            self.clips += [drawn.pick(torch.tensor([number])) for number in range(wanted)]
-        del self.clips[: max(0, len(self.clips) - self.size)]
+            self.clips.extend(drawn.pick(torch.tensor([number])) for number in range(wanted))
         chosen = torch.randperm(len(self.clips), generator=generator)[:count]
         return Clips.join([self.clips[number] for number in chosen.tolist()])

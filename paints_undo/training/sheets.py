@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,14 +36,15 @@ def loss_curve(losses: Sequence[tuple[int, float, float]], width: int = 640, hei
     if len(values) < 2:
         return canvas
     low, high = np.log(values.min()), np.log(values.max())
+
+    def row_of(level: Any) -> Any:
+        return height - 20 - (level - low) / max(high - low, 1e-9) * (height - 40)
+
     for level in np.linspace(low, high, 5):
-        row = round(height - 20 - (level - low) / max(high - low, 1e-9) * (height - 40))
+        row, label = round(row_of(level)), f"{np.exp(level):.3g}"
         cv2.line(canvas, (60, row), (width, row), (225, 225, 225), 1)
-        cv2.putText(
-            canvas, f"{np.exp(level):.3g}", (4, row + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (90, 90, 90), 1, cv2.LINE_AA
-        )
-    across = np.linspace(60, width - 6, len(values))
-    down = height - 20 - (np.log(values) - low) / max(high - low, 1e-9) * (height - 40)
+        cv2.putText(canvas, label, (4, row + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (90, 90, 90), 1, cv2.LINE_AA)
+    across, down = np.linspace(60, width - 6, len(values)), row_of(np.log(values))
     points = np.round(np.stack([across, down], axis=1) * 8).astype(np.int32)
     cv2.polylines(canvas, [points], False, (84, 104, 160), 1, cv2.LINE_AA, 3)
     return canvas

@@ -20,19 +20,10 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 PACKAGES = {
-    # name and version: (file that `npm pack` writes, its SHA-256)
-    "@iconify-json/fluent-emoji@1.2.7": (
-        "iconify-json-fluent-emoji-1.2.7.tgz",
-        "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
-    ),  # MIT
-    "@iconify-json/noto@1.2.9": (
-        "iconify-json-noto-1.2.9.tgz",
-        "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
-    ),  # Apache-2.0
-    "emojibase-data@17.0.0": (
-        "emojibase-data-17.0.0.tgz",
-        "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
-    ),  # MIT
+    # name and version: SHA-256 of the file that `npm pack` writes; licences are MIT, Apache-2.0 and MIT
+    "@iconify-json/fluent-emoji@1.2.7": "8044210dbf11e016d4de85f15d01a243423bd832457e7e2491df1b751c0e272b",
+    "@iconify-json/noto@1.2.9": "3e918d88fc945c0bb3d468dbace6f88caef67f01c9f0e7bcae0915a042e8f1ad",
+    "emojibase-data@17.0.0": "d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
 }
 ART_FOLDER = Path.home() / ".cache" / "paints_undo" / "art"
 
@@ -55,8 +46,8 @@ class VectorPicture:
 def fetch(folder: Path = ART_FOLDER) -> None:
     """Put every npm package of PACKAGES into `folder` unless it is there. Raises RuntimeError when that fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package, (file, sha256) in PACKAGES.items():
-        path = folder / file
+    for package, sha256 in PACKAGES.items():
+        path = archive_of(package, folder)
         if not path.exists():
             log.info("fetching %s", package)
             done = subprocess.run(["npm", "pack", package], cwd=folder, capture_output=True, text=True, check=False)
@@ -65,6 +56,11 @@ def fetch(folder: Path = ART_FOLDER) -> None:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != sha256:
             raise RuntimeError(f"{path} has SHA-256 {found}, expected {sha256}; delete the file and fetch it again")
+
+
+def archive_of(package: str, folder: Path) -> Path:
+    """The file of a package, as `npm pack` names it."""
+    return folder / f"{package.lstrip('@').replace('/', '-').replace('@', '-')}.tgz"
 
 
 def is_held_out(name: str) -> bool:
@@ -116,7 +112,7 @@ def _plain(hexcode: str) -> str:
 
 
 def _read_json(folder: Path, package: str, member: str) -> dict:
-    with tarfile.open(folder / PACKAGES[package][0]) as archive:
+    with tarfile.open(archive_of(package, folder)) as archive:
         file = archive.extractfile(f"package/{member}")
         if file is None:
             raise RuntimeError(f"{package} in {folder} has no file {member}; delete its archive and fetch it again")

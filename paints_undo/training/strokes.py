@@ -33,9 +33,8 @@ class Stroke:
 def find_strokes(regions: Regions) -> list[Stroke]:
     """Contours of all regions cut into pen strokes, in working order; stretches without a visible line are left out."""
     width = regions.index.shape[1]
-    visible = (
-        cv2.dilate(line_mask(regions) | regions.ink[regions.index].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    )
+    lines = line_mask(regions) | regions.ink[regions.index]
+    visible = cv2.dilate(lines, np.ones((5, 5), np.uint8)) > 0
     strokes = []
     for number in np.argsort(regions.rank):
         mask = (regions.index == number).astype(np.uint8)

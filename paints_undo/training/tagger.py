@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from torch.nn import functional as F
 
 from paints_undo.atomic import written_atomically
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.loop import LoopOptions, Trainer
-from paints_undo.training.processes import ALONE, Processes
+from paints_undo.training.loop import Training
+from paints_undo.training.settings import Settings, within
 from paints_undo.training.tags import RATINGS, common_tags, tag_targets, write_tag_table
 
 log = logging.getLogger(__name__)
@@ -27,21 +26,18 @@ LARGEST_DIFFERENCE = 1e-4  # of probabilities between PyTorch and ONNX Runtime
 
 
 @dataclass(frozen=True)
-class TaggerOptions:
+class TaggerOptions(Settings):
     """Sizes of the network and of its batches: `widths` channels at 1/4, 1/8, ... of `size` pixels."""
 
-    widths: tuple[int, ...] = (32, 64, 128, 192)
-    depths: tuple[int, ...] = (1, 1, 3, 1)
+    widths: tuple[int, ...] = within((32, 64, 128, 192), 1)
+    depths: tuple[int, ...] = within((1, 1, 3, 1), 0)
     size: int = 128
-    batch: int = 32
+    batch: int = within(32, 1)
 
     def __post_init__(self) -> None:
-        if len(self.widths) != len(self.depths) or not self.widths:
-            raise ValueError(f"widths {self.widths} and depths {self.depths} must be equally many, and at least one")
-        if min(*self.widths, self.batch) < 1 or min(self.depths) < 0:
-            raise ValueError(
-                f"widths {self.widths} and batch {self.batch} must be at least 1, depths {self.depths} at least 0"
-            )
+        super().__post_init__()
+        if len(self.widths) != len(self.depths):
+            raise ValueError(f"widths {self.widths} and depths {self.depths} must be equally many")
         if self.size < self.downsampling or self.size % self.downsampling:
             raise ValueError(f"size must be a multiple of {self.downsampling} pixels, got {self.size}")
 
@@ -50,12 +46,7 @@ class TaggerOptions:
         return 4 * 2 ** (len(self.widths) - 1)
 
     def for_size(self, size: int) -> TaggerOptions:
-        """The same for pictures of `size` pixels."""
         return replace(self, size=size)
-
-    def with_batch(self, count: int) -> TaggerOptions:
-        """The same with `count` pictures in an update."""
-        return replace(self, batch=count)
 
 
 class Block(nn.Module):
@@ -95,17 +86,6 @@ class TagNetwork(nn.Module):
         return self.head(self.norm(x.mean(dim=(2, 3))))
 
 
-class WithProbabilities(nn.Module):
-    """What is exported: the network with its logits turned into probabilities."""
-
-    def __init__(self, network: TagNetwork):
-        super().__init__()
-        self.network = network
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.network(pictures).sigmoid()
-
-
 def as_tagger_input(pictures: Tensor) -> Tensor:
     """Pictures (n, 3, H, W), RGB, -1..1 -> (n, H, W, 3), BGR, 0..255."""
     return ((pictures.flip(1) + 1) * 127.5).permute(0, 2, 3, 1)
@@ -126,30 +106,19 @@ def vary(pictures: Tensor, generator: torch.Generator) -> Tensor:
     varied = F.grid_sample(pictures - 1, grid, align_corners=False) + 1
     varied = 1 + (varied - 1) * draw(0.9, 1.0)[:, None, None, None] + draw(-0.05, 0.0)[:, None, None, None]
     # paper narrower (a third of them) or lower (a third) than the square, which white fills up
-    side, kept = draw(0, 3), draw(0.72, 0.95)[:, None, None]
-    across = (
-        torch.linspace(-1, 1, pictures.shape[3], device=pictures.device).abs()[None, None]
-        < torch.where(side < 1, kept[:, 0, 0], 2.0)[:, None, None]
-    )
-    down = (
-        torch.linspace(-1, 1, pictures.shape[2], device=pictures.device).abs()[None, :, None]
-        < torch.where(side > 2, kept[:, 0, 0], 2.0)[:, None, None]
-    )
-    return torch.where((across & down)[:, None], varied.clamp(-1, 1), 1.0)
+    side, kept = draw(0, 3), draw(0.72, 0.95)
+
+    def on_paper(length: int, cut: Tensor) -> Tensor:
+        return torch.linspace(-1, 1, length, device=pictures.device).abs() < torch.where(cut, kept, 2.0)[:, None]
+
+    down, across = on_paper(pictures.shape[2], side > 2), on_paper(pictures.shape[3], side < 1)
+    return torch.where((down[:, :, None] & across[:, None])[:, None], varied.clamp(-1, 1), 1.0)
 
 
-def train_tagger(
-    data: Pictures,
-    folder: Path,
-    options: TaggerOptions,
-    loop: LoopOptions,
-    on_checkpoint: Callable[[Trainer], None] | None = None,
-    processes: Processes = ALONE,
-) -> TagNetwork:
+def train_tagger(training: Training[TaggerOptions]) -> TagNetwork:
     """The trained and calibrated network for the common tags of these pictures."""
-    data = data.on(processes.device)
-    counts = common_tags(data.tags)
-    targets = tag_targets(data.tags, counts)
+    data, options = training.pictures, training.options
+    targets = tag_targets(data.tags, common_tags(data.tags))
     kept = max(1, round(CALIBRATION_SHARE * len(data)))
     trained = max(1, len(data) - kept)
 
@@ -161,11 +130,9 @@ def train_tagger(
         return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(1).mean()
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(loop.seed)
+        torch.manual_seed(training.loop.seed)
         network = TagNetwork(targets.shape[1], options)
-    trainer = Trainer(network, folder, loop, processes)
-    network = trainer.fit(loss_of, on_checkpoint or (lambda trainer: None))
-    log.info("options: %s, %d tags", asdict(options), len(counts))
+    network = training.fit(network, loss_of)
     last = torch.arange(len(data) - kept, len(data))
     calibrate(network, data.on(torch.device("cpu")), last, targets[last])
     return network
@@ -183,9 +150,9 @@ def answers(network: nn.Module, data: Pictures, indices: Tensor) -> Tensor:
     return torch.cat([network(as_tagger_input(data.finished(some))) for some in indices.split(32)])
 
 
-def micro_f1(probabilities: Tensor, targets: Tensor, threshold: float = THRESHOLD) -> float:
+def micro_f1(probabilities: Tensor, targets: Tensor) -> float:
     """F1 over all tags of all pictures together, ratings left out; both tensors (n, 4 + tags)."""
-    found, wanted = probabilities[:, len(RATINGS) :] > threshold, targets[:, len(RATINGS) :] > 0
+    found, wanted = probabilities[:, len(RATINGS) :] > THRESHOLD, targets[:, len(RATINGS) :] > 0
     return float(2 * (found & wanted).sum() / (found.sum() + wanted.sum()).clamp(min=1))
 
 
@@ -206,7 +173,7 @@ def export(network: TagNetwork, path: Path, size: int) -> None:
     import onnxruntime
 
     example = torch.rand(1, size, size, 3, generator=torch.Generator().manual_seed(0)) * 255
-    whole = WithProbabilities(network).eval()
+    whole = nn.Sequential(network, nn.Sigmoid()).eval()
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_atomically(path) as partial:
         torch.onnx.export(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from paints_undo.atomic import written_atomically
+from paints_undo.atomic import write_atomically
 
 FEWEST_PICTURES = 30  # a tag on fewer training pictures is not learnt, it is only guessed
 RATINGS = ("general", "sensitive", "questionable", "explicit")  # WD14's first rows; all art here is general
@@ -38,8 +38,7 @@ def write_tag_table(path: Path, counts: dict[str, int], pictures: int) -> None:
         writer.writerow((number, rating, RATING_CATEGORY, 0 if number else pictures))
     for number, (tag, count) in enumerate(counts.items(), start=len(RATINGS)):
         writer.writerow((number, tag.replace(" ", "_"), GENERAL_CATEGORY, count))
-    with written_atomically(Path(path)) as partial:
-        partial.write_text(text.getvalue(), encoding="utf-8")
+    write_atomically(path, text.getvalue().encode())
 
 
 def tag_targets(tags: Sequence[Sequence[str]], known: Iterable[str]) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 import xml.etree.ElementTree as ElementTree
+from xml.etree.ElementTree import Element
 
 import numpy as np
 
@@ -16,6 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}"
 SHAPES = {SVG + name for name in ("path", "circle", "ellipse", "rect", "polygon", "polyline", "line")}
 HIDDEN_CONTAINERS = {SVG + name for name in ("defs", "clipPath", "mask", "filter", "symbol", "pattern")}
+PAINT = ("fill", "stroke", "opacity", "id", "mix-blend-mode", "isolation")  # what says nothing of a shape's outline
 OPAQUE = 0.75  # a shape at least this opaque is paint; anything thinner is shading
 DEEPEST_USE = 12  # nested <use> beyond this is a loop
 
@@ -39,7 +41,7 @@ def rasterise(svg: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     return final, _read_labels(_render(labelled, size), colours)
 
 
-def parse_svg(svg: str) -> ElementTree.Element:
+def parse_svg(svg: str) -> Element:
     """The SVG's root with every <use> replaced by what it points to, so that document order is painting order."""
     try:
         root = ElementTree.fromstring(re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>", "", svg, flags=re.S))
@@ -51,6 +53,9 @@ def parse_svg(svg: str) -> ElementTree.Element:
     _inline_uses(root, targets, 0)
     for attribute in ("width", "height"):  # the view box alone decides, or units would shift the crop
         root.attrib.pop(attribute, None)
+    for element in root.iter():  # a style says more than an attribute
+        for name, value in re.findall(r"([\w-]+)\s*:\s*([^;]+)", element.attrib.pop("style", "")):
+            element.set(name, value.strip())
     for defs in list(root.iter(SVG + "defs")):
         for child in list(defs):
             if child.tag == SVG + "g" or child.tag in SHAPES:
@@ -58,14 +63,14 @@ def parse_svg(svg: str) -> ElementTree.Element:
     return root
 
 
-def _inline_uses(parent: ElementTree.Element, targets: dict, depth: int) -> None:
+def _inline_uses(parent: Element, targets: dict, depth: int) -> None:
     for position, child in enumerate(list(parent)):
         if child.tag == SVG + "use" and depth < DEEPEST_USE:
             target = targets.get((child.get("href") or child.get(XLINK + "href") or "")[1:])
             if target is None:
                 continue
             left_out = ("href", XLINK + "href", "x", "y", "width", "height", "id")
-            group = ElementTree.Element(SVG + "g", {k: v for k, v in child.attrib.items() if k not in left_out})
+            group = Element(SVG + "g", {k: v for k, v in child.attrib.items() if k not in left_out})
             offset = float(child.get("x") or 0), float(child.get("y") or 0)
             if any(offset):
                 group.set("transform", f"{group.get('transform', '')} translate({offset[0]} {offset[1]})".strip())
@@ -76,7 +81,7 @@ def _inline_uses(parent: ElementTree.Element, targets: dict, depth: int) -> None
         _inline_uses(child, targets, depth + 1)
 
 
-def _render(root: ElementTree.Element, size: int) -> np.ndarray:
+def _render(root: Element, size: int) -> np.ndarray:
     import skia  # an extra that only training needs
 
     data = ElementTree.tostring(root)  # must outlive the stream, which does not copy it
@@ -92,15 +97,13 @@ def _render(root: ElementTree.Element, size: int) -> np.ndarray:
     return pixels[..., :3].copy()
 
 
-def _paint_labels(root: ElementTree.Element) -> tuple[ElementTree.Element, dict[int, int]]:
+def _paint_labels(root: Element) -> tuple[Element, dict[int, int]]:
     """A copy of the picture with each opaque shape in a colour of its own, and {colour: label}."""
     root = copy.deepcopy(root)
     shapes = _shapes(root)
     for element in root.iter():
-        element.attrib.pop("filter", None)
-        element.attrib.pop("opacity", None)
-        if style := element.get("style"):
-            element.set("style", re.sub(r"(filter|opacity|mix-blend-mode)\s*:[^;]*;?", "", style))
+        for attribute in ("filter", "opacity", "mix-blend-mode"):
+            element.attrib.pop(attribute, None)
     colours = {}
     for label, (element, fill, stroke, is_shading) in enumerate(shapes, start=1):
         if is_shading:
@@ -108,9 +111,6 @@ def _paint_labels(root: ElementTree.Element) -> tuple[ElementTree.Element, dict[
             continue
         colour = (label * 0x9E3779B1 >> 8) & 0xFFFFFF or 1  # far apart for neighbours in document order
         colours[colour] = label
-        if style := element.get("style"):
-            painting = r"(^|;)\s*(fill|stroke|fill-opacity|stroke-opacity)\s*:[^;]*"
-            element.set("style", re.sub(painting, "", style))
         for attribute in ("fill-opacity", "stroke-opacity"):
             element.attrib.pop(attribute, None)
         element.set("fill", "none" if fill == "none" else f"#{colour:06x}")
@@ -128,37 +128,40 @@ def _read_labels(picture: np.ndarray, colours: dict[int, int]) -> np.ndarray:
     return spread(labels[place], keys[place] == value)
 
 
-def _shapes(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str, str | None, bool]]:
+def _shapes(root: Element) -> list[tuple[Element, str, str | None, bool]]:
     """(element, fill, stroke, is it shading?) of every drawn shape, in painting order.
 
     Shading is whatever is see-through, fades out in a gradient, blends, repeats an earlier outline (soft 3D art paints
     one outline several times with different gradients) or is a blurred stroke.
     """
     faintest = {
-        gradient.get("id"): min(
-            (_number(_style(stop, "stop-opacity")) for stop in gradient.iter(SVG + "stop")), default=1.0
-        )
+        gradient.get("id"): min((_opacity(stop, "stop-opacity") for stop in gradient.iter(SVG + "stop")), default=1.0)
         for kind in ("linearGradient", "radialGradient")
         for gradient in root.iter(SVG + kind)
     }
     found, outlines = [], set()
 
-    def visit(element, fill: str, stroke: str | None, opacity: float, blurred: bool, place: tuple[str, ...]) -> None:
+    def visit(
+        element: Element,
+        fill: str,
+        stroke: str | None,
+        opacity: float,
+        blurred: bool,
+        place: tuple[str, ...],
+    ) -> None:
         if element.tag in HIDDEN_CONTAINERS:
             return
-        fill, stroke = _style(element, "fill") or fill, _style(element, "stroke") or stroke
-        opacity *= _number(_style(element, "opacity"))
-        blurred = blurred or _style(element, "filter") not in (None, "none")
+        fill, stroke = element.get("fill", fill), element.get("stroke", stroke)
+        opacity *= _opacity(element, "opacity")
+        blurred = blurred or element.get("filter", "none") != "none"
         place += (element.get("transform", ""),)
         if element.tag in SHAPES:
-            geometry = {
-                k: v for k, v in element.attrib.items() if k not in ("fill", "stroke", "opacity", "style", "id")
-            }
+            geometry = {name: value for name, value in element.attrib.items() if name not in PAINT}
             outline = (element.tag, place, tuple(sorted(geometry.items())))
             gradient = re.match(r"url\(#([^)]+)\)", fill)
             is_shading = (
-                opacity * _number(_style(element, "fill-opacity")) < OPAQUE
-                or "mix-blend" in (element.get("style") or "")
+                opacity * _opacity(element, "fill-opacity") < OPAQUE
+                or "mix-blend-mode" in element.attrib
                 or (gradient is not None and faintest.get(gradient[1], 1) < OPAQUE)
                 or outline in outlines
                 or (blurred and fill == "none")
@@ -173,13 +176,8 @@ def _shapes(root: ElementTree.Element) -> list[tuple[ElementTree.Element, str, s
     return found
 
 
-def _style(element: ElementTree.Element, name: str) -> str | None:
-    declared = re.search(r"(?:^|;)\s*" + name + r"\s*:\s*([^;]+)", element.get("style") or "")
-    return declared[1].strip() if declared else element.get(name)
-
-
-def _number(text: str | None) -> float:
+def _opacity(element: Element, name: str) -> float:
     try:
-        return min(float(text), 1.0) if text else 1.0
+        return min(float(element.get(name) or 1), 1.0)
     except ValueError:
         return 1.0

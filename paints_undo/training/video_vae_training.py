@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from paints_undo.models.video_vae import (
     SCALING_FACTOR,
@@ -19,10 +17,10 @@ from paints_undo.models.video_vae import (
     VideoVAEConfig,
 )
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.loop import LoopOptions, Trainer
-from paints_undo.training.picture_vae import LARGE, PAINTED_WEIGHT, PAPER_THRESHOLD, reconstruction_loss
-from paints_undo.training.processes import ALONE, Processes
+from paints_undo.training.loop import Training
+from paints_undo.training.picture_vae import LARGE, draw_crops, importance, reconstruction_loss
 from paints_undo.training.segment_clips import VIDEO_LENGTH, draw_ends, draw_frames
+from paints_undo.training.settings import Settings, share, within
 
 # diffusers' names of what latent diffusion calls differently
 RENAMED = (
@@ -40,13 +38,11 @@ RENAMED = (
     ("upsamplers.0", "upsample"),
     ("resnets", "block"),
 )
-
-
-GRID = 8  # pixels: every VAE of the recipe has latents of 8 x 8 pixels or a fraction of that
+GRID = 8  # pixels: every VAE of the recipe has latents of 8 x 8 pixels or a fraction of that; pieces of clips lie on it
 
 
 @dataclass(frozen=True)
-class VideoVaeOptions:
+class VideoVaeOptions(Settings):
     """How the decoder is trained: on pieces of `crop` pixels, whole pictures for the last `whole_share` of the time.
 
     `frames` of each clip, evenly chosen, are decoded at once; with 2, the keyframes alone. `latent_noise` (in
@@ -56,44 +52,23 @@ class VideoVaeOptions:
     fit a CPU are too small for the rest, whose colours drift away (from 4 to 8 grey levels of error in 20 minutes).
     """
 
-    frames: int = 2
-    crop: int = 64
-    clips: int = 4
-    whole_share: float = 0.4
-    latent_noise: float = 0.3
+    COUNTED = "clips"
+
+    frames: int = within(2, 2, VIDEO_LENGTH)
+    crop: int = within(64, 16)
+    clips: int = within(4, 1)
+    whole_share: float = share(0.4)
+    latent_noise: float = share(0.3)
     whole_decoder: bool = False
 
     def __post_init__(self) -> None:
-        if not 2 <= self.frames <= VIDEO_LENGTH:
-            raise ValueError(f"frames must lie in 2 to {VIDEO_LENGTH}, got {self.frames}")
-        if self.clips < 1:
-            raise ValueError(f"clips must be at least 1, got {self.clips}")
-        if self.crop < 16 or self.crop % 16:
+        super().__post_init__()
+        if self.crop % 16:
             raise ValueError(f"crop must be a multiple of 16 pixels, got {self.crop}")
-        for name in ("whole_share", "latent_noise"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must lie in 0 to 1, got {getattr(self, name)}")
 
     def for_size(self, size: int) -> VideoVaeOptions:
         """The same for pictures of `size` pixels: as VaeOptions.for_size."""
         return replace(self, crop=2 * self.crop if size >= LARGE else max(16, min(self.crop, size // 16 * 16)))
-
-    def with_batch(self, count: int) -> VideoVaeOptions:
-        """The same with `count` clips in an update."""
-        return replace(self, clips=count)
-
-
-def video_vae_config(picture_vae: AutoencoderKL) -> VideoVAEConfig:
-    """The sizes of the video VAE that takes a picture VAE's weights."""
-    config = picture_vae.config
-    widths = config.block_out_channels
-    return VideoVAEConfig(
-        ch=widths[0],
-        ch_mult=tuple(width // widths[0] for width in widths),
-        num_res_blocks=config.layers_per_block,
-        z_channels=config.latent_channels,
-        norm_groups=config.norm_num_groups,
-    )
 
 
 def video_vae_from(picture_vae: AutoencoderKL, seed: int = 0) -> VideoVAE:
@@ -104,18 +79,26 @@ def video_vae_from(picture_vae: AutoencoderKL, seed: int = 0) -> VideoVAE:
     Raises ValueError when the picture VAE's scaling factor or its post_quant_conv, which the video VAE never applies,
     stand in the way.
     """
-    if abs(picture_vae.config.scaling_factor - SCALING_FACTOR) > 1e-6:
+    config = picture_vae.config
+    if abs(config.scaling_factor - SCALING_FACTOR) > 1e-6:
         raise ValueError(
-            f"the picture VAE's scaling factor is {picture_vae.config.scaling_factor}, but segments need "
-            f"{SCALING_FACTOR}; scale its latents with with_published_deviation"
+            f"the picture VAE's scaling factor is {config.scaling_factor}, but segments need {SCALING_FACTOR}; scale "
+            "its latents with with_published_deviation"
         )
-    identity = torch.eye(picture_vae.config.latent_channels)
+    identity = torch.eye(config.latent_channels)
     if not torch.equal(picture_vae.post_quant_conv.weight.cpu().float()[:, :, 0, 0], identity):
         raise ValueError("the picture VAE's post_quant_conv is not the identity; train it with new_vae's")
+    sizes = VideoVAEConfig(
+        ch=config.block_out_channels[0],
+        ch_mult=tuple(width // config.block_out_channels[0] for width in config.block_out_channels),
+        num_res_blocks=config.layers_per_block,
+        z_channels=config.latent_channels,
+        norm_groups=config.norm_num_groups,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        vae = VideoVAE(video_vae_config(picture_vae))
-    levels = len(vae.config.ch_mult)
+        vae = VideoVAE(sizes)
+    levels = len(sizes.ch_mult)
     weights = {renamed(key, levels): value for key, value in picture_vae.state_dict().items()}
     shapes = vae.state_dict()
     weights = {key: value.reshape(shapes[key].shape) for key, value in weights.items()}  # 1x1 convolutions from linear
@@ -154,36 +137,13 @@ def silence_time(vae: VideoVAE) -> None:
 
 def steadiness_loss(drawn: Tensor, wanted: Tensor) -> Tensor:
     """How differently two videos (b, 3, t, H, W) change from frame to frame, painted places counting more."""
-    painted = F.max_pool3d((wanted.amin(1, keepdim=True) < PAPER_THRESHOLD).float(), (1, 5, 5), 1, (0, 2, 2))
-    weight = 1 + (PAINTED_WEIGHT - 1) * painted[:, :, 1:]
-    return ((drawn - wanted).diff(dim=2).abs() * weight).mean()
+    return ((drawn - wanted).diff(dim=2).abs() * importance(wanted)[:, :, 1:]).mean()
 
 
-def cut(clips: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """The same `size` x `size` piece of all frames of each clip (n, 3, t, H, W), around something painted."""
-    height, width = clips.shape[-2:]
-    painted = (clips.amin((1, 2)) < PAPER_THRESHOLD).flatten(
-        1
-    ).float().cpu() + 1e-5  # an empty canvas is cut somewhere, too
-    centre = torch.multinomial(painted, 1, generator=generator)[:, 0]
-    # on the grid of the latents, where whole clips lie as well
-    top = ((centre // width - size // 2).clamp(0, height - size) // GRID * GRID).tolist()
-    left = ((centre % width - size // 2).clamp(0, width - size) // GRID * GRID).tolist()
-    return torch.stack([c[..., y : y + size, x : x + size] for c, y, x in zip(clips, top, left, strict=True)])
-
-
-def train_video_vae(
-    data: Pictures,
-    picture_vae: AutoencoderKL,
-    folder: Path,
-    options: VideoVaeOptions,
-    loop: LoopOptions,
-    look=None,
-    processes: Processes = ALONE,
-) -> VideoVAE:
-    """The video VAE with a trained decoder; the encoder stays the picture VAE's. `look` runs at every checkpoint."""
-    data = data.on(processes.device)
-    vae = video_vae_from(picture_vae, loop.seed)
+def train_video_vae(training: Training[VideoVaeOptions], picture_vae: AutoencoderKL) -> VideoVAE:
+    """The video VAE with a trained decoder; the encoder stays the picture VAE's."""
+    data, options = training.pictures, training.options
+    vae = video_vae_from(picture_vae, training.loop.seed)
     vae.requires_grad_(False)
     ends = [combiner for combiner in vae.decoder.attn_refinement if isinstance(combiner, ConvolutionCombiner)]
     for learning in [vae.decoder] if options.whole_decoder else ends:
@@ -194,10 +154,10 @@ def train_video_vae(
         if progress > 1 - options.whole_share:
             clips = clips[: max(1, len(clips) // 4)]  # four pieces cost as much as one whole picture
         else:
-            clips = cut(clips, options.crop, generator)
+            clips = draw_crops(clips, options.crop, generator, GRID)
         return decoding_loss(vae, clips, options, generator)
 
-    return Trainer(vae, folder, loop, processes).fit(loss_of, look or (lambda trainer: None))
+    return training.fit(vae, loss_of)
 
 
 def draw_some_frames(data: Pictures, options: VideoVaeOptions, generator: torch.Generator) -> Tensor:
@@ -215,11 +175,8 @@ def decoding_loss(vae: VideoVAE, clips: Tensor, options: VideoVaeOptions, genera
         latents, _ = vae.encode(clips.transpose(1, 2).flatten(0, 1))
         _, states = vae.encode(clips[:, :, [0, -1]].transpose(1, 2).flatten(0, 1))
     noise = torch.randn(latents.shape, generator=generator) * torch.rand(1, generator=generator)
-    latents = (
-        (latents.float() + options.latent_noise * noise.to(latents.device))
-        .unflatten(0, (count, frames))
-        .transpose(1, 2)
-    )
+    latents = latents.float() + options.latent_noise * noise.to(latents.device)
+    latents = latents.unflatten(0, (count, frames)).transpose(1, 2)
     references = [state.unflatten(0, (count, 2)) for state in states]
     drawn = vae.decode(latents, references).float()
     pictures = reconstruction_loss(drawn.transpose(1, 2).flatten(0, 1), clips.transpose(1, 2).flatten(0, 1))
