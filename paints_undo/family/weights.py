@@ -7,7 +7,6 @@ names the file and the key.
 import logging
 import math
 import mmap
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
@@ -15,20 +14,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from paints_undo.errors import CheckpointError
-
-if sys.flags.optimize > 1:  # said here, where the libraries would fail while they are imported
-    raise CheckpointError(
-        "Python was started with -OO or PYTHONOPTIMIZE=2, which takes out the descriptions that diffusers and "
-        "transformers read; start it without"
-    )
-
 import torch
 from diffusers import AutoencoderKL
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
 
+from paints_undo.errors import CheckpointError
 from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZER_FILES, ModelFamily, read_json
 from paints_undo.family.readable_files import check_readable
 from paints_undo.models.image_encoder import ImageEncoder
