@@ -14,7 +14,7 @@ import pytest
 
 from paints_undo.errors import InputError
 from paints_undo.pictures import video
-from paints_undo.pictures.video import read_video, write_video
+from paints_undo.video import read_video, write_video  # where the documents have them
 
 
 def gradients(count: int, height: int = 64, width: int = 96) -> np.ndarray:

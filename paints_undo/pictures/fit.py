@@ -53,40 +53,36 @@ class Fit:
     @property
     def shown(self) -> Size:
         """The size of a keyframe as people see it, without margins."""
-        rows, columns = self.inner(self.canvas)
-        return columns.stop - columns.start, rows.stop - rows.start
+        return self.inner(self.canvas)[2:]
 
-    def inner(self, canvas: Size) -> tuple[slice, slice]:
-        """Rows and columns of a canvas in which the artwork lies.
+    def inner(self, canvas: Size) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the rectangle of a canvas in which the artwork lies.
 
-        There is an even number of both, because H.264 has one colour sample for two pixels: the odd one is cut off the
-        artwork when it is laid, half a pixel at either side, and nothing is stretched for it.
+        Its sides are even, because H.264 has one colour sample for two pixels: the odd one is cut off the artwork when
+        it is laid, half a pixel at either side, and nothing is stretched for it.
         """
         scale = min(room / side for room, side in zip(canvas, self.artwork, strict=True))
         width, height = (max(2, round(side * scale) // 2 * 2) for side in self.artwork)
-        left, top = (canvas[0] - width) // 2, (canvas[1] - height) // 2
-        return slice(top, top + height), slice(left, left + width)
+        return (canvas[0] - width) // 2, (canvas[1] - height) // 2, width, height
 
     def placement(self, canvas: Size) -> Placement:
         """Where a point of the artwork is on a canvas: a keyframe's, or a frame's."""
-        rows, columns = self.inner(canvas)
-        whole = _cut(self.artwork, (columns.stop - columns.start, rows.stop - rows.start))
-        return whole.then(Placement((1.0, 1.0), (float(columns.start), float(rows.start))))
+        left, top, width, height = self.inner(canvas)
+        return _cut(self.artwork, (width, height)).then(Placement((1.0, 1.0), (float(left), float(top))))
 
     def lay(self, picture: np.ndarray, canvas: Size) -> np.ndarray:
         """A picture uint8 (H, W, 3) on a canvas, uint8 (height, width, 3), where the artwork lies.
 
         Its outermost pixels go on to the canvas's edges: beside white, small networks draw the edge as a line.
         """
-        rows, columns = self.inner(canvas)
-        inner = crop_to(picture, columns.stop - columns.start, rows.stop - rows.start)
-        around = rows.start, canvas[1] - rows.stop, columns.start, canvas[0] - columns.stop
-        return cv2.copyMakeBorder(inner, *around, cv2.BORDER_REPLICATE)
+        left, top, width, height = self.inner(canvas)
+        around = top, canvas[1] - top - height, left, canvas[0] - left - width
+        return cv2.copyMakeBorder(crop_to(picture, width, height), *around, cv2.BORDER_REPLICATE)
 
     def uncover(self, pictures: np.ndarray) -> np.ndarray:
         """Keyframes, frames or a preview, uint8 (..., h, w, 3), without what lies beside the artwork."""
-        rows, columns = self.inner((pictures.shape[-2], pictures.shape[-3]))
-        return np.ascontiguousarray(pictures[..., rows, columns, :])
+        left, top, width, height = self.inner((pictures.shape[-2], pictures.shape[-3]))
+        return np.ascontiguousarray(pictures[..., top : top + height, left : left + width, :])
 
     def keyframe(self, picture: np.ndarray) -> np.ndarray:
         """The artwork, a keyframe or a person's own picture in place of one as a keyframe, uint8 (height, width, 3).
@@ -108,8 +104,8 @@ class Fit:
 class Crop(Fit):
     """The original's way: each stage fills its size itself, the second with what the first has left (fit "crop")."""
 
-    def inner(self, canvas: Size) -> tuple[slice, slice]:
-        return slice(0, canvas[1]), slice(0, canvas[0])
+    def inner(self, canvas: Size) -> tuple[int, int, int, int]:
+        return 0, 0, *canvas
 
     def placement(self, canvas: Size) -> Placement:
         return _cut(self.artwork, self.canvas).then(_cut(self.canvas, canvas))
