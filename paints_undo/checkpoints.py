@@ -122,15 +122,24 @@ class ModelFamily:
     def __post_init__(self) -> None:
         if self.segment_hint not in SEGMENT_HINTS:
             raise CheckpointError(
-                f"model family {self.name}: segment_hint is {self.segment_hint!r}, which this program does not know; "
-                f"use one of {', '.join(SEGMENT_HINTS)} in {FAMILY_FILE}, or a newer program"
+                "model family {family}: segment_hint is {value!r}, which this program does not know; use one "
+                "of {choices} in {file}, or a newer program",
+                self.name,
+                self.segment_hint,
+                ", ".join(SEGMENT_HINTS),
+                FAMILY_FILE,
             )
         for height, width in self.video_sizes:
             multiple = self.video_size_multiple
             if height % multiple or width % multiple:
                 raise CheckpointError(
-                    f"model family {self.name}: video size {height} x {width} is no multiple of {multiple}, which its "
-                    f"networks need; correct video_sizes in {FAMILY_FILE}"
+                    "model family {family}: video size {height} x {width} is no multiple of {multiple}, which "
+                    "its networks need; correct video_sizes in {file}",
+                    self.name,
+                    height,
+                    width,
+                    multiple,
+                    FAMILY_FILE,
                 )
         self.check_keyframe_size(*self.keyframe_size)
 
@@ -158,12 +167,11 @@ class ModelFamily:
     def check_keyframe_size(self, width: int, height: int) -> None:
         """Raises InputError where the keyframe networks cannot work at this size."""
         multiple = self.size_multiple
+        sentence = "{field} is {value}, but the model family {family} needs a multiple of {multiple}; try {near}"
         for name, value in (("width", width), ("height", height)):
             if value % multiple:
                 near = max(multiple, round(value / multiple) * multiple)
-                raise InputError(
-                    f"{name} is {value}, but the model family {self.name} needs a multiple of {multiple}; try {near}"
-                )
+                raise InputError(sentence, name, value, self.name, multiple, near)
 
 
 def open_family(folder: Path, name: str | None = None) -> ModelFamily:
@@ -174,7 +182,7 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
     with permitted(folder):
         if not folder.is_dir():
             raise CheckpointError(
-                f"no model family at {folder}: there is no such folder; use mini, released or a folder"
+                "no model family at {folder}: there is no such folder; use mini, released or a folder", folder
             )
         described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
         model, tags = (folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv"))
@@ -209,7 +217,9 @@ def described_sizes(file: Path, described: dict) -> dict[str, Any]:
             if key in described:
                 values[key] = kind(described[key])
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be used: {error!r}; compare it with the one of the mini family") from None
+        raise CheckpointError(
+            "{file} cannot be used: {reason!r}; compare it with the one of the mini family", file, error
+        ) from None
     return values
 
 
@@ -224,10 +234,14 @@ def check_files(folders: dict[str, Path]) -> None:
             pickled = sorted(other.name for other in file.parent.glob("*") if other.suffix in PICKLED)
             if pickled and file.suffix == ".safetensors":
                 raise CheckpointError(
-                    f"the model file {file} is missing, and {pickled[0]} beside it is never opened, since such files "
-                    "may hold programs; convert it to safetensors"
+                    "the model file {file} is missing, and {other} beside it is never opened, since such files "
+                    "may hold programs; convert it to safetensors",
+                    file,
+                    pickled[0],
                 )
-            raise CheckpointError(f"the model file {file} is missing; copy or download the whole model family again")
+            raise CheckpointError(
+                "the model file {file} is missing; copy or download the whole model family again", file
+            )
 
 
 def read_json(file: Path) -> dict:
@@ -236,9 +250,9 @@ def read_json(file: Path) -> dict:
         with permitted(file):
             values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read ({error}); copy or download it again") from None
+        raise CheckpointError("{file} cannot be read ({reason}); copy or download it again", file, error) from None
     if not isinstance(values, dict):
-        raise CheckpointError(f"{file} holds no JSON object; copy or download it again")
+        raise CheckpointError("{file} holds no JSON object; copy or download it again", file)
     return values
 
 
@@ -253,7 +267,7 @@ def load_part(family: ModelFamily, part: str, dtype: torch.dtype) -> nn.Module:
         with torch.device("meta"):
             network = recipe.build(values)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / CONFIG_FILE} does not fit this program: {error}") from None
+        raise CheckpointError("{file} does not fit this program: {reason}", folder / CONFIG_FILE, error) from None
     with_whole_weights(family, part, lambda file: load_weights(network, file, dtype, recipe.prefix))
     return network.eval().requires_grad_(False)
 
@@ -298,7 +312,9 @@ def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str
     fill_position_ids(network)
     left = [name for name, tensor in [*network.named_parameters(), *network.named_buffers()] if tensor.is_meta]
     if left:
-        raise CheckpointError(f"{file} gives no values for {left[0]}; this version of the libraries is not supported")
+        raise CheckpointError(
+            "{file} gives no values for {tensor}; this version of the libraries is not supported", file, left[0]
+        )
 
 
 def count_weights(family: ModelFamily, part: str) -> int:
@@ -318,7 +334,9 @@ def reading(file: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         check_readable(file)  # the library calls any file that it cannot open missing
-        raise DamagedFile(f"{file} is damaged ({error}); delete it and download or copy it again") from None
+        raise DamagedFile(
+            "{file} is damaged ({reason}); delete it and download or copy it again", file, error
+        ) from None
 
 
 def groups(tensors: dict[str, Tensor], size: int) -> Iterator[list[str]]:
@@ -353,19 +371,22 @@ def compare_keys(file: Path, prefix: str, expected: Any, found: Any) -> None:
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise DamagedFile(
-                f"{file} {problem} tensor {prefix}{min(keys)}{more}; the file or the config.json beside it belongs to "
-                "another network"
+                "{file} {problem} tensor {tensor}; the file or the config.json beside it belongs to another network",
+                file,
+                problem,
+                f"{prefix}{min(keys)}{more}",
             )
 
 
 def checked(file: Path, key: str, tensor: Tensor, shape: torch.Size) -> Tensor:
     """The tensor, if it has this shape and only finite values."""
-    if tensor.shape != shape:
-        raise DamagedFile(
-            f"{file}: tensor {key} has shape {list(tensor.shape)}, but its config.json asks for {list(shape)}"
-        )
+    if (found := list(tensor.shape)) != list(shape):
+        sentence = "{file}: tensor {key} has shape {found}, but its config.json asks for {shape}"
+        raise DamagedFile(sentence, file, key, found, list(shape))
     if tensor.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(tensor)):
-        raise DamagedFile(f"{file}: tensor {key} holds values that are not finite; download or copy the file again")
+        raise DamagedFile(
+            "{file}: tensor {key} holds values that are not finite; download or copy the file again", file, key
+        )
     return tensor
 
 
@@ -385,4 +406,6 @@ def load_tokenizer(family: ModelFamily, part: str) -> CLIPTokenizer:
     try:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"the tokenizer in {folder} cannot be read ({error}); copy it again") from None
+        raise CheckpointError(
+            "the tokenizer in {folder} cannot be read ({reason}); copy it again", folder, error
+        ) from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def options_of(run: RunFolder) -> UndoOptions:
     """What a run was started with."""
     if "options" not in run.settings:
-        raise InputError(f"the run.json in {run.path} records no options; start a new run")
+        raise InputError("the run.json in {folder} records no options; start a new run", run.path)
     return UndoOptions.from_settings(run.settings["options"])
 
 
@@ -127,10 +127,13 @@ def complete_keyframes(
     missing = [keyframe for keyframe in names if keyframe not in have]
     for keyframe in missing:
         if not keyframe.redrawable:
-            kind, remedy = ("your", "give it again") if keyframe.own else ("the locked", "unlock it")
             place = f"keyframes/{names[keyframe]}.png"
             raise InputError(
-                f"{kind} picture for operation step {keyframe.step} is gone or replaced ({place}); {remedy}"
+                "your picture for operation step {step} is gone or replaced ({place}); give it again"
+                if keyframe.own
+                else "the locked picture for operation step {step} is gone or replaced ({place}); unlock it",
+                keyframe.step,
+                place,
             )
     if missing:
 

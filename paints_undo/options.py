@@ -118,13 +118,13 @@ class UndoOptions:
     def from_settings(cls, settings: dict[str, Any]) -> UndoOptions:
         """The options in a run.json; InputError where it holds others than this version knows."""
         if not isinstance(settings, dict):
-            raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
+            raise InputError("these settings are no options but {value!r:.60}; start a new run", settings)
         try:
             values = {"fit": "crop", **settings}  # runs of earlier versions say nothing and were cut
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:
-            raise InputError(f"these settings are not of this version ({error}); start a new run") from None
+            raise InputError("these settings are not of this version ({reason}); start a new run", error) from None
 
 
 def with_prompt(options: UndoOptions, prompt: str) -> UndoOptions:

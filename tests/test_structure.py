@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
     "paints_undo.prompts": [],
-    "paints_undo.ffmpeg": [],
+    "paints_undo.ffmpeg": ["paints_undo.errors"],
     "paints_undo.video": [
         "paints_undo.atomic",
         "paints_undo.provenance.embedding",
@@ -69,6 +69,7 @@ MAY_IMPORT = {
         "memory_management",
         "paints_undo.execution.block_streaming",
         "paints_undo.checkpoints",
+        "paints_undo.errors",
         "paints_undo.execution.compilation",
         "paints_undo.execution.plans",
     ],

@@ -56,15 +56,16 @@ class Source:
         names = segment_names(timeline, options)
         segments = [frames for name in names if (frames := run.segment(name)) is not None]
         if len(segments) < len(names):
-            raise InputError(
-                f"the run in {run.path} has {len(segments)} of {len(names)} segments; generate its video first"
-            )
+            sentence = "the run in {folder} has {count} of {wanted} segments; generate its video first"
+            raise InputError(sentence, run.path, len(segments), len(names))
         drawing, artwork, keyframes = options.keyframes, run.artwork, []
         size = artwork.shape[1], artwork.shape[0]
         for name in keyframe_names(timeline, options):
             picture = run.keyframe(name)
             if picture is None:
-                raise InputError(f"keyframes/{name}.png of the run in {run.path} is gone; generate its keyframes again")
+                raise InputError(
+                    "keyframes/{name}.png of the run in {folder} is gone; generate its keyframes again", name, run.path
+                )
             keyframes.append(as_keyframe(picture, size, drawing.width, drawing.height, options.fit))
         return cls(
             validation.legible(title or run.path.resolve().name),

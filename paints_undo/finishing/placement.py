@@ -83,7 +83,7 @@ class Layout:
 def check_fit(fit: object) -> str:
     """`fit`, if there is such a one; InputError otherwise."""
     if fit not in FITS:
-        raise InputError(f"fit is {fit!r}; use pad, which keeps the whole picture, or crop, as the original")
+        raise InputError("fit is {fit!r}; use pad, which keeps the whole picture, or crop, as the original", fit)
     return str(fit)
 
 

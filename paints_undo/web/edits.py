@@ -171,7 +171,7 @@ def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
         if keyframe == wanted and (picture := piece.run.keyframe(name)) is not None:
             shown = piece.run.shown_keyframe(name)
             return read_picture(shown) if piece.run.is_whole(shown) else piece.run.shown(picture)
-    raise InputError(f"the keyframe at operation step {wanted.step} is not drawn yet; draw it first")
+    raise InputError("the keyframe at operation step {step} is not drawn yet; draw it first", wanted.step)
 
 
 def without_own_pictures(timeline: Timeline) -> Timeline:

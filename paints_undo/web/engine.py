@@ -8,7 +8,7 @@ from collections.abc import Callable
 from memory_management import DTYPES
 from paints_undo import engine
 from paints_undo.checkpoints import ModelFamily
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, Sentence
 from paints_undo.hub.released import what_else
 from paints_undo.options import UndoOptions
 
@@ -44,14 +44,14 @@ class Engine:
         """The family's defaults; the published ones while its files are missing."""
         return self.get().default_options if self.family else UndoOptions()
 
-    def description(self) -> str:
+    def description(self) -> Sentence:
         """Return which family is loaded, on which device and in which precision. Raises CheckpointError."""
         loaded = self.get()
         told = loaded.describe()
         dtype = str(DTYPES[told.dtype]).removeprefix("torch.")
-        return f"Model family {loaded.family.name}, on {told.device} in {dtype}"
+        return Sentence("Model family {family}, on {device} in {dtype}", loaded.family.name, told.device, dtype)
 
-    def alternative(self) -> str:
+    def alternative(self) -> Sentence:
         """Return what the family that is not loaded would bring and need. Raises CheckpointError."""
         loaded = self.get()
         return what_else(loaded.family.name, loaded.describe().device.partition(":")[0])
