@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from paints_undo.errors import FileError
+
 logger = logging.getLogger(__name__)
 
 # As temporary_for() names them: the number of the process, its computer, a mark of its own, and a random part. The
@@ -134,13 +136,22 @@ def explained(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            remedy = "free some space there or choose another folder"
-        elif error.errno in _FORBIDDEN:
-            remedy = "close programs that have it open, or choose a folder you may write to"
-        else:
-            remedy = "check that the folder is there or choose another one"
         reason = (error.strerror or str(error)).rstrip(".").lower()
-        failure = OSError(f"Cannot {action} {path.name} in the folder {path.parent}: {reason}; {remedy}.")
+        if error.errno in _FULL:
+            sentence = (
+                "Cannot {action} {name} in the folder {folder}: {reason}; "
+                "free some space there or choose another folder."
+            )
+        elif error.errno in _FORBIDDEN:
+            sentence = (
+                "Cannot {action} {name} in the folder {folder}: {reason}; "
+                "close programs that have it open, or choose a folder you may write to."
+            )
+        else:
+            sentence = (
+                "Cannot {action} {name} in the folder {folder}: {reason}; "
+                "check that the folder is there or choose another one."
+            )
+        failure = FileError(sentence, action, path.name, path.parent, reason)
         failure.errno = error.errno
         raise failure from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -191,14 +190,15 @@ def examine_disk(report: Report, out: Path) -> None:
 def examine_tools(report: Report) -> None:
     """The video encoder, which is needed last, and the reader of pictures."""
     with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "two-frames.mp4").absolute()
         try:
-            write_video(np.full((2, 64, 64, 3), 255, np.uint8), Path(folder, "two-frames.mp4"), 4)
+            write_video(np.full((2, 64, 64, 3), 255, np.uint8), file, 4)
             report.add("video", "ffmpeg encodes H.264")
         except (OSError, InputError) as error:
             fix, chosen = f"run: {sys.executable} -m {INSTALL}", os.environ.get(VARIABLE)
             if chosen:
                 fix = f"let {VARIABLE} name an ffmpeg program, not {chosen}, or unset it"
-            reason = re.sub(r"^Cannot write the video .*two-frames\.mp4: |; .*$", "", str(error))
+            reason = str(error).removeprefix(f"Cannot write the video {file}: ").partition("; ")[0]
             report.add("video", f"no video can be written: {reason}", PROBLEM, where=fix, fix=fix.removeprefix("run: "))
     text = f"PNG, JPEG, WebP and GIF, with Pillow {PIL.__version__}"
     if pillow_may_decode_jpeg():

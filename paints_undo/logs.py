@@ -34,8 +34,8 @@ LONGEST = 8_000  # characters of a message
 OURS = ("paints_undo", "memory_management", "wd14_tagger")
 
 _current: ContextVar[RunLog | None] = ContextVar("run_log", default=None)
-# An absolute path of at least one folder, where no letter, colon or slash (as in https://) stands before it.
-_FOLDERS = re.compile(r"(?<![\w:/\\.~…])(?:[A-Za-z]:)?[/\\](?:[^\s/\\:'\"<>|;,()]+[/\\])+")
+# An absolute path, on Windows too, up to its last part, where no letter, colon or slash (https://) stands before it.
+_FOLDERS = re.compile(r"(?<![\w:/\\.~…])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>|;,]+[/\\])+")
 
 
 def configure(verbose: bool) -> None:
@@ -50,15 +50,20 @@ def configure(verbose: bool) -> None:
 def without_private(text: str, folder: Path) -> str:
     """The text without folders, the user's and the computer's name, and not too long."""
     places = {str(folder.parent.absolute()): "…", str(Path.cwd()): ".", tempfile.gettempdir(): "…"}
-    with contextlib.suppress(RuntimeError):  # no home
-        places[str(Path.home())] = "~"
-    for place in sorted(places, key=len, reverse=True):
-        if len(place) > 1:
-            text = text.replace(place, places[place])
-    text = _FOLDERS.sub("…/", text)
+    text = without_folders(text, places, "…/")
     for name in _names():
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "…", text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+
+
+def without_folders(text: str, places: dict[str, str], others: str = "") -> str:
+    """The text with names for folders: those of `places`, ~ for the home, and `others` for all the rest."""
+    with contextlib.suppress(RuntimeError):  # no home
+        places = {str(Path.home()): "~", **places}
+    for place in sorted(places, key=len, reverse=True):
+        if place != Path(place).anchor:
+            text = text.replace(place, places[place])
+    return _FOLDERS.sub(others, text)
 
 
 @functools.cache

@@ -105,7 +105,9 @@ class UndoOptions:
         validation.yes_or_no("tag", self.tag)
         validation.yes_or_no("mark", self.mark)
         if self.fit not in FITS:
-            raise InputError(f"fit is {self.fit!r}; use pad, which keeps the whole picture, or crop, as the original")
+            raise InputError(
+                "fit is {fit!r}; use pad, which keeps the whole picture, or crop, as the original", self.fit
+            )
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""
@@ -117,13 +119,13 @@ class UndoOptions:
     def from_settings(cls, settings: dict[str, Any]) -> UndoOptions:
         """The options in a run.json; InputError where it holds others than this version knows."""
         if not isinstance(settings, dict):
-            raise InputError(f"these settings are no options but {settings!r:.60}; start a new run")
+            raise InputError("these settings are no options but {value!r:.60}; start a new run", settings)
         try:
             values = {**UNSAID, **settings}
             stages = KeyframeOptions(**values.pop("keyframes")), SegmentOptions(**values.pop("segments"))
             return cls(*stages, **values)
         except (KeyError, TypeError) as error:
-            raise InputError(f"these settings are not of this version ({error}); start a new run") from None
+            raise InputError("these settings are not of this version ({reason}); start a new run", error) from None
 
 
 def with_prompt(options: UndoOptions, prompt: str) -> UndoOptions:

@@ -69,9 +69,9 @@ class PaintsUndo:
         self, parts: Parts, noise: str = "device", attention: str = "sdpa", vram: str = "auto", bit_exact: bool = False
     ):
         if noise not in NOISE:
-            raise InputError(f"noise is {noise!r}; use device, as the original, or cpu, the same on every device")
+            raise InputError("noise is {noise!r}; use device, as the original, or cpu, the same on every device", noise)
         if attention not in BACKENDS:
-            raise InputError(f"attention is {attention!r}; use one of {', '.join(BACKENDS)}")
+            raise InputError("attention is {attention!r}; use one of {choices}", attention, ", ".join(BACKENDS))
         if parts.compiled and bit_exact:
             raise InputError("compiled blocks round in their own way and cannot be bit-exact; leave one of the two out")
         if parts.compiled and parts.device.type == "cpu":
@@ -152,14 +152,16 @@ class PaintsUndo:
     def tag(self, artwork: Picture) -> str:
         """The artwork's tags as one comma-separated prompt."""
         if self.family.tagger_model is None or self.family.tagger_tags is None:
-            raise CheckpointError(f"the model family {self.family.name} has no tagger; give a prompt yourself")
+            raise CheckpointError("the model family {family} has no tagger; give a prompt yourself", self.family.name)
         picture = read_picture(artwork)
         try:
             if self._tagger is None:
                 self._tagger = Tagger(self.family.tagger_model, self.family.tagger_tags)
             return self._tagger.prompt(picture)
-        except (ValueError, OSError) as error:  # it says which of its files is damaged, or cannot be read
-            raise CheckpointError(str(error)) from None
+        except (ValueError, FileNotFoundError) as error:  # it says which of its files is damaged or missing
+            raise CheckpointError("{tagger_problem}", error) from None
+        except OSError as error:  # likewise, which cannot be read
+            raise CheckpointError("{tagger_unreadable}", error) from None
 
     @one_at_a_time
     def draw_keyframes(
@@ -198,7 +200,7 @@ class PaintsUndo:
         options = options or self.default_options.segments
         arrays = [read_picture(picture) for picture in pictures]
         if len(arrays) < 2:
-            raise InputError(f"{len(arrays)} picture is given; a segment needs two keyframes to lie between")
+            raise InputError("{count} picture is given; a segment needs two keyframes to lie between", len(arrays))
         filled: dict[int, np.ndarray] = {}
         pairs = range(len(arrays) - 1)
         self.fill_pairs(arrays, options, on_progress, pairs, pair_seeds(options.seed, pairs), filled.__setitem__)

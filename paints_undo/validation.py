@@ -16,7 +16,7 @@ def whole_number(field: str, value: object, low: int, high: int) -> int:
     """`value` as an int within low..high; 50.0 counts as whole, 2.7 and True do not."""
     if _is_number(value) and value == int(value) and low <= value <= high:
         return int(value)
-    raise InputError(f"{field} is {value!r}; use a whole number from {low} to {high}")
+    raise InputError("{field} is {value!r}; use a whole number from {low} to {high}", field, value, low, high)
 
 
 def seed(field: str, value: object) -> int:
@@ -28,30 +28,31 @@ def number(field: str, value: object, low: float, high: float) -> float:
     """`value` as a finite float within low..high."""
     if _is_number(value) and low <= value <= high:
         return float(value)
-    raise InputError(f"{field} is {value!r}; use a number from {low:g} to {high:g}")
+    raise InputError("{field} is {value!r}; use a number from {low:g} to {high:g}", field, value, low, high)
 
 
 def interval(field: str, values: object, low: int, high: int) -> tuple[int, int]:
     """`values` as two ascending ints within low..high."""
     pair = tuple(values) if isinstance(values, list | tuple) else ()
     if len(pair) != 2 or whole_number(field, pair[0], low, high) > whole_number(field, pair[1], low, high):
-        raise InputError(f"{field} is {values!r}; give two whole numbers from {low} to {high}, the smaller one first")
+        sentence = "{field} is {value!r}; give two whole numbers from {low} to {high}, the smaller one first"
+        raise InputError(sentence, field, values, low, high)
     return int(pair[0]), int(pair[1])
 
 
 def yes_or_no(field: str, value: object) -> bool:
     """`value` as a bool; nothing else counts as one."""
     if not isinstance(value, bool):
-        raise InputError(f"{field} is {value!r}; use true or false")
+        raise InputError("{field} is {value!r}; use true or false", field, value)
     return value
 
 
 def text(field: str, value: object, longest: int = 10_000) -> str:
     """`value` as a legible string of at most `longest` characters."""
     if not isinstance(value, str):
-        raise InputError(f"{field} is {value!r}; use text")
+        raise InputError("{field} is {value!r}; use text", field, value)
     if len(value) > longest:
-        raise InputError(f"{field} has {len(value):,} characters; use at most {longest:,}")
+        raise InputError("{field} has {count:,} characters; use at most {longest:,}", field, len(value), longest)
     return legible(value)
 
 
@@ -66,12 +67,14 @@ def legible(text: str) -> str:
 def operation_steps(values: Iterable[object]) -> tuple[int, ...]:
     """The operation steps in ascending order, each 0..999 and named once."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise InputError(f"operation steps are {values!r}; give a list of whole numbers from 0 to 999")
+        raise InputError("operation steps are {values!r}; give a list of whole numbers from 0 to 999", values)
     steps = [whole_number("operation step", value, 0, 999) for value in values]
     if not steps:
         raise InputError("operation steps are empty; give at least one from 0 (finished) to 999 (first stroke)")
     counts = Counter(steps)  # at once: programs may send a million
     repeated = sorted(step for step, count in counts.items() if count > 1)
     if repeated:
-        raise InputError(f"operation step {repeated[0]} is given {counts[repeated[0]]} times; name each step once")
+        raise InputError(
+            "operation step {step} is given {times} times; name each step once", repeated[0], counts[repeated[0]]
+        )
     return tuple(sorted(steps))

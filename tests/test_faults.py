@@ -17,7 +17,7 @@ import pytest
 from fake_engine import FakeEngine
 
 from paints_undo import atomic
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.options import UndoOptions
 from paints_undo.pictures import ffmpeg
 from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
@@ -209,7 +209,7 @@ def test_a_fault_is_one_sentence_and_the_next_job_goes_well(bench: Bench, fault:
     inject(bench)
     view = bench.work()
     assert view["message"]["key"] == "failed", view["message"]
-    sentence = view["message"]["values"]["sentence"]
+    sentence = Sentence.from_record(view["message"]["values"]["sentence"])
     assert re.search(expected, sentence), sentence
     assert "\n" not in sentence and "Traceback" not in sentence and "Errno" not in sentence
     assert str(bench.path.parent) not in sentence
@@ -301,7 +301,7 @@ def test_a_picture_of_ones_own_is_a_piece_as_any(bench: Bench) -> None:
     (file,) = bench.path.glob("keyframes/0400-own-*.png")
     file.write_bytes(next(bench.path.glob("keyframes/0999-*.png")).read_bytes())
     assert verify(bench.path).state == CONTRADICTED
-    said = bench.work()["message"]["values"]["sentence"]
+    said = Sentence.from_record(bench.work()["message"]["values"]["sentence"])
     assert re.fullmatch(
         r"your picture for operation step 400 is gone or replaced \(keyframes/.*\); give it again", said
     )

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     ],
     "paints_undo.validation": ["paints_undo.errors"],
     "paints_undo.progress": [],
-    "paints_undo.pictures.ffmpeg": [],
+    "paints_undo.pictures.ffmpeg": ["paints_undo.errors"],
     "paints_undo.pictures.video": [
         "paints_undo.atomic",
         "paints_undo.provenance.embedding",
@@ -85,6 +85,7 @@ MAY_IMPORT = {
     "paints_undo.execution.parts": [
         "memory_management",
         "paints_undo.execution.block_streaming",
+        "paints_undo.errors",
         "paints_undo.execution.compilation",
         "paints_undo.execution.plans",
         "paints_undo.family.model_family",

@@ -18,7 +18,7 @@ class OneRun(Studio):
     """One run of one visitor."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.out = folder, folder.parent
 
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         if (visitor, run_id) != ("mine", "run"):

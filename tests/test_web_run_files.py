@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from paints_undo.errors import Sentence
 from paints_undo.web.run_files import RunFiles, without_folders, without_place
 
 OUT = Path("/srv/somewhere/outputs")
@@ -114,4 +115,4 @@ def test_paths_are_told_from_the_folder_of_runs_on() -> None:
     ],
 )  # fmt: skip
 def test_sentences_name_files_and_no_folders_of_the_server(sentence: str, told: str) -> None:
-    assert without_folders(sentence, OUT) == told
+    assert without_folders(Sentence(sentence), OUT) == told

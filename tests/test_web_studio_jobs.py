@@ -10,7 +10,7 @@ import pytest
 from fake_engine import FakeEngine
 from studio_desk import ARTWORK, ME, OTHER, StudioDesk, states, until
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
@@ -157,7 +157,7 @@ def test_a_failure_says_so_and_the_next_job_works(tmp_path, error, key, sentence
     run = desk.new()
     view = desk.done("generate_keyframes", run)
     assert (view["state"], view["message"]["key"]) == ("failed", key)
-    assert sentence is None or sentence in view["message"]["values"]["sentence"]
+    assert sentence is None or sentence in Sentence.from_record(view["message"]["values"]["sentence"])
     desk.engine.fail_with = None
     assert states(desk.done("generate_keyframes", run), "keyframes") == ["ready"] * 3
 

@@ -91,7 +91,7 @@ def test_the_line_about_the_family_is_in_the_visitors_language(tmp_path: Path) -
     assert told[0] == "モデル fake（cpu、float32）" and "GPU" in told[1] and "needs" not in told[1]
 
     def missing() -> FakeEngine:
-        raise CheckpointError("the model file unet is missing; copy or download the whole model family again")
+        raise CheckpointError("the model file {file} is missing; copy or download the whole model family again", "unet")
 
     lost = ask(Studio(EngineOnUse(missing), tmp_path), "family", language="zh-CN")["result"]
     assert lost["missing"] and "unet 缺失" in lost["sentences"][0]

@@ -11,6 +11,7 @@ from torch import nn
 from transformers import CLIPTokenizer
 
 from memory_management import Residency, Transfer, describe, picture_vae_dtype
+from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
 from paints_undo.execution.plans import RESIDENT, Plan, next_plan_down
@@ -120,9 +121,11 @@ class Parts:
                 yield network
         except torch.OutOfMemoryError as error:
             self.residency.drop_all()
-            raise MemoryError(
-                f"{describe(self.device)} has too little memory for {part}; make the pictures smaller (--width, "
-                "--height), close other programs that use the GPU, or take --device cpu"
+            raise OutOfMemory(
+                "{device} has too little memory for {part}; make the pictures smaller (--width, --height), "
+                "close other programs that use the GPU, or take --device cpu",
+                describe(self.device),
+                part,
             ) from error
         finally:
             self._let_go()

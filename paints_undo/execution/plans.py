@@ -211,7 +211,7 @@ def parse_budget(value: str) -> int | None:
     except ValueError:
         gib = 0.0
     if not 0 < gib < 2**20:
-        raise InputError(f"vram is {value!r}; use auto, or the GiB of device memory that may be used, such as 4")
+        raise InputError("vram is {value!r}; use auto, or the GiB of device memory that may be used, such as 4", value)
     return int(gib * GIB)
 
 
@@ -239,13 +239,12 @@ def choose(candidates: Sequence[Candidate], free: int | None, device: torch.devi
         if candidate.need <= free:
             return candidate
     smallest = min(candidates, key=lambda candidate: candidate.need)
-    sentence = (
-        f"{describe_device(device)}: {free / GIB:.1f} GiB may be used, but the plan {smallest.plan.name} needs "
-        f"{smallest.need / GIB:.1f}"
-    )
+    name = describe_device(device)
+    need = f"{free / GIB:.1f} GiB may be used, but the plan {smallest.plan.name} needs {smallest.need / GIB:.1f}"
     if device.type != "cpu":
-        raise InputError(f"{sentence}; close other programs that use it, make the pictures smaller or use --device cpu")
-    log.warning("%s; the run may be slow or be stopped by the system", sentence)
+        sentence = "{device}: {need}; close other programs that use it, make the pictures smaller or use --device cpu"
+        raise InputError(sentence, name, need)
+    log.warning("%s: %s; the run may be slow or be stopped by the system", name, need)
     return smallest
 
 

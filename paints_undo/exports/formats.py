@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
-from paints_undo.errors import InputError
+from paints_undo.errors import FileError, InputError, sentence_of
 from paints_undo.exports import animations, charts, layers, player, sheets, videos
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
@@ -52,12 +52,12 @@ def chosen_formats(names: str | Sequence[str]) -> list[str]:
     given = names.split(",") if isinstance(names, str) else names
     wanted = [str(name).strip().lower() for name in given if str(name).strip()]
     if not wanted:
-        raise InputError(f"no format is given; use one or more of {', '.join(FORMATS)}")
+        raise InputError("no format is given; use one or more of {choices}", ", ".join(FORMATS))
     if wanted == ["all"]:
         return list(FORMATS)
     for name in wanted:
         if name not in FORMATS:
-            raise InputError(f"format is {name!r}; use one or more of {', '.join(FORMATS)}, or all")
+            raise InputError("format is {name!r}; use one or more of {choices}, or all", name, ", ".join(FORMATS))
     return list(dict.fromkeys(wanted))
 
 
@@ -84,10 +84,15 @@ def export(
         with written_atomically(path) as temporary:
             try:
                 FORMATS[name].write(source, temporary, options)
-            except OSError as error:  # about the file that was asked for, not about the one it is written in
-                failure = OSError(str(error).replace(temporary.name, path.name))
-                failure.errno = error.errno
-                raise failure from error
+            except OSError as error:
+                raise _renamed(error, temporary.name, path.name) from error
         done[name] = path
     on_progress(Progress("export", wanted[-1], len(wanted), len(wanted)))
     return done
+
+
+def _renamed(error: OSError, written: str, wanted: str) -> FileError:
+    """The error about the file that was asked for, not about the one it is written in."""
+    failure = FileError(sentence_of(error).changed(lambda text: text.replace(written, wanted)))
+    failure.errno = error.errno
+    return failure

@@ -47,8 +47,10 @@ def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
     count = 2 * len(source.keyframes) + 2
     if count * size[0] * size[1] * 4 > MOST_BYTES:
         raise InputError(
-            f"{count} layers of {size[0]} x {size[1]} pixels do not fit into one file; choose a longest side of fewer "
-            "pixels (--longest-side)"
+            "{count} layers of {width} x {height} pixels do not fit into one file; choose a longest side "
+            "of fewer pixels (--longest-side)",
+            count,
+            *size,
         )
     names = [f"{step:04d} {stage.name}" for step, stage in zip(source.steps, stages_of(source)[:-1], strict=True)]
     yield Layer("canvas", np.full((size[1], size[0], 3), 255, np.uint8), True)
@@ -84,8 +86,10 @@ def write_psd(source: Source, path: Path, options: ExportOptions) -> None:
         ) from None
     if max(source.sized(options.longest_side)) > MOST_PSD_SIDE:
         raise InputError(
-            f"the artwork is {source.size[0]} x {source.size[1]} pixels and a PSD at most {MOST_PSD_SIDE:,} on a side; "
-            "choose ora, or a longest side of fewer pixels (--longest-side)"
+            "the artwork is {width} x {height} pixels and a PSD at most {most:,} on a side; choose ora, "
+            "or a longest side of fewer pixels (--longest-side)",
+            *source.size,
+            MOST_PSD_SIDE,
         )
     whole = Image.fromarray(source.artwork).resize(source.sized(options.longest_side), Image.Resampling.BOX)
     document = PSDImage.frompil(whole)  # what programs show that know no layers

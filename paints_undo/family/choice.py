@@ -50,6 +50,5 @@ def defaults_of(family: ModelFamily) -> UndoOptions:
     try:
         return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
     except (TypeError, InputError) as error:
-        raise CheckpointError(
-            f"the defaults in {FAMILY_FILE} of the model family {family.name} cannot be used: {error}"
-        ) from None
+        sentence = "the defaults in {file} of the model family {family} cannot be used: {reason}"
+        raise CheckpointError(sentence, FAMILY_FILE, family.name, error) from None

@@ -54,8 +54,10 @@ def ask(file: HubFile) -> Remote:
     digest = file.sha256 or found.etag
     if not found.commit_hash or not is_digest(digest) or found.size is None:
         raise CheckpointError(
-            f"{file} cannot be downloaded: {constants.ENDPOINT} does not answer as a model hub does; correct or unset "
-            "HF_ENDPOINT, or check what your proxy does"
+            "{file} cannot be downloaded: {endpoint} does not answer as a model hub does; correct or "
+            "unset HF_ENDPOINT, or check what your proxy does",
+            file,
+            constants.ENDPOINT,
         )
     return Remote(found.commit_hash, digest, found.size)
 
@@ -66,8 +68,11 @@ def check_disk(needed: int, cache: Path) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise CheckpointError(
-            f"the download needs {needed / 1e9:.1f} GB in {cache}, but {free / 1e9:.1f} GB are free there; free some "
-            "space, or set HF_HOME to a folder on another disk"
+            "the download needs {needed:.1f} GB in {cache}, but {free:.1f} GB are free there; free some "
+            "space, or set HF_HOME to a folder on another disk",
+            needed / 1e9,
+            cache,
+            free / 1e9,
         )
 
 
@@ -103,8 +108,12 @@ def download(file: HubFile, remote: Remote, cache: Path) -> Path:
     except Exception as error:  # as in ask
         raise _failed(file, error) from error
     raise CheckpointError(
-        f"{file} came twice with other content than published (digest {digest} instead of {remote.digest}); it is set "
-        f"aside as {aside}; unset HF_ENDPOINT, or try another network"
+        "{file} came twice with other content than published (digest {digest} instead of "
+        "{expected}); it is set aside as {aside}; unset HF_ENDPOINT, or try another network",
+        file,
+        digest,
+        remote.digest,
+        aside,
     )
 
 
@@ -202,7 +211,7 @@ def _failed(file: HubFile, error: Exception) -> CheckpointError:
             f"{_first_line(error)}: check the connection and start again, it goes on where it stopped; or set "
             "HF_ENDPOINT to a mirror, or copy the files from another computer with --from FOLDER"
         )
-    return CheckpointError(f"{file} cannot be downloaded to {constants.HF_HUB_CACHE}: {reason}")
+    return CheckpointError("{file} cannot be downloaded to {cache}: {reason}", file, constants.HF_HUB_CACHE, reason)
 
 
 def _first_line(error: Exception) -> str:

@@ -65,15 +65,24 @@ class ModelFamily:
     def __post_init__(self) -> None:
         if self.segment_hint not in SEGMENT_HINTS:
             raise CheckpointError(
-                f"model family {self.name}: segment_hint is {self.segment_hint!r}, which this program does not know; "
-                f"use one of {', '.join(SEGMENT_HINTS)} in {FAMILY_FILE}, or a newer program"
+                "model family {family}: segment_hint is {value!r}, which this program does not know; use one "
+                "of {choices} in {file}, or a newer program",
+                self.name,
+                self.segment_hint,
+                ", ".join(SEGMENT_HINTS),
+                FAMILY_FILE,
             )
         for height, width in self.video_sizes:
             multiple = self.video_size_multiple
             if height % multiple or width % multiple:
                 raise CheckpointError(
-                    f"model family {self.name}: video size {height} x {width} is no multiple of {multiple}, which its "
-                    f"networks need; correct video_sizes in {FAMILY_FILE}"
+                    "model family {family}: video size {height} x {width} is no multiple of {multiple}, which "
+                    "its networks need; correct video_sizes in {file}",
+                    self.name,
+                    height,
+                    width,
+                    multiple,
+                    FAMILY_FILE,
                 )
         self.check_keyframe_size(*self.keyframe_size)
 
@@ -101,12 +110,11 @@ class ModelFamily:
     def check_keyframe_size(self, width: int, height: int) -> None:
         """Raises InputError where the keyframe networks cannot work at this size."""
         multiple = self.size_multiple
+        sentence = "{field} is {value}, but the model family {family} needs a multiple of {multiple}; try {near}"
         for name, value in (("width", width), ("height", height)):
             if value % multiple:
                 near = max(multiple, round(value / multiple) * multiple)
-                raise InputError(
-                    f"{name} is {value}, but the model family {self.name} needs a multiple of {multiple}; try {near}"
-                )
+                raise InputError(sentence, name, value, self.name, multiple, near)
 
 
 def open_family(folder: Path, name: str | None = None) -> ModelFamily:
@@ -117,7 +125,7 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
     with permitted(folder):
         if not folder.is_dir():
             raise CheckpointError(
-                f"no model family at {folder}: there is no such folder; use mini, released or a folder"
+                "no model family at {folder}: there is no such folder; use mini, released or a folder", folder
             )
         described = read_json(folder / FAMILY_FILE) if (folder / FAMILY_FILE).exists() else {}
         model, tags = (folder / "tagger" / file for file in ("model.onnx", "selected_tags.csv"))
@@ -152,7 +160,9 @@ def described_sizes(file: Path, described: dict) -> dict[str, Any]:
             if key in described:
                 values[key] = kind(described[key])
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be used: {error!r}; compare it with the one of the mini family") from None
+        raise CheckpointError(
+            "{file} cannot be used: {reason!r}; compare it with the one of the mini family", file, error
+        ) from None
     return values
 
 
@@ -167,10 +177,14 @@ def check_files(folders: dict[str, Path]) -> None:
             pickled = sorted(other.name for other in file.parent.glob("*") if other.suffix in PICKLED)
             if pickled and file.suffix == ".safetensors":
                 raise CheckpointError(
-                    f"the model file {file} is missing, and {pickled[0]} beside it is never opened, since such files "
-                    "may hold programs; convert it to safetensors"
+                    "the model file {file} is missing, and {other} beside it is never opened, since such files "
+                    "may hold programs; convert it to safetensors",
+                    file,
+                    pickled[0],
                 )
-            raise CheckpointError(f"the model file {file} is missing; copy or download the whole model family again")
+            raise CheckpointError(
+                "the model file {file} is missing; copy or download the whole model family again", file
+            )
 
 
 def read_json(file: Path) -> dict:
@@ -179,7 +193,7 @@ def read_json(file: Path) -> dict:
         with permitted(file):
             values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read ({error}); copy or download it again") from None
+        raise CheckpointError("{file} cannot be read ({reason}); copy or download it again", file, error) from None
     if not isinstance(values, dict):
-        raise CheckpointError(f"{file} holds no JSON object; copy or download it again")
+        raise CheckpointError("{file} holds no JSON object; copy or download it again", file)
     return values

@@ -16,14 +16,16 @@ def permitted(file: Path) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise CheckpointError(
-            f"{error.filename or file} may not be read by this account; give it the permission to read that file and "
-            "its folders"
+            "{file} may not be read by this account; give it the permission to read that file and its folders",
+            error.filename or file,
         ) from None
     except FileNotFoundError:
         raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise CheckpointError(f"{file} cannot be read ({reason}); check the disk or drive that it is on") from None
+        raise CheckpointError(
+            "{file} cannot be read ({reason}); check the disk or drive that it is on", file, reason
+        ) from None
 
 
 def check_readable(file: Path) -> None:

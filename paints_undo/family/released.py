@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, Sentence
 from paints_undo.family.cache import (
     HubFile,
     digest_in_cache,
@@ -88,7 +88,12 @@ def find_released() -> ModelFamily:
             return assemble(cache)
     check_access(own)
     more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
-    raise CheckpointError(f"{missing[0]}{more} not in {own}; {REMEDY}")
+    raise _missing(missing[0], more, own)
+
+
+def _missing(file: HubFile, more: str, place: object) -> CheckpointError:
+    sentence = "{file} of {repository}{more} not in {place}; {remedy}"
+    return CheckpointError(sentence, file.path, file.repository, more, place, REMEDY)
 
 
 def check_access(cache: Path) -> None:
@@ -113,7 +118,7 @@ def assemble(cache: Path) -> ModelFamily:
     folders = {}
     for part in PARTS:
         if (weights := find(weights_file(part), cache)) is None:
-            raise CheckpointError(f"{weights_file(part)} is not in {cache} any more; {REMEDY}")
+            raise _missing(weights_file(part), " is", f"{cache} any more")
         folders[part.split("/")[0]] = weights.parents[1]
     model, tags = (_in_original(file, cache) for file in tagger_files())
     return ModelFamily(
@@ -135,16 +140,18 @@ def is_released_here() -> bool:
     return True
 
 
-def what_else(name: str, device_type: str) -> str:
+def what_else(name: str, device_type: str) -> Sentence:
     """One or two sentences on the family that is not loaded: what it would bring, and what it needs.
 
     name: of the loaded family; device_type: "cuda", "mps" or "cpu", where it computes.
     """
     if name == "released":
-        return "The small family mini needs no GPU: start with --models mini."
-    start = "start with --models released" if is_released_here() else "`python -m paints_undo download` fetches it"
-    slow = " On this CPU a run of it takes hours." if device_type == "cpu" else ""
-    return f"The published family knows far more and needs 7.6 GB of disk and a GPU: {start}.{slow}"
+        return Sentence("The small family mini needs no GPU: start with --models mini.")
+    fetch = Sentence("`python -m paints_undo download` fetches it")
+    start = Sentence("start with --models released") if is_released_here() else fetch
+    slow = Sentence(" On this CPU a run of it takes hours.") if device_type == "cpu" else ""
+    sentence = "The published family knows far more and needs 7.6 GB of disk and a GPU: {start}.{slow}"
+    return Sentence(sentence, start, slow)
 
 
 def download_released(source: Path | None = None) -> ModelFamily:
@@ -154,7 +161,7 @@ def download_released(source: Path | None = None) -> ModelFamily:
     repositories.  Raises CheckpointError naming repository, file, folder and remedy; what is there by then stays.
     """
     if source is not None and not source.is_dir():
-        raise CheckpointError(f"there is no folder {source}; give the one with the copied files")
+        raise CheckpointError("there is no folder {source}; give the one with the copied files", source)
     check_access(own_cache())
     cache, folders = own_cache(), [*([source] if source else []), *(found.parents[1] for found in original_caches())]
     missing = [file for file in files() if not is_whole(file, cache)]

@@ -83,7 +83,7 @@ def load_part(family: ModelFamily, part: str, dtype: torch.dtype) -> nn.Module:
         with torch.device("meta"):
             network = BUILD[part](values)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{folder / CONFIG_FILE} does not fit this program: {error}") from None
+        raise CheckpointError("{file} does not fit this program: {reason}", folder / CONFIG_FILE, error) from None
     with_whole_weights(family, part, lambda file: load_weights(network, file, dtype, PARTS[part].prefix))
     return network.eval().requires_grad_(False)
 
@@ -128,7 +128,9 @@ def load_weights(network: nn.Module, file: Path, dtype: torch.dtype, prefix: str
     fill_position_ids(network)
     left = [name for name, tensor in [*network.named_parameters(), *network.named_buffers()] if tensor.is_meta]
     if left:
-        raise CheckpointError(f"{file} gives no values for {left[0]}; this version of the libraries is not supported")
+        raise CheckpointError(
+            "{file} gives no values for {tensor}; this version of the libraries is not supported", file, left[0]
+        )
 
 
 def count_weights(family: ModelFamily, part: str) -> int:
@@ -148,7 +150,9 @@ def reading(file: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         check_readable(file)  # the library calls any file that it cannot open missing
-        raise DamagedFile(f"{file} is damaged ({error}); delete it and download or copy it again") from None
+        raise DamagedFile(
+            "{file} is damaged ({reason}); delete it and download or copy it again", file, error
+        ) from None
 
 
 def groups(tensors: dict[str, Tensor], size: int) -> Iterator[list[str]]:
@@ -183,19 +187,22 @@ def compare_keys(file: Path, prefix: str, expected: Any, found: Any) -> None:
         if keys:
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
             raise DamagedFile(
-                f"{file} {problem} tensor {prefix}{min(keys)}{more}; the file or the config.json beside it belongs to "
-                "another network"
+                "{file} {problem} tensor {tensor}; the file or the config.json beside it belongs to another network",
+                file,
+                problem,
+                f"{prefix}{min(keys)}{more}",
             )
 
 
 def checked(file: Path, key: str, tensor: Tensor, shape: torch.Size) -> Tensor:
     """The tensor, if it has this shape and only finite values."""
-    if tensor.shape != shape:
-        raise DamagedFile(
-            f"{file}: tensor {key} has shape {list(tensor.shape)}, but its config.json asks for {list(shape)}"
-        )
+    if (found := list(tensor.shape)) != list(shape):
+        sentence = "{file}: tensor {key} has shape {found}, but its config.json asks for {shape}"
+        raise DamagedFile(sentence, file, key, found, list(shape))
     if tensor.numel() and not all(torch.isfinite(extreme) for extreme in torch.aminmax(tensor)):
-        raise DamagedFile(f"{file}: tensor {key} holds values that are not finite; download or copy the file again")
+        raise DamagedFile(
+            "{file}: tensor {key} holds values that are not finite; download or copy the file again", file, key
+        )
     return tensor
 
 
@@ -215,4 +222,6 @@ def load_tokenizer(family: ModelFamily, part: str) -> CLIPTokenizer:
     try:
         return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"the tokenizer in {folder} cannot be read ({error}); copy it again") from None
+        raise CheckpointError(
+            "the tokenizer in {folder} cannot be read ({reason}); copy it again", folder, error
+        ) from None

@@ -37,13 +37,13 @@ class Pacing:
             object.__setattr__(self, name, checked)
         if self.seconds is not None:
             object.__setattr__(self, "seconds", validation.number("seconds", self.seconds, 0.5, LONGEST))
-            if self.seconds <= self.hold_start + self.hold_end:
-                raise InputError(
-                    f"seconds is {self.seconds:g}, but the holds alone take {self.hold_start + self.hold_end:g}; "
-                    "use more seconds or shorter holds"
-                )
+            if self.seconds <= (holds := self.hold_start + self.hold_end):
+                sentence = "seconds is {value:g}, but the holds alone take {holds:g}; use more seconds or shorter holds"
+                raise InputError(sentence, self.seconds, holds)
         if self.curve not in CURVES:
-            raise InputError(f"curve is {self.curve!r}; use steps (as drawn) or strokes (equal change in equal time)")
+            raise InputError(
+                "curve is {value!r}; use steps (as drawn) or strokes (equal change in equal time)", self.curve
+            )
         validation.yes_or_no("keep dead frames", self.keep_dead_frames)
 
     def frames_a_second(self, run_fps: int) -> int:

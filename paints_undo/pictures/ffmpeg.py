@@ -14,6 +14,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from paints_undo.errors import FileError
+
 VARIABLE = "IMAGEIO_FFMPEG_EXE"  # imageio-ffmpeg takes the program that it names, and asks no further
 INSTALL = "pip install --force-reinstall imageio-ffmpeg"
 # Seconds without any progress after which it hangs. It is never the whole work that is timed: a long film may take
@@ -136,12 +138,13 @@ def running(arguments: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout
             process.ended()
 
 
-def unusable(purpose: str, what: str, first: str = "") -> OSError:
+def unusable(purpose: str, what: str, first: str = "") -> FileError:
     """One sentence: what this ffmpeg does or does not do, and how to come to another one."""
     # without the path, which is nothing for a visitor of a web page
     chosen = bool(os.environ.get(VARIABLE))
+    program = f"ffmpeg ({VARIABLE})" if chosen else "ffmpeg"
     remedy = f"let {VARIABLE} name an ffmpeg program" + (", or unset it" if chosen else f", or install it: {INSTALL}")
-    return OSError(f"Cannot {purpose}: ffmpeg{f' ({VARIABLE})' if chosen else ''} {what}; {first}{remedy}.")
+    return FileError("Cannot {purpose}: {program} {what}; {remedy}.", purpose, program, what, first + remedy)
 
 
 def encoders(purpose: str) -> str:
@@ -183,15 +186,18 @@ def _started(arguments: list[str], purpose: str, stdin, stdout, said) -> subproc
         raise unusable(purpose, f"does not start ({reason})") from error
 
 
-def _failure(purpose: str, process: Ffmpeg, status: int) -> OSError:
+def _failure(purpose: str, process: Ffmpeg, status: int) -> FileError:
     if process.hangs:
         return unusable(purpose, f"did nothing for {SILENCE:g} seconds and was ended", "try again, or ")
     if status < 0:
-        return OSError(
-            f"Cannot {purpose}: ffmpeg was ended from outside (signal {-status}); "
-            "close programs that need much memory and try again."
+        return FileError(
+            "Cannot {purpose}: ffmpeg was ended from outside (signal {signal}); close programs that need "
+            "much memory and try again.",
+            purpose,
+            -status,
         )
     if status == 0:
         return unusable(purpose, "ended before it was done")
     remedy = "check that the file is a video" if purpose.startswith("read") else "check the folder and its free space"
-    return OSError(f"Cannot {purpose}: ffmpeg says {process.last_words() or 'it gave no reason'!r}; {remedy}.")
+    words = process.last_words() or "it gave no reason"
+    return FileError("Cannot {purpose}: ffmpeg says {words!r}; {remedy}.", purpose, words, remedy)

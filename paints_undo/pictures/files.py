@@ -75,39 +75,41 @@ def read_file(file: IO[bytes], name: str) -> np.ndarray:
 @contextlib.contextmanager
 def naming(name: str) -> Iterator[None]:
     """Turns whatever a block raises about a picture into InputError, one sentence that begins with `name`."""
+    cause = None
     try:
         yield
+        return
     except InputError as error:
-        raise InputError(f"{name} {error}") from None
+        problem = error
     except PIL.UnidentifiedImageError:  # whose own words name the file with its folder
-        reason = "no picture follows its header"
-        raise InputError(f"{name} is damaged or incomplete ({reason}): save it again as PNG") from None
+        problem = _damaged("no picture follows its header")
     except Image.DecompressionBombError:
-        limit = f"over {MAX_PIXELS // 10**6} megapixels"
-        raise InputError(f"{name} is too large ({limit}): make it smaller first") from None
+        problem = InputError("is too large (over {limit} megapixels): make it smaller first", MAX_PIXELS // 10**6)
     except MemoryError:
-        raise InputError(f"{name} needs more memory than there is: make it smaller first") from None
+        problem = InputError("needs more memory than there is: make it smaller first")
     except Exception as error:  # PIL raises nearly anything on damaged content
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise InputError(f"{name} is damaged or incomplete ({reason}): save it again as PNG") from error
+        cause, problem = error, _damaged(next(iter(str(error).splitlines()), "") or type(error).__name__)
+    raise InputError("{name} {problem}", name, problem) from cause
 
 
 def check_bytes(size: int) -> None:
     """Raises InputError, the end of a sentence, for a file of more bytes than any door takes."""
     if size > MAX_BYTES:
-        limit = f"{size / 1e6:.0f} MB, limit {MAX_BYTES // 10**6} MB"
-        raise InputError(f"is too large ({limit}): make it smaller first")
+        sentence = "is too large ({size:.0f} MB, limit {limit} MB): make it smaller first"
+        raise InputError(sentence, size / 1e6, MAX_BYTES // 10**6)
 
 
 def check_size(width: int, height: int) -> None:
     """Raises InputError, the end of a sentence, for a size that no picture of this program has."""
     size = f"{width} x {height} pixels"
     if width * height > MAX_PIXELS:
-        raise InputError(f"is too large ({size}, limit {MAX_PIXELS // 10**6} megapixels): make it smaller first")
+        raise InputError(
+            "is too large ({size}, limit {limit} megapixels): make it smaller first", size, MAX_PIXELS // 10**6
+        )
     if min(width, height) < MIN_SIDE:
-        raise InputError(f"is too small ({size}, at least {MIN_SIDE} on each side): use a larger picture")
+        raise InputError("is too small ({size}, at least {least} on each side): use a larger picture", size, MIN_SIDE)
     if max(width, height) > MAX_RATIO * min(width, height):
-        raise InputError(f"is too narrow ({size}, sides at most {MAX_RATIO}:1): crop it first")
+        raise InputError("is too narrow ({size}, sides at most {most}:1): crop it first", size, MAX_RATIO)
 
 
 def decode(image: Image.Image) -> np.ndarray:
@@ -168,7 +170,9 @@ def _not_the_key(key: tuple[int, ...], png: Png, image: Image.Image) -> Image.Im
 
 def _decode_jpeg(jpeg: Jpeg, header: Header) -> np.ndarray:
     if jpeg.scans > MAX_SCANS:
-        raise InputError(f"has {jpeg.scans} scans, which would take hours (limit {MAX_SCANS}): save it again as PNG")
+        raise InputError(
+            "has {scans} scans, which would take hours (limit {limit}): save it again as PNG", jpeg.scans, MAX_SCANS
+        )
     orientation = orientation_of(jpeg.exif or b"")
     pixels = _jpeg_pixels(jpeg.stream + END, header)
     # Where decoders find no data they paint a middle grey; files that only lack their end marker are whole.
@@ -198,14 +202,19 @@ def _is_settled(stream: bytes, pixels: np.ndarray, header: Header) -> bool:
 
 
 def _undecodable() -> InputError:
-    return InputError("is damaged or incomplete (its pixels cannot be decoded): save it again as PNG")
+    return _damaged("its pixels cannot be decoded")
+
+
+def _damaged(reason: str) -> InputError:
+    return InputError("is damaged or incomplete ({reason}): save it again as PNG", reason)
 
 
 def _managed_cmyk(stream: bytes, profile: bytes) -> np.ndarray:
     if not pillow_may_decode_jpeg():
         raise InputError(
-            f"is a CMYK JPEG with a colour profile, which is read with Pillow 13 or newer (here is {PIL.__version__}): "
-            "save it as PNG or as RGB, or run pip install --no-deps 'pillow>=13,<14'"
+            "is a CMYK JPEG with a colour profile, which is read with Pillow 13 or newer (here is "
+            "{version}): save it as PNG or as RGB, or run pip install --no-deps 'pillow>=13,<14'",
+            PIL.__version__,
         )
     with _opened(io.BytesIO(stream), "JPEG") as image:
         image.info["icc_profile"] = profile

@@ -34,17 +34,19 @@ def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.nd
         return read_file(io.BytesIO(source), "the uploaded file")
     if not isinstance(source, (str, Path)):
         raise InputError(
-            f"a picture cannot be read from {type(source).__name__}: give a path, the bytes of a file, a PIL image or "
-            "a uint8 array"
+            "a picture cannot be read from {kind}: give a path, the bytes of a file, a PIL image or a uint8 array",
+            type(source).__name__,
         )
     path = Path(source)
     name = path.name or str(source)
     try:
         if not path.is_file():
-            raise InputError(f"{name} is not a file: check the path")
+            raise InputError("{name} is not a file: check the path", name)
         file = path.open("rb")
     except OSError as error:
-        raise InputError(f"{name} cannot be opened ({error.strerror}): check the path and its permissions") from error
+        raise InputError(
+            "{name} cannot be opened ({reason}): check the path and its permissions", name, error.strerror
+        ) from error
     with file:
         return read_file(file, name)
 
@@ -71,15 +73,17 @@ def _from_image(image: Image.Image) -> np.ndarray:
 def _from_array(array: np.ndarray) -> np.ndarray:
     if array.dtype != np.uint8:
         raise InputError(
-            f"the array has the dtype {array.dtype}, but a picture must be uint8 with values 0..255: scale and convert "
-            "it first"
+            "the array has the dtype {dtype}, but a picture must be uint8 with values 0..255: scale and "
+            "convert it first",
+            array.dtype,
         )
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise InputError(
-            f"the array has the shape {array.shape}, but a picture must be (height, width), (height, width, 3) or "
-            "(height, width, 4): select one picture with its channels last"
+            "the array has the shape {shape}, but a picture must be (height, width), (height, width, 3) "
+            "or (height, width, 4): select one picture with its channels last",
+            array.shape,
         )
     with naming("the array"):
         check_size(array.shape[1], array.shape[0])

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, NotFinite
 
 
 def pixels_to_tensor(pictures: np.ndarray) -> torch.Tensor:
     """Return float32 (n, 3, H, W) in -1..1, contiguous, from uint8 (n, H, W, 3) or one picture (H, W, 3)."""
     if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[-1] != 3:
         raise InputError(
-            f"pictures are {pictures.dtype} {pictures.shape}, but they must be uint8 (n, height, width, 3): read them "
-            "with read_picture"
+            "pictures are {dtype} {shape}, but they must be uint8 (n, height, width, 3): read them with read_picture",
+            pictures.dtype,
+            pictures.shape,
         )
     stack = pictures if pictures.ndim == 4 else pictures[None]
     # Contiguous planes on purpose: channels-last normalisation loses precision on a constant picture (a white canvas).
@@ -30,8 +31,8 @@ def tensor_to_pixels(tensor: torch.Tensor) -> np.ndarray:
     values = tensor.detach().float()
     if not torch.isfinite(values).all():
         bad = int((~torch.isfinite(values)).sum())
-        raise FloatingPointError(
-            f"{bad} of {values.numel()} decoded values are not finite: use a wider dtype (bf16 or fp32)"
+        raise NotFinite(
+            "{bad} of {count} decoded values are not finite: use a wider dtype (bf16 or fp32)", bad, values.numel()
         )
     pixels = (values * 127.5 + 127.5).clamp(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()

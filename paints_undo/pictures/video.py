@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import explained, written_atomically
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, sentence_of
 from paints_undo.pictures.ffmpeg import Ffmpeg, encoders, running, unusable
 from paints_undo.provenance.embedding import xmp_box
 from paints_undo.provenance.records import Record, xmp_packet
@@ -116,7 +116,7 @@ def stream_video(path: str | Path, filters: str = "") -> Iterator[np.ndarray]:
     """Yield the frames of a video file, uint8 (h, w, 3) RGB, after more filters of ffmpeg. InputError as above."""
     path, some = Path(path).absolute(), False
     if not path.is_file():
-        raise InputError(f"There is no video at {path}; check the path.")
+        raise InputError("There is no video at {path}; check the path.", path)
     # PPM frames carry their own size, so nothing has to be guessed from ffmpeg's messages.
     chain_of = f"{filters},{_TO_PIXELS}" if filters else _TO_PIXELS
     command = ["-i", str(path), "-map", "0:v:0", "-vf", chain_of, "-fps_mode", "passthrough"]
@@ -127,9 +127,9 @@ def stream_video(path: str | Path, filters: str = "") -> Iterator[np.ndarray]:
                 some = True
                 yield frame
     except OSError as error:
-        raise InputError(str(error)) from error
+        raise InputError(sentence_of(error)) from error
     if not some:
-        raise InputError(f"{path} holds no video frames; give a video file.")
+        raise InputError("{path} holds no video frames; give a video file.", path)
 
 
 @contextmanager
@@ -164,18 +164,20 @@ def _checked_fps(fps: int) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(fps, bool) or not low <= number <= high:
-        raise InputError(f"fps is {fps!r}; give a whole number from {low} to {high}.")
+        raise InputError("fps is {fps!r}; give a whole number from {low} to {high}.", fps, low, high)
     return number
 
 
 def _checked_codec(codec: str, purpose: str) -> tuple[list[str], str]:
     if codec not in CODECS:
-        raise InputError(f"codec is {codec!r}; use one of {', '.join(CODECS)}.")
+        raise InputError("codec is {codec!r}; use one of {choices}.", codec, ", ".join(CODECS))
     encoder = CODECS[codec][0][1]
     if f" {encoder} " not in encoders(purpose):
         raise InputError(
-            f"The ffmpeg here cannot encode {codec} (no {encoder}); choose another format or "
-            "install imageio-ffmpeg from PyPI, whose ffmpeg can."
+            "The ffmpeg here cannot encode {codec} (no {encoder}); choose another format or install "
+            "imageio-ffmpeg from PyPI, whose ffmpeg can.",
+            codec,
+            encoder,
         )
     return CODECS[codec]
 
@@ -184,13 +186,10 @@ def _checked_frame(frame: np.ndarray, number: int, size: tuple[int, int] | None,
     shape: tuple[int, ...] = getattr(frame, "shape", ())
     if getattr(frame, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != channels or 0 in shape:
         kind = "RGB arrays (height, width, 3)" if channels == 3 else "RGBA arrays (height, width, 4)"
-        raise InputError(
-            f"Frame {number} has shape {tuple(shape)} and type {getattr(frame, 'dtype', type(frame).__name__)}; "
-            f"give uint8 {kind}."
-        )
+        dtype = getattr(frame, "dtype", type(frame).__name__)
+        sentence = "Frame {number} has shape {shape} and type {dtype}; give uint8 {kind}."
+        raise InputError(sentence, number, tuple(shape), dtype, kind)
     if size is not None and shape[:2] != size:
-        raise InputError(
-            f"Frame {number} is {shape[1]}x{shape[0]} pixels and the first is {size[1]}x{size[0]}; "
-            "give frames of one size."
-        )
+        sentence = "Frame {number} is {size} pixels and the first is {first}; give frames of one size."
+        raise InputError(sentence, number, f"{shape[1]}x{shape[0]}", f"{size[1]}x{size[0]}")
     return frame

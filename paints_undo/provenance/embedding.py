@@ -25,7 +25,9 @@ def embed(data: bytes, record: Record) -> bytes:
     packet = xmp_packet(record)
     if len(packet) > LONGEST:
         raise InputError(
-            f"the settings have {len(packet):,} bytes as XMP; make the prompts shorter (at most {LONGEST:,})"
+            "the settings have {count:,} bytes as XMP; make the prompts shorter (at most {limit:,})",
+            len(packet),
+            LONGEST,
         )
     if data.startswith(PNG):
         return _into_png(data, record.to_json().encode(), packet)

@@ -75,7 +75,7 @@ def _texts(path: str | Path) -> Iterator[tuple[bool, bytes]]:
             else:
                 raise InputError("this file is no PNG, MP4, GIF or WebP; use one that this program wrote, or run.json")
     except (OSError, struct.error) as error:
-        raise InputError(f"this file cannot be read ({type(error).__name__}); use another one") from None
+        raise InputError("this file cannot be read ({kind}); use another one", type(error).__name__) from None
 
 
 def _png_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
@@ -206,4 +206,6 @@ def _checked(file: IO[bytes], length: int) -> bytes:
 
 
 def _too_long(length: int) -> InputError:
-    return InputError(f"the comment in this file has {length:,} bytes; this program writes at most {LONGEST:,}")
+    return InputError(
+        "the comment in this file has {value:,} bytes; this program writes at most {limit:,}", length, LONGEST
+    )

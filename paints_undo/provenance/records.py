@@ -66,12 +66,14 @@ class Record:
 
     def __post_init__(self) -> None:
         if self.contents not in tuple(CONTENTS):  # a tuple: what is looked for may be anything
-            raise InputError(f"contents of a record is {self.contents!r}; use one of {', '.join(CONTENTS)}")
+            raise InputError(
+                "contents of a record is {value!r}; use one of {choices}", self.contents, ", ".join(CONTENTS)
+            )
         kinds = {"piece": str, "artwork": dict, "settings": dict, "timeline": dict, "version": str, "packages": dict}
         for name, kind in {**kinds, "id": str, "format": int}.items():
             if type(getattr(self, name)) is not kind:
                 raise InputError(
-                    f"the settings in this file are damaged ({name} is no {kind.__name__}); use another file"
+                    "the settings in this file are damaged ({name} is no {kind}); use another file", name, kind.__name__
                 )
 
     @property

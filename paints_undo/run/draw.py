@@ -71,9 +71,13 @@ def draw_keyframes(
     missing = [place for place in range(len(wanted)) if place not in have]
     for place in missing:
         if not wanted[place].redrawable:
-            kind, remedy = ("your", "give it again") if wanted[place].own else ("the locked", "unlock it")
-            step, file = wanted[place].step, f"keyframes/{names[place]}.png"
-            raise InputError(f"{kind} picture for operation step {step} is gone or replaced ({file}); {remedy}")
+            raise InputError(
+                "your picture for operation step {step} is gone or replaced ({place}); give it again"
+                if wanted[place].own
+                else "the locked picture for operation step {step} is gone or replaced ({place}); unlock it",
+                wanted[place].step,
+                f"keyframes/{names[place]}.png",
+            )
     if missing:
 
         def keep(drawn: int, picture: np.ndarray) -> None:

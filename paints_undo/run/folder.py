@@ -94,9 +94,8 @@ class RunFolder(RecordedFolder, Run):
         known = {"artwork.png", LOCK, *(leftover.name for leftover in temporaries(path))}
         foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in known)
         if foreign:
-            raise InputError(
-                f"The folder {path} holds files that belong to no run ({foreign[0]}); choose an empty or a new folder."
-            )
+            sentence = "The folder {path} holds files that belong to no run ({file}); choose an empty or a new folder."
+            raise InputError(sentence, path, foreign[0])
         record = {
             "format": FORMAT,
             "id": secrets.token_hex(8),
@@ -119,7 +118,7 @@ class RunFolder(RecordedFolder, Run):
         """The run kept in ``folder``. Removes what an interrupted write left. Raises InputError if there is none."""
         path = Path(folder)
         if not (path / "run.json").is_file():
-            raise InputError(f"There is no run in {path} (no run.json); give the folder of an earlier run.")
+            raise InputError("There is no run in {path} (no run.json); give the folder of an earlier run.", path)
         run = cls(path, read_run_record(path / "run.json"))
         with contextlib.suppress(InputError, OSError), run.held():
             pass  # a run in other hands, or one that can only be read, is read all the same
@@ -136,7 +135,7 @@ class RunFolder(RecordedFolder, Run):
     def options(self) -> UndoOptions:
         """What was chosen. Raises InputError where run.json holds no options of this version."""
         if "options" not in self._record["settings"]:
-            raise InputError(f"the run.json in {self.path} records no options; start a new run")
+            raise InputError("the run.json in {folder} records no options; start a new run", self.path)
         return UndoOptions.from_settings(self._record["settings"]["options"])
 
     @property
@@ -199,8 +198,9 @@ class RunFolder(RecordedFolder, Run):
         artwork = read_picture(self.artwork_file)
         if not self.is_of(artwork):
             raise InputError(
-                f"{self.artwork_file} is not the picture this run was started with (its sha256 differs from "
-                "run.json); put the original back or start a new run."
+                "{file} is not the picture this run was started with (its sha256 differs from run.json); put "
+                "the original back or start a new run.",
+                self.artwork_file,
             )
         return artwork
 
@@ -371,8 +371,10 @@ class RunFolder(RecordedFolder, Run):
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
             raise InputError(
-                f"{self.path} holds another run: {'; '.join(found[:3])}{more}; "
-                "choose another output folder or delete this one to start again."
+                "{folder} holds another run: {differences}; choose another output folder or delete "
+                "this one to start again.",
+                self.path,
+                "; ".join(found[:3]) + more,
             )
         changed = list(differences(self.packages, package_versions()))
         if changed:

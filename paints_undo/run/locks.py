@@ -50,8 +50,9 @@ class FolderLock:
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             if isinstance(cause, Timeout):
                 raise InputError(
-                    f"The run in {self._folder} is being worked on by another process; "
-                    "wait until it is done or choose another output folder."
+                    "The run in {folder} is being worked on by another process; wait until it is done or choose "
+                    "another output folder.",
+                    self._folder,
                 ) from None
             if cause.errno not in _NOT_OFFERED:
                 raise

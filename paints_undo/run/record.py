@@ -30,34 +30,42 @@ def read_run_record(file: Path) -> dict:
     try:
         with explained("read", file):
             if file.stat().st_size > LARGEST:
-                raise InputError(f"{file} has more than {LARGEST:,} bytes; give the folder of an earlier run.")
+                raise InputError(
+                    "{file} has more than {limit:,} bytes; give the folder of an earlier run.", file, LARGEST
+                )
             record = json.loads(file.read_bytes())
     except InputError:
         raise
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{file} is damaged ({reason}); delete the folder and start the run again.") from None
+        raise _damaged(file, reason) from None
     if not isinstance(record, dict) or "format" not in record:
-        raise InputError(f"{file} was not written by this program; give the folder of an earlier run.")
+        raise InputError("{file} was not written by this program; give the folder of an earlier run.", file)
     if record["format"] != FORMAT:
         raise InputError(
-            f"{file} has format {record['format']!r} and this version reads format {FORMAT}; "
-            "open it with the version that wrote it."
+            "{file} has format {found!r} and this version reads format {format}; open it with the "
+            "version that wrote it.",
+            file,
+            record["format"],
+            FORMAT,
         )
     fields = {"settings": dict, "timeline": dict, "artwork": dict, "packages": dict, "state": str}
     for name, kind in fields.items():
         if not isinstance(record.get(name), kind):
-            raise InputError(f"{file} is damaged ({name} is missing); delete the folder and start the run again.")
+            raise _damaged(file, f"{name} is missing")
     pieces = record.get("pieces", {})
     if not isinstance(pieces, dict) or not all(isinstance(digest, str) for digest in pieces.values()):
-        raise InputError(f"{file} is damaged (pieces are no digests); delete the folder and start the run again.")
+        raise _damaged(file, "pieces are no digests")
     if record["state"] not in STATES:
-        raise InputError(
-            f"{file} is damaged (its state is {record['state']!r:.40}); delete the folder and start again."
-        )
+        state = f"{record['state']!r:.40}"
+        raise InputError("{file} is damaged (its state is {state}); delete the folder and start again.", file, state)
     if not all(isinstance(record["artwork"].get(side), int) for side in ("width", "height")):
-        raise InputError(f"{file} is damaged (the artwork has no size); delete the folder and start the run again.")
+        raise _damaged(file, "the artwork has no size")
     return record
+
+
+def _damaged(file: Path, reason: str) -> InputError:
+    return InputError("{file} is damaged ({reason}); delete the folder and start the run again.", file, reason)
 
 
 def write_run_record(file: Path, record: dict) -> None:

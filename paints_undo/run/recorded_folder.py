@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, write_atomically
+from paints_undo.errors import FileError
 from paints_undo.run.locks import FolderLock
 from paints_undo.run.pieces import digest_of, file_digest
 from paints_undo.run.record import read_run_record, write_run_record
@@ -25,7 +26,7 @@ EXPORTS = "exports"  # the folder in a run's that other formats go into
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
-class MovedFolder(OSError):
+class MovedFolder(FileError):
     """A run folder was renamed or deleted under the run."""
 
 
@@ -146,8 +147,10 @@ class RecordedFolder:
             record = None
         if record is None or record.get("id", "") != self.id:
             raise MovedFolder(
-                f"The run folder {self.path} was renamed, moved or deleted while the run was at work; nothing more is "
-                "written: give it its name back, or choose another one, and start the same command again."
+                "The run folder {folder} was renamed, moved or deleted while the run was at work; nothing "
+                "more is written: give it its name back, or choose another one, and start the same command "
+                "again.",
+                self.path,
             )
         return record
 

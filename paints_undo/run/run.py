@@ -150,7 +150,7 @@ class Run(ABC):
             picture = self.keyframe_named(name)
             if picture is None:
                 raise InputError(
-                    f"keyframes/{name}.png of the run in {self.path} is gone; generate its keyframes again"
+                    "keyframes/{name}.png of the run in {folder} is gone; generate its keyframes again", name, self.path
                 )
             pictures.append(self.fit.keyframe(picture))
         return np.stack(pictures)
@@ -160,9 +160,8 @@ class Run(ABC):
         names = self.segment_names
         segments = [frames for name in names if (frames := self.segment_named(name)) is not None]
         if len(segments) < len(names):
-            raise InputError(
-                f"the run in {self.path} has {len(segments)} of {len(names)} segments; generate its video first"
-            )
+            sentence = "the run in {folder} has {count} of {wanted} segments; generate its video first"
+            raise InputError(sentence, self.path, len(segments), len(names))
         return join_timelapse(np.stack(segments))
 
     def timelapse(self, artwork: np.ndarray, drawn: np.ndarray, segments: np.ndarray) -> Timelapse:

@@ -34,9 +34,10 @@ class Keyframe:
     def __post_init__(self) -> None:
         for field, value in (("own picture", self.own), ("settings of a locked keyframe", self.drawn_with)):
             if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{0,64}", value):
-                raise InputError(f"the {field} at operation step {self.step} is {value!r}; use a hexadecimal digest")
+                sentence = "the {field} at operation step {step} is {value!r}; use a hexadecimal digest"
+                raise InputError(sentence, field, self.step, value)
         if not isinstance(self.locked, bool):
-            raise InputError(f"locked at operation step {self.step} is {self.locked!r}; use true or false")
+            raise InputError("locked at operation step {step} is {value!r}; use true or false", self.step, self.locked)
         checked = {
             "step": validation.whole_number("operation step", self.step, 0, 999),
             "seed": validation.seed("seed", self.seed),
@@ -64,7 +65,7 @@ class Timeline:
     def __post_init__(self) -> None:
         validation.operation_steps([keyframe.step for keyframe in self.keyframes])
         if len(self.keyframes) > MOST_KEYFRAMES:
-            raise InputError(f"there are {len(self.keyframes)} keyframes; use at most {MOST_KEYFRAMES}")
+            raise InputError("there are {count} keyframes; use at most {most}", len(self.keyframes), MOST_KEYFRAMES)
         object.__setattr__(self, "keyframes", tuple(sorted(self.keyframes, key=lambda keyframe: keyframe.step)))
         object.__setattr__(self, "artwork_seed", validation.seed("segment seed", self.artwork_seed))
 
@@ -86,7 +87,7 @@ class Timeline:
         try:
             return cls(tuple(Keyframe(**values) for values in record["keyframes"]), record["artwork_seed"])
         except (KeyError, TypeError) as error:
-            raise InputError(f"this timeline is not of this version ({error}); start a new run") from None
+            raise InputError("this timeline is not of this version ({reason}); start a new run", error) from None
 
     @property
     def segment_seeds(self) -> list[int]:
@@ -103,7 +104,7 @@ class Timeline:
         for keyframe in self.keyframes:
             if keyframe.step == step:
                 return keyframe
-        raise InputError(f"there is no keyframe at operation step {step}; there are {self._steps()}")
+        raise InputError("there is no keyframe at operation step {step}; there are {steps}", step, self._steps())
 
     # Changes; each returns a new timeline
 
@@ -112,7 +113,9 @@ class Timeline:
         used = max(self.segment_seeds)
         added = Keyframe(step, seed, used + 1 if used < 2**32 - 1 else 0)
         if added.step in [keyframe.step for keyframe in self.keyframes]:
-            raise InputError(f"there is a keyframe at operation step {step} already; choose another step or re-roll it")
+            raise InputError(
+                "there is a keyframe at operation step {step} already; choose another step or re-roll it", step
+            )
         return dataclasses.replace(self, keyframes=(*self.keyframes, added))
 
     def without(self, step: int) -> Timeline:
@@ -126,14 +129,14 @@ class Timeline:
         """One keyframe with other fields: seed to re-roll it, own, locked, segment_seed."""
         before = self.keyframe(step)
         if before.locked and values.keys() & {"seed", "own"}:
-            raise InputError(f"the keyframe at operation step {step} is locked; unlock it first")
+            raise InputError("the keyframe at operation step {step} is locked; unlock it first", step)
         after = dataclasses.replace(before, **values)
         return dataclasses.replace(self, keyframes=tuple(after if k == before else k for k in self.keyframes))
 
     def with_segment_seed(self, segment: int, seed: int) -> Timeline:
         """One segment, counted from the artwork, with another seed."""
         if not 0 <= segment <= len(self.keyframes):
-            raise InputError(f"there is no segment {segment}; there are 0 to {len(self.keyframes)}")
+            raise InputError("there is no segment {segment}; there are 0 to {count}", segment, len(self.keyframes))
         if segment == 0:
             return dataclasses.replace(self, artwork_seed=seed)
         return self.changed(self.keyframes[segment - 1].step, segment_seed=seed)

@@ -65,7 +65,7 @@ def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
     step = run.timeline.keyframe(validation.whole_number("operation step", step, 0, 999)).step
     name = run.keyframe_names[steps.index(step)]
     if (picture := run.keyframe_named(name)) is None:
-        raise InputError(f"the keyframe at operation step {step} is not drawn yet; draw it first")
+        raise InputError("the keyframe at operation step {step} is not drawn yet; draw it first", step)
     shown = run.shown_keyframe(name)
     return read_picture(shown) if run.is_whole(shown) else run.shown_alone(picture)
 

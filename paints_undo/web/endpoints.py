@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
@@ -159,8 +159,9 @@ class Endpoints:
             raise
         view = self._studio.view(visitor, run)
         if view["state"] == "failed":
-            sentence = view["message"]["values"].get("sentence")
-            raise InputError(sentence or "something went wrong inside the program; its log says what")
+            if told := view["message"]["values"].get("sentence"):
+                raise InputError(Sentence.from_record(told))
+            raise InputError("something went wrong inside the program; its log says what")
         if view["state"] in ("cancelled", "paused"):
             raise InputError("this was cancelled; what was finished is kept")
         return view
@@ -186,7 +187,7 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, InputError | CheckpointError | OSError):
-            raise gr.Error(without_folders(str(error)), print_exception=False) from None
+            raise gr.Error(without_folders(sentence_of(error)), print_exception=False) from None
 
 
 def _visitor(request: gr.Request) -> str:

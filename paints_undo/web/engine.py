@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from paints_undo.engine import Engine
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence
 from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import what_else
@@ -78,13 +78,15 @@ class EngineOnUse:
         family = self.family
         return defaults_of(family) if family else UndoOptions()
 
-    def description(self) -> str:
+    def description(self) -> Sentence:
         """Return which family is loaded, on which device and in which precision. Raises CheckpointError."""
         loaded = self.get()
         told = loaded.describe()
-        return f"Model family {loaded.family.name}, on {told.device} in {_IN_WORDS[told.dtype]}"
+        return Sentence(
+            "Model family {family}, on {device} in {dtype}", loaded.family.name, told.device, _IN_WORDS[told.dtype]
+        )
 
-    def alternative(self) -> str:
+    def alternative(self) -> Sentence:
         """Return what the family that is not loaded would bring and need. Raises CheckpointError."""
         loaded = self.get()
         return what_else(loaded.family.name, loaded.describe().device.partition(":")[0])

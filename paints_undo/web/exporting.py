@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, sentence_of
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
@@ -19,7 +19,7 @@ from paints_undo.finishing.pacing import CURVES, Pacing
 from paints_undo.run.folder import EXPORTS
 from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
-from paints_undo.web.run_files import handed_out
+from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
 from paints_undo.web.texts import say
 
@@ -118,7 +118,6 @@ def write_exports(
     Whatever goes wrong becomes that line, one sentence in the visitor's language.
     """
     done: dict[str, str] = {}
-    folder = Path()
     try:
         if not run_id:
             raise InputError("there is no run yet: generate a video first")
@@ -126,7 +125,9 @@ def write_exports(
         folder = Path(studio.view(visitor, run_id)["artwork"]).parent
         rate, length, longest = (_number(*g) for g in (("fps", fps), ("seconds", seconds), ("longest side", side)))
         if length is not None and length > LONGEST_S:
-            raise InputError(f"seconds is {length:g}; the page makes at most {LONGEST_S}, the command line longer ones")
+            raise InputError(
+                "seconds is {value:g}; the page makes at most {limit}, the command line longer ones", length, LONGEST_S
+            )
         hold_end = _number("hold at the end", hold) or 0
         pacing = Pacing(rate, length, hold_end=hold_end, curve=pace)  # type: ignore[arg-type]  # it refuses halves
         options = ExportOptions(pacing, longest, title)  # type: ignore[arg-type]  # likewise
@@ -138,8 +139,7 @@ def write_exports(
             done |= {name: handed_out(path) for name, path in written.items()}
         yield _state("✓", done)
     except (InputError, CheckpointError, OSError, MemoryError) as error:
-        # a visitor need not know where on the server a run is
-        sentence = str(error).replace(str(folder), run_id) if folder.name else str(error)
+        sentence = without_folders(sentence_of(error), studio.out)
         yield _state(texts.sentence_in(language, sentence), done, failed=True)
     except Exception:
         log.exception("an export failed")
@@ -153,7 +153,7 @@ def _number(field: str, text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        raise InputError(f"{field} is {text[:40]!r}; use a number") from None
+        raise InputError("{field} is {value!r}; use a number", field, text[:40]) from None
 
 
 def _state(words: str, done: dict[str, str], failed: bool = False) -> State:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.validation import legible
 from paints_undo.web.jobs import Job
 from paints_undo.web.playable import LivePreview, PlayableRun
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 CARD = "app.json"
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
-_GONE = "this run is not there (any more); choose one from the history or start with a new picture"
+_GONE = Sentence("this run is not there (any more); choose one from the history or start with a new picture")
 
 
 class Piece:

@@ -11,7 +11,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Literal
 
-from paints_undo.errors import Cancelled, CheckpointError, InputError
+from paints_undo.errors import Cancelled, CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.time_left import Outlook, TimeLeft
 
@@ -55,7 +55,7 @@ class Job:
     def __init__(self, work: Callable[[OnProgress], None], told: Callable[[Job], None] = lambda job: None) -> None:
         self.number = next(_numbers)
         self.outcome: Outcome | None = None
-        self.sentence = ""  # what went wrong, for people; empty for a fault of the program
+        self.sentence = Sentence("")  # what went wrong, for people; empty for a fault of the program
         self.progress: Progress | None = None
         self.client = CLIENT.get()
         self._work = work
@@ -120,13 +120,13 @@ class Job:
         except Cancelled:
             self._end("cancelled" if self._cancelled else "paused")
         except _EXPECTED as error:
-            self._end("failed", str(error))
+            self._end("failed", sentence_of(error))
         except Exception:
             log.exception("a job of the web app failed")
             self._end("failed")
 
     def _end(self, outcome: Outcome, sentence: str = "") -> None:
-        self.outcome, self.sentence, self.progress = outcome, sentence, None
+        self.outcome, self.sentence, self.progress = outcome, Sentence(sentence), None
         try:
             self._told(self)
         except Exception:  # a full disk, say; the queue goes on all the same
@@ -177,7 +177,9 @@ class Queue:
         with self.changed:
             own = sum(job.client == client for job in self._line)
         if client and own >= MOST_JOBS_OF_CLIENT:
-            raise InputError(f"{own} pictures from your address are being drawn or wait for it; let some be done first")
+            raise InputError(
+                "{count} pictures from your address are being drawn or wait for it; let some be done first", own
+            )
 
     def ahead(self, job: Job) -> int:
         """How many jobs go before this one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.options import UndoOptions
 
 SMALL_SIDE = 256  # pixels: families whose usual pictures have a shorter side are small ones
@@ -23,15 +23,19 @@ def largest_side(defaults: UndoOptions) -> int:
 def check(options: UndoOptions, defaults: UndoOptions) -> None:
     """Raises InputError for options far beyond what the family with these defaults can draw."""
     most = largest_side(defaults)
-    for name in ("width", "height"):
-        if (value := getattr(options.keyframes, name)) > most:
-            raise InputError(f"{name} is {value}; use at most {most}, which is as far as this model family goes")
-    for stage, work in (("key frames", _drawing), ("video", _filling)):
+    for field in ("width", "height"):
+        if (value := getattr(options.keyframes, field)) > most:
+            sentence = "{field} is {value}; use at most {most}, which is as far as this model family goes"
+            raise InputError(sentence, field, value, most)
+    for stage, work in ((Sentence("key frames"), _drawing), (Sentence("video"), _filling)):
         times = work(options) / work(defaults)
         if times > MOST_WORK:
             raise InputError(
-                f"the {stage} would take {times:,.0f} times as long as usual with this model family (at most "
-                f"{MOST_WORK}); use fewer sampling steps or key frames, or a smaller size"
+                "the {stage} would take {times:,.0f} times as long as usual with this model family (at most "
+                "{limit}); use fewer sampling steps or key frames, or a smaller size",
+                stage,
+                times,
+                MOST_WORK,
             )
 
 

@@ -42,7 +42,9 @@ RECIPES: dict[str, Callable[[UndoOptions], dict[str, Any]]] = {
 def changes_of(name: str, family: UndoOptions) -> dict[str, Any]:
     """The flat settings that a recipe sets. Raises InputError for an unknown name."""
     if not isinstance(name, str) or name not in RECIPES:
-        raise InputError(f"there is no recipe {str(name)[:60]!r}; use one of {', '.join([*RECIPES, MANY])}")
+        raise InputError(
+            "there is no recipe {value!r}; use one of {choices}", str(name)[:60], ", ".join([*RECIPES, MANY])
+        )
     return RECIPES[name](family)
 
 

@@ -34,16 +34,16 @@ def read_settings(path: str | Path) -> tuple[dict[str, Any], str]:
         with open(path, "rb") as file:
             start = file.read(LONGEST + 1)
     except OSError as error:
-        raise InputError(f"this file cannot be read ({type(error).__name__}); drop another one") from None
+        raise InputError("this file cannot be read ({kind}); drop another one", type(error).__name__) from None
     if start.lstrip()[:1] == b"{":
         if len(start) > LONGEST:
-            raise InputError(f"this file has more than {LONGEST:,} bytes; a run.json of this program never has")
+            raise InputError("this file has more than {limit:,} bytes; a run.json of this program never has", LONGEST)
         record = parse(start)
     else:
         record = read_description(path)
     if record.get("format") != FORMAT:
         raise InputError(
-            f"the settings in this file are not of format {FORMAT}, which this version reads; drop another"
+            "the settings in this file are not of format {format}, which this version reads; drop another", FORMAT
         )
     try:
         options = UndoOptions.from_settings(record["settings"]["options"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -10,6 +9,8 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 from starlette.responses import FileResponse
 
+from paints_undo import logs
+from paints_undo.errors import Sentence
 from paints_undo.web.history import CARD, RUN_ID
 from paints_undo.web.hosts import App, Receive, Send, refuse
 
@@ -20,8 +21,6 @@ _ADDRESS = f"/gradio_api/file={PREFIX}/"
 _FILES = ("artwork.png", "thumbnail.jpg", "preview.jpg", "timelapse.mp4")
 _FOLDERS_OF_FILES = ("keyframes", "shown", "previews", "frames")
 _KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".mp4": "video/mp4"}
-# An absolute path, on Windows too, up to its last part.
-_FOLDERS = re.compile(r"(?<![\w.:/\\~])(?:[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>|;,]+[/\\])+")
 
 
 class RunFiles:
@@ -41,8 +40,8 @@ class RunFiles:
             await self.app(scope, receive, send)
             return
         if scope["method"] not in ("GET", "HEAD") or (file := self._file(rest)) is None:
-            sentence = "There is no such file of a run that this page made; other runs are opened where they lie."
-            await refuse(scope, send, 404, sentence)
+            why = "There is no such file of a run that this page made; other runs are opened where they lie."
+            await refuse(scope, send, 404, why)
             return
         await FileResponse(file, media_type=_KINDS[file.suffix])(scope, receive, send)
 
@@ -78,9 +77,7 @@ def without_place(values: Any, out: Path) -> Any:
     return values
 
 
-def without_folders(sentence: str, out: Path | None = None) -> str:
+def without_folders(sentence: Sentence, out: Path | None = None) -> Sentence:
     """A sentence for visitors: a file's name may help them, where on the server it lies is not theirs to know."""
-    for place, name in ((out, PREFIX), (Path.home(), "~")):
-        if place is not None and place != Path(place.anchor):
-            sentence = sentence.replace(str(place), name)
-    return _FOLDERS.sub("", sentence)
+    places = {str(out): PREFIX} if out else {}
+    return sentence.changed(lambda text: logs.without_folders(text, places))

@@ -32,10 +32,10 @@ def flat(options: UndoOptions) -> dict[str, Any]:
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
     if not isinstance(changes, dict):
-        raise InputError(f"the changes are {str(changes)[:60]!r}; give settings by their names")
+        raise InputError("the changes are {value!r}; give settings by their names", str(changes)[:60])
     unknown = sorted(str(name) for name in changes if name not in _NAMES)
     if unknown:
-        raise InputError(f"there is no setting {unknown[0][:60]!r}; use {', '.join(_NAMES)}")
+        raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(_NAMES))
     drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
     filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
     return dataclasses.replace(

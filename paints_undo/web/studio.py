@@ -47,7 +47,7 @@ class Studio:
     "all_rerolled" {seed}, "keyframe_locked" {step}, "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
     "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
-    "recipe_changes_nothing" {name}, "restored".
+    "recipe_changes_nothing" {name}, "restored". The sentence is a record of errors.Sentence.
     Job stages: "" (getting ready), "tags", "keyframes", "segments", "video"; details: "", "tagging", "preparing",
     "conditions", "sampling", "decoding", "drawing", "encoding".
     """
@@ -66,7 +66,7 @@ class Studio:
         try:
             return {"sentences": [self._engine.description(), self._engine.alternative()]}
         except CheckpointError as error:
-            return {"sentences": [str(error)], "missing": True}
+            return {"sentences": [error.sentence], "missing": True}
 
     def count_tokens(self, visitor: str, prompt: str) -> int:
         """How many tokens the keyframes' text encoder makes of a prompt; 0 while there are no weights."""
@@ -291,13 +291,13 @@ class Studio:
     def _with_size(self, changes: dict[str, Any], shape: tuple[int, int], always: bool) -> dict[str, Any]:
         """The changes with width and height in place of `size`; without either, `always` takes the picture's shape."""
         if not isinstance(changes, dict):
-            raise InputError(f"settings are {str(changes)[:60]!r}; give them by name")
+            raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
         given = dict(changes)
         size = given.pop("size", "picture" if always and not given.keys() & {"width", "height"} else None)
         if size is None:
             return given
         if size not in ("picture", "family"):
-            raise InputError(f"size is {str(size)[:60]!r}; use picture (its shape) or family (the fixed size)")
+            raise InputError("size is {value!r}; use picture (its shape) or family (the fixed size)", str(size)[:60])
         family = self._engine.find()
         width, height = family.keyframe_size
         if size == "picture":
@@ -318,6 +318,8 @@ class Studio:
     def _start(self, visitor: str, run_id: str, name: str) -> None:
         piece, engine = self._history.piece(visitor, run_id), self._engine.get()
         if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
-            raise InputError(f"{MOST_JOBS} of your pictures are being drawn or wait for it; let some be done first")
+            raise InputError(
+                "{count} of your pictures are being drawn or wait for it; let some be done first", MOST_JOBS
+            )
         self._check(piece.run.options)  # the timeline was edited since
         start(engine, piece, name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import cache
 from pathlib import Path
+
+from paints_undo.errors import Sentence, filled
 
 LANGUAGES = {"en": "English", "ja": "日本語", "zh-CN": "简体中文", "zh-TW": "繁體中文"}
 _FOLDER = Path(__file__).parent / "static"
@@ -25,28 +26,19 @@ def say(key: str, language: str = "en", **values: object) -> str:
 
 
 def sentence_in(language: str, sentence: str) -> str:
-    """An error sentence of the program in another language; as it is where no translation is known.
-
-    Errors are raised as English sentences far from any page. static/sentences.json lists their shapes with what the
-    other languages say; the values inside stay.
-    """
-    for pattern, translations in _sentences():
-        if language in translations and (found := pattern.fullmatch(sentence)):
-            return translations[language].format(*(_field(group or "", language) for group in found.groups()))
-    return sentence
-
-
-def _field(words: str, language: str) -> str:
-    """What the page calls a field that an error names."""
-    key = f"field.{words.replace(' ', '_')}"
-    return say(key, language) if key in table() else words
+    """A sentence of the program in another language, its values too; as it is where no translation is known."""
+    if not isinstance(sentence, Sentence) or language not in (said := sentences().get(sentence.template, {})):
+        return str(sentence)
+    values = {name: sentence_in(language, value) for name, value in sentence.values.items()}
+    # what the page calls a field that an error names
+    if (key := f"field.{values.get('field', '').replace(' ', '_')}") in table():
+        values["field"] = say(key, language)
+    return filled(said[language], values)
 
 
 @cache
-def _sentences() -> list[tuple[re.Pattern[str], dict[str, str]]]:
+def sentences() -> dict[str, dict[str, str]]:
+    """What the other languages say for a template of errors.Sentence, with the same fields."""
     rows = json.loads((_FOLDER / "sentences.json").read_text(encoding="utf-8"))
     others = [language for language in LANGUAGES if language != "en"]
-    return [
-        (re.compile(pattern, re.IGNORECASE | re.DOTALL), dict(zip(others, texts, strict=True)))
-        for pattern, *texts in rows
-    ]
+    return {template: dict(zip(others, texts, strict=True)) for template, texts in rows.items()}

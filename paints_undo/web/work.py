@@ -104,8 +104,10 @@ def check_family(engine: Engine, piece: Piece) -> None:
     )
     if made_with != present:
         raise InputError(
-            f"this run was made with the model family {made_with}, and this program works with {present}; "
-            "open its artwork as a new run, or start the program with the other family"
+            "this run was made with the model family {made_with}, and this program works with {present}; "
+            "open its artwork as a new run, or start the program with the other family",
+            made_with,
+            present,
         )
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
 
@@ -139,5 +141,5 @@ def _told(piece: Piece, job: Job) -> None:
         piece.note(wanted=None, state="cancelled", message=message("cancelled"))
     else:
         sentence = without_folders(job.sentence, piece.path.parent)
-        said = message("failed", sentence=sentence) if sentence else message("internal_error")
+        said = message("failed", sentence=sentence.to_record()) if sentence else message("internal_error")
         piece.note(wanted=None, state="failed", message=said)

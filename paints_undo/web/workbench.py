@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.run.edits import EDITS
 from paints_undo.web import texts
 from paints_undo.web.form import LIMITS, Form
@@ -65,7 +65,7 @@ def answer(studio: Studio, call: Any) -> dict[str, Any]:
         result = _do(studio, call.get("do"), visitor, call.get("args", {}))
         return {"result": _in_words_of(language, result)}
     except (InputError, CheckpointError, OSError, MemoryError) as error:
-        return {"error": texts.sentence_in(language, without_folders(str(error), studio.out))}
+        return {"error": texts.sentence_in(language, without_folders(sentence_of(error), studio.out))}
     except Exception:
         logger.exception("a request of the page failed")
         return {"error": texts.say("message.internal_error", language), "internal": True}
@@ -76,12 +76,11 @@ def _in_words_of(language: str, result: Any) -> Any:
     if isinstance(result, dict):
         if "sentences" in result:
             return {**result, "sentences": [texts.sentence_in(language, said) for said in result["sentences"]]}
-        told = result.get("error") or result.get("message", {}).get("values", {}).get("sentence")
-        if told and "error" in result:
-            return {**result, "error": texts.sentence_in(language, told)}
-        if told:
-            values = {**result["message"]["values"], "sentence": texts.sentence_in(language, told)}
-            return {**result, "message": {**result["message"], "values": values}}
+        if "error" in result:
+            return {**result, "error": texts.sentence_in(language, result["error"])}
+        if record := result.get("message", {}).get("values", {}).get("sentence"):
+            told = texts.sentence_in(language, Sentence.from_record(record))
+            return {**result, "message": {**result["message"], "values": {"sentence": told}}}
     return result
 
 
@@ -111,7 +110,7 @@ def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, s
     try:
         start(visitor, run_id)
     except (InputError, CheckpointError) as error:  # the run is there all the same
-        return {"run": run_id, "error": str(error)}
+        return {"run": run_id, "error": error.sentence}
     return {"run": run_id}
 
 

@@ -83,7 +83,7 @@ def read_header(file: IO[bytes]) -> Header:
     for name, (signature, offset, size_of) in _SIZES.items():
         if start[offset:].startswith(signature):
             return Header(name, *size_of(file, start))
-    raise InputError(_refusal(start))
+    raise _refusal(start)
 
 
 def is_read(start: bytes) -> bool:
@@ -91,19 +91,22 @@ def is_read(start: bytes) -> bool:
     return any(start[offset:].startswith(signature) for signature, offset, _ in _SIZES.values())
 
 
-def _refusal(start: bytes) -> str:
+def _refusal(start: bytes) -> InputError:
     kind = next((kind for signature, kind in _REFUSED.items() if start.startswith(signature)), None)
     if start[4:8] == b"ftyp":
         kind = _BRANDS.get(start[8:12], "a video (MP4 or MOV)")
     if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].lower() in (b"<?xml", b"<svg ", b"<!doc", b"<html"):
         kind = "an SVG drawing or a web page"
     if kind is None:
-        return f"is not a readable picture: use a {READ} file"
-    return f"is {kind}, which is not read: save or export the picture as PNG or JPEG"
+        return InputError("is not a readable picture: use a {formats} file", READ)
+    article, _, kind = kind.partition(" ")
+    return InputError(
+        "is {article} {kind}, which is not read: save or export the picture as PNG or JPEG", article, kind
+    )
 
 
 def _damaged() -> InputError:
-    return InputError("is damaged or incomplete (its header ends early): save it again as PNG")
+    return InputError("is damaged or incomplete ({reason}): save it again as PNG", "its header ends early")
 
 
 def _png(file: IO[bytes], start: bytes) -> tuple[int, int]:
