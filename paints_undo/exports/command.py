@@ -60,8 +60,8 @@ def export_command(chosen: argparse.Namespace) -> int:
     """Write what was asked for and print the paths."""
     from paints_undo.exports.formats import FORMATS, chosen_formats, export
     from paints_undo.exports.options import ExportOptions
+    from paints_undo.exports.pacing import Pacing
     from paints_undo.exports.source import Source
-    from paints_undo.finishing.pacing import Pacing
     from paints_undo.runs import EXPORTS
 
     if chosen.list:
@@ -95,12 +95,12 @@ def export_command(chosen: argparse.Namespace) -> int:
 def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
     """The curves of two runs as SVG and PNG; the paths."""
     from paints_undo.atomic import explained, written_atomically
-    from paints_undo.exports.charts import write_comparison
+    from paints_undo.exports.charts import write_curves
 
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]
     for path in paths:
         with written_atomically(path) as temporary:
-            write_comparison(source, other, temporary, path.suffix, title)
+            write_curves([source, other], temporary, path.suffix, title)
     return paths

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from paints_undo import validation
-from paints_undo.finishing.pacing import Pacing
+from paints_undo.exports.pacing import Pacing
 
 if TYPE_CHECKING:
     from paints_undo.exports.source import Source

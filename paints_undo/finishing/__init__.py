@@ -1,1 +1,1 @@
-"""From the small frames of a run to frames of the artwork's own size: placement, colours, detail, pacing, figures."""
+"""Where the artwork lies in the small pictures of a run."""

@@ -14,8 +14,8 @@ import gradio as gr
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.pacing import CURVES, Pacing
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import CURVES, Pacing
 from paints_undo.runs import EXPORTS
 from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
