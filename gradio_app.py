@@ -73,7 +73,7 @@ def build_app(load: Callable[[], engines.Engine], out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
-                export_panel(studio, bench)
+                export_panel(bench)
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form, engine)

@@ -60,7 +60,6 @@ def export_command(chosen: argparse.Namespace) -> int:
     """Write what was asked for and print the paths."""
     from paints_undo.exports.formats import FORMATS, chosen_formats, export
     from paints_undo.exports.options import ExportOptions
-    from paints_undo.exports.pacing import Pacing
     from paints_undo.exports.source import Source
     from paints_undo.runs import EXPORTS
 
@@ -70,10 +69,7 @@ def export_command(chosen: argparse.Namespace) -> int:
         return 0
     if chosen.run is None:
         raise InputError("no run is given; give the folder that a run was drawn into, the one with run.json")
-    pacing = Pacing(
-        chosen.fps, chosen.seconds, chosen.hold_start, chosen.hold_end, chosen.curve, chosen.keep_dead_frames
-    )
-    options = ExportOptions(pacing, chosen.longest_side, chosen.title)
+    options = ExportOptions.of(vars(chosen))
     # before any work: a misspelt format shall not cost minutes
     wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
     source = Source.of_run(chosen.run, options.title)

@@ -14,7 +14,7 @@ from paints_undo.video import FPS_RANGE
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("unlock", "fill", "prompted", "reword")  # triggered by the scripts
+EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
 LIMITS = {
     **dict.fromkeys(("seed", "video_seed"), (0, 2**32 - 1)),

@@ -58,6 +58,7 @@ def view_of(piece: Piece) -> dict[str, Any]:
         "segments": segments,
         "video": str(run.timelapse) if run.finished and run.timelapse.exists() else None,
         "frames": [path for name in reversed(names) for path in run.previews(name)],
+        "exports": piece.exports,
         "preview": str(piece.preview.path) if update and piece.preview.path.exists() else None,
         "version": version,
     }

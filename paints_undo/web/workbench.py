@@ -18,13 +18,23 @@ from paints_undo.web.studio import Studio
 logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("core.js", "fields.js", "files.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
+_SCRIPTS = (
+    "core.js",
+    "fields.js",
+    "files.js",
+    "player.js",
+    "timeline.js",
+    "history.js",
+    "form.js",
+    "exports.js",
+    "main.js",
+)
 STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
 _CALLS |= {"add_keyframe", "delete_keyframe", "reroll_keyframe", "reroll_all", "lock_keyframe", "replace_keyframe"}
-_CALLS |= {"redo_segment", "cancel", "pause", "resume"}
+_CALLS |= {"redo_segment", "export", "cancel", "pause", "resume"}
 
 
 def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
