@@ -37,12 +37,16 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     pacing = command.add_argument_group("pacing")
     pacing.add_argument("--fps", type=int, help=FPS_HELP)
     pacing.add_argument("--seconds", type=float, help="length of the whole, holds included")
-    pacing.add_argument("--hold-start", type=float, default=0.5, metavar="SECONDS", help="of the first frame (0.5)")
-    pacing.add_argument("--hold-end", type=float, default=2.0, metavar="SECONDS", help="of the finished artwork (2)")
+    pacing.add_argument(
+        "--hold-start", type=float, default=argparse.SUPPRESS, metavar="SECONDS", help="of the first frame (0.5)"
+    )
+    pacing.add_argument(
+        "--hold-end", type=float, default=argparse.SUPPRESS, metavar="SECONDS", help="of the finished artwork (2)"
+    )
     pacing.add_argument(
         "--curve",
         choices=["steps", "strokes"],
-        default="steps",
+        default=argparse.SUPPRESS,
         help="steps: each frame as long as any other; strokes: as much change in each second",
     )
     pacing.add_argument("--keep-dead-frames", action="store_true", help="also frames in which nothing happens")
