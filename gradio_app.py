@@ -25,7 +25,7 @@ from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_family
 from paints_undo.logs import configure
-from paints_undo.options import FITS
+from paints_undo.options import FITS, RANGES
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -77,7 +77,7 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
                     _video_step(form, engine)
             with gr.Column(elem_id="bench"):
                 bench = workbench(studio, form, EXAMPLES)
-                export_panel(studio, bench)
+                export_panel(bench)
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form, engine)
@@ -153,9 +153,9 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
             form.add("height", Slider(value=defaults.height, label=say("field.height"), min_width=150, **sides))
         with gr.Row():
             sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
-            form.add("sampling_steps", Slider(1, 100, label=say("field.sampling_steps"), **sampling))
+            form.add("sampling_steps", Slider(*RANGES["sampling_steps"], label=say("field.sampling_steps"), **sampling))
             guidance = {"value": defaults.guidance_scale, "step": 0.01, "min_width": 150}
-            form.add("guidance_scale", Slider(1, 32, label=say("field.guidance_scale"), **guidance))
+            form.add("guidance_scale", Slider(*RANGES["guidance_scale"], label=say("field.guidance_scale"), **guidance))
         form.add("long_prompt", gr.Checkbox(False, label=say("field.long_prompt"), info=say("field.long_prompt.info")))
     form.button("keyframes")
 
@@ -171,7 +171,10 @@ def _video_step(form: Form, engine: EngineOnUse) -> None:
             guidance = {"value": defaults.guidance_scale, "step": 0.5, "min_width": 150}
             form.add("video_guidance_scale", Slider(1, 15, label=say("field.video_guidance_scale"), **guidance))
             sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
-            form.add("video_sampling_steps", Slider(1, 100, label=say("field.video_sampling_steps"), **sampling))
+            form.add(
+                "video_sampling_steps",
+                Slider(*RANGES["sampling_steps"], label=say("field.video_sampling_steps"), **sampling),
+            )
         form.add("fps", Slider(1, 30, engine.default_options.fps, step=1, label=say("field.fps")))
         form.add("mark", gr.Checkbox(False, label=say("field.mark"), info=say("field.mark.info")))
     form.button("video")

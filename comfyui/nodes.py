@@ -18,6 +18,7 @@ find_paints_undo()
 
 from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
 from paints_undo.family.choice import find_family  # noqa: E402
+from paints_undo.options import RANGES  # noqa: E402
 from paints_undo.pictures.fit import crop_to  # noqa: E402
 from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402
@@ -31,8 +32,8 @@ SEED = ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generat
 FAMILY_DEFAULT = "0: the model family's default"
 
 
-def _number(kind: str, high: float, step: float = 1) -> tuple[str, dict[str, Any]]:
-    return kind, {"default": 0, "min": 0, "max": high, "step": step, "tooltip": FAMILY_DEFAULT}
+def _number(kind: str, field: str, step: float = 1) -> tuple[str, dict[str, Any]]:
+    return kind, {"default": 0, "min": 0, "max": RANGES[field][1], "step": step, "tooltip": FAMILY_DEFAULT}
 
 
 def _text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
@@ -117,10 +118,10 @@ class DrawKeyframes:
             },
             "optional": {
                 "negative_prompt": _text("", "empty: the model family's default"),
-                "width": _number("INT", 4096),
-                "height": _number("INT", 4096),
-                "sampling_steps": _number("INT", 100),
-                "guidance_scale": _number("FLOAT", 32, 0.1),
+                "width": _number("INT", "width"),
+                "height": _number("INT", "height"),
+                "sampling_steps": _number("INT", "sampling_steps"),
+                "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
             },
         }  # fmt: skip
 
@@ -165,9 +166,9 @@ class FillSegments:
             },
             "optional": {
                 "prompt": _text("", "a few words, not the tags; empty: the model family's default"),
-                "sampling_steps": _number("INT", 100),
-                "guidance_scale": _number("FLOAT", 32, 0.1),
-                "frame_stride": _number("INT", 60),
+                "sampling_steps": _number("INT", "sampling_steps"),
+                "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
+                "frame_stride": _number("INT", "frame_stride"),
                 "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
             },
         }

@@ -26,9 +26,9 @@ sys.path.insert(0, str(ROOT))
 from paints_undo.exports.formats import FORMATS, export  # noqa: E402
 from paints_undo.exports.layers import lines_of  # noqa: E402
 from paints_undo.exports.options import ExportOptions  # noqa: E402
+from paints_undo.exports.pacing import Pacing  # noqa: E402
 from paints_undo.exports.sheets import PAGE  # noqa: E402
 from paints_undo.exports.source import Source  # noqa: E402
-from paints_undo.finishing.pacing import Pacing  # noqa: E402
 from paints_undo.provenance.metadata import read_record  # noqa: E402
 from paints_undo.web.history import CARD, owner_of  # noqa: E402
 

@@ -16,6 +16,16 @@ log = logging.getLogger(__name__)
 FAMILY_FILE = "model_family.json"  # what a model family says about itself
 FITS = ("pad", "crop")  # how an artwork lies in the networks' sizes; paints_undo.pictures.fit
 UNSAID: dict[str, Any] = {"mark": False, "fit": "crop"}  # what holds in runs of earlier versions, which say nothing
+# How far the numbers go, by field: sliders, nodes and what the page itself checks take their ends from here.
+RANGES = {
+    **dict.fromkeys(("width", "height"), (16, 4096)),
+    "seed": (0, 2**32 - 1),
+    "sampling_steps": (1, 100),
+    "guidance_scale": (1, 32),
+    "frame_stride": (1, 60),
+    "reuse_interval": (1, 10),
+    "fps": (1, 60),
+}
 ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
 
 
@@ -41,11 +51,11 @@ class KeyframeOptions:
             "prompt": validation.text("prompt", self.prompt),
             "negative_prompt": validation.text("negative prompt", self.negative_prompt),
             "operation_steps": ordered,
-            "width": validation.whole_number("width", self.width, 16, 4096),
-            "height": validation.whole_number("height", self.height, 16, 4096),
+            "width": validation.whole_number("width", self.width, *RANGES["width"]),
+            "height": validation.whole_number("height", self.height, *RANGES["height"]),
             "seed": validation.seed("seed", self.seed),
-            "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, 1, 100),
-            "guidance_scale": validation.number("guidance scale", self.guidance_scale, 1.0, 32.0),
+            "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, *RANGES["sampling_steps"]),
+            "guidance_scale": validation.number("guidance scale", self.guidance_scale, *RANGES["guidance_scale"]),
             "long_prompt": validation.yes_or_no("long prompt", self.long_prompt),
         }
         for name, value in checked.items():
@@ -73,11 +83,13 @@ class SegmentOptions:
         checked = {
             "prompt": validation.text("video prompt", self.prompt),
             "seed": validation.seed("video seed", self.seed),
-            "sampling_steps": validation.whole_number("video sampling steps", self.sampling_steps, 1, 100),
-            "guidance_scale": validation.number("video guidance scale", self.guidance_scale, 1.0, 32.0),
-            "frame_stride": validation.whole_number("frame stride", self.frame_stride, 1, 60),
+            "sampling_steps": validation.whole_number(
+                "video sampling steps", self.sampling_steps, *RANGES["sampling_steps"]
+            ),
+            "guidance_scale": validation.number("video guidance scale", self.guidance_scale, *RANGES["guidance_scale"]),
+            "frame_stride": validation.whole_number("frame stride", self.frame_stride, *RANGES["frame_stride"]),
             "guidance_interval": validation.interval("guidance interval", self.guidance_interval, *ALL_TIMESTEPS),
-            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, 1, 10),
+            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, *RANGES["reuse_interval"]),
             "long_prompt": validation.yes_or_no("long video prompt", self.long_prompt),
         }
         for name, value in checked.items():
@@ -101,7 +113,7 @@ class UndoOptions:
     fit: str = "pad"  # how the artwork fills a keyframe: so that nothing of it is lost, or "crop" as the original
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, 1, 60))
+        object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, *RANGES["fps"]))
         validation.yes_or_no("tag", self.tag)
         validation.yes_or_no("mark", self.mark)
         if self.fit not in FITS:

@@ -13,14 +13,13 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
-from real_app import VISITOR, RealApp
+from real_app import RealApp
 
 from paints_undo import examples
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.web.texts import say
 
 pytestmark = pytest.mark.slow
 GIRL = Path(examples.__file__).parent / "girl.png"
@@ -74,10 +73,10 @@ def test_the_page(app: RealApp, run: dict[str, Any]) -> None:
 
 
 def test_the_export_panel(app: RealApp, run: dict[str, Any]) -> None:
-    asked = [VISITOR, run["run"], "en", ["gif", "curves"], "", "", "1", "", "steps", ""]
-    said, files, _ = app.press(say("export.button"), *asked)
-    assert "✓" in said, said
-    made = [Path(file["path"]) for file in files["value"]]
+    app.ask("export", run_id=run["run"], formats=["gif", "curves"], options={"hold_end": "1", "curve": "steps"})
+    view = ended(app, run["run"])
+    assert view["message"] == {"key": "exports_ready", "values": {"count": 2}}, view
+    made = [Path(file["path"]) for file in view["exports"]]
     assert [file.suffix for file in made] == [".gif", ".svg"] and all(file.stat().st_size > 1000 for file in made)
 
 

@@ -9,7 +9,7 @@ from test_provenance_embedding import chunks, frames_of_ffmpeg
 from paints_undo.exports import animations
 from paints_undo.exports.formats import export
 from paints_undo.exports.options import ExportOptions
-from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.exports.pacing import Pacing, schedule
 from paints_undo.provenance.metadata import read_record
 
 OPTIONS = ExportOptions(Pacing(fps=30, seconds=4, curve="strokes"))

@@ -1,28 +1,19 @@
-"""Heat map and curves of a run, and two runs in one chart."""
+"""Curves of a run, and two runs in one chart, as SVG and as a picture."""
 
 from xml.etree import ElementTree
 
 import numpy as np
 from export_runs import make_source, picture
-from PIL import Image
 
 from paints_undo.exports import charts
+from paints_undo.exports.charts import Line, Words, chart, to_picture, to_svg
+from paints_undo.exports.curves import Curves
 from paints_undo.exports.options import ExportOptions
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import read_xmp_packet
 
+RISING = Curves(np.linspace(0, 0.8, 10), np.linspace(0, 0.1, 10), np.linspace(0, 0.5, 10), np.linspace(1, 0, 10))
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-def test_the_heat_map_has_the_artworks_width_and_a_legend(tmp_path):
-    source = make_source(tmp_path)
-    charts.write_heat_map(source, tmp_path / "a.png", ExportOptions())
-    drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
-    assert drawn.shape == (150 + 24, 120, 3)
-    # painted from above: yellow, which is late, grows downwards
-    yellow = drawn[..., :2].sum(-1) - 2 * drawn[..., 2]
-    assert yellow[120:140, 50:70].mean() > yellow[10:30, 50:70].mean() + 20
-    assert read_record(tmp_path / "a.png").piece == "heat map"
 
 
 def test_curves_begin_blank_and_end_finished(tmp_path):
@@ -44,8 +35,40 @@ def test_curves_as_svg_and_png(tmp_path):
 def test_two_runs_in_one_chart(tmp_path):
     first = make_source(tmp_path)
     second = make_source(tmp_path / "other", artwork=picture(200, 100))
-    charts.write_comparison(first, second, tmp_path / "a.svg", ".svg")
+    charts.write_curves([first, second], tmp_path / "a.svg", ".svg")
     words = [text.text for text in ElementTree.parse(tmp_path / "a.svg").getroot().iter(f"{SVG}text")]
     assert "girl" in words and "girl (2)" in words
-    charts.write_comparison(first, second, tmp_path / "a.png", ".png")
+    charts.write_curves([first, second], tmp_path / "a.png", ".png")
     assert read_record(tmp_path / "a.png") == first.described("curves")
+
+
+def lines(marks, colour):
+    return [mark for mark in marks if isinstance(mark, Line) and mark.colour == colour]
+
+
+def test_a_line_for_each_curve_and_run():
+    marks = chart({"one": RISING, "two": RISING})
+    assert len(lines(marks, "#2563a8")) == len(lines(marks, "#d1641b")) == 4
+    assert {"one", "two", "coverage", "distance to the finished picture"} <= {
+        mark.text for mark in marks if isinstance(mark, Words)
+    }
+
+
+def test_a_rising_curve_rises_and_stays_in_its_panel():
+    (x0, y0), *_, (x1, y1) = lines(chart({"one": RISING}), "#2563a8")[0].points
+    assert x1 > x0 and y1 < y0 and 0 < y1 < 620
+
+
+def test_nothing_and_a_single_frame_can_be_drawn():
+    still = Curves(*[np.zeros(1)] * 4)
+    assert to_picture(chart({"one": still})).shape == (1240, 2000, 3)
+
+
+def test_svg_is_xml_and_says_what_it_is():
+    drawn = ElementTree.fromstring(to_svg(chart({"a<b": RISING}, "T & t"), "A <guess>", "<x/>"))
+    assert drawn.find("{http://www.w3.org/2000/svg}title").text == "A <guess>"
+
+
+def test_the_picture_has_the_lines():
+    drawn = to_picture(chart({"one": RISING})).astype(int)
+    assert (np.abs(drawn - (0x25, 0x63, 0xA8)).max(-1) < 20).sum() > 2000

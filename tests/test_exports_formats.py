@@ -14,8 +14,8 @@ from paints_undo.errors import InputError
 from paints_undo.exports import formats
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import Pacing
 from paints_undo.run.folder import RunFolder
 
 

@@ -8,8 +8,8 @@ from desk import PLACE
 from export_runs import make_source
 
 from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.pacing import Pacing, schedule
 from paints_undo.exports.player import write_player
-from paints_undo.finishing.pacing import Pacing, schedule
 
 TITLE = "<b>夏</b> & {record}"
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from paints_undo.exports import sheets
 from paints_undo.exports.options import ExportOptions
-from paints_undo.finishing.pacing import schedule
+from paints_undo.exports.pacing import schedule
 from paints_undo.provenance.metadata import read_record
 
 OPTIONS = ExportOptions(title="夏の少女")

@@ -7,8 +7,8 @@ import pytest
 from export_runs import STEPS, make_run, make_source, picture
 
 from paints_undo.errors import InputError
+from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import Pacing
 from paints_undo.pictures.fit import Fit
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.records import MIXED

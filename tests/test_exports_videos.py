@@ -15,7 +15,7 @@ from paints_undo.errors import InputError
 from paints_undo.exports import videos
 from paints_undo.exports.formats import export
 from paints_undo.exports.options import ExportOptions
-from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.exports.pacing import Pacing, schedule
 from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLAIN = ["options", "profiles", "timeline", "images", "video", "runs", "replay", "completion", "course", "engine"]
-PLAIN += ["provenance.verify", "exports.formats", "exports.source", "finishing.artwork_size", "process.charts"]
+PLAIN += ["provenance.verify", "exports.formats", "exports.source", "exports.artwork_size", "exports.charts"]
 PLAIN += ["batch.manifest", "batch.ledger", "cli", "family.choice", "family.released", "family.status", "findings"]
 PLAIN += [f"web.{file.stem}" for file in sorted((ROOT / "paints_undo" / "web").glob("[a-z]*.py"))]
 LIBRARIES = {"torch", "diffusers", "transformers"}

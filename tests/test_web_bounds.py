@@ -245,8 +245,8 @@ def test_one_session_does_not_fill_the_line(server: Server) -> None:
     until(lambda: not jobs.queue_of("cpu")._line and not len(server.app._queue), 60)
 
 
-def test_calls_of_many_sessions_leave_room_for_exports(server: Server) -> None:
-    """The line of the endpoints is full; the export panel and the doctor have lines of their own."""
+def test_calls_of_many_sessions_leave_room_for_the_doctor(server: Server) -> None:
+    """The line of the endpoints is full; the doctor has a line of its own."""
     dependencies = server.app.get_config_file()["dependencies"]
     kinds = {each["id"]: server.app.fns[each["id"]].concurrency_id for each in dependencies if each["backend_fn"]}
     public = {each["id"] for each in dependencies if each["api_visibility"] == "public" and each["backend_fn"]}

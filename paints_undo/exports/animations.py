@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from paints_undo.atomic import explained
 from paints_undo.exports.options import ExportOptions
-from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import schedule
-from paints_undo.provenance.embedding import embed
+from paints_undo.exports.pacing import schedule
+from paints_undo.exports.source import Source, packed
 
 # Longer side in pixels, where the person chooses none: larger ones take minutes to write and nobody can post them.
 GIF_SIDE, WEBP_SIDE, APNG_SIDE = 640, 1080, 640
@@ -27,7 +25,7 @@ COLOURS = 255  # of a GIF; one of the 256 is the transparency of what did not ch
 
 
 def write_gif(source: Source, path: Path, options: ExportOptions) -> None:
-    """GIF of at most 15 MB, unless a size is chosen: one palette, made from the artwork and all stages."""
+    """GIF of at most 15 MB, unless a size is chosen: one palette, made from the artwork and all of the course."""
     options = quick(source, options, GIF_FPS)
     side = options.longest_side or GIF_SIDE
     while True:
@@ -35,46 +33,39 @@ def write_gif(source: Source, path: Path, options: ExportOptions) -> None:
         if options.longest_side or len(written) <= LARGEST_GIF or side <= SMALLEST_SIDE:
             break
         side = max(SMALLEST_SIDE, int(side * 0.95 * (LARGEST_GIF / len(written)) ** 0.5))
-    with explained("write", path):
-        path.write_bytes(embed(written, source.described("timelapse")))
+    source.write(path, written, "timelapse")
 
 
-def write_webp(source: Source, path: Path, options: ExportOptions) -> None:
-    """Animated WebP."""
-    _save(source, path, options, "WEBP", WEBP_SIDE, {"quality": 86, "method": 1})
-
-
-def write_apng(source: Source, path: Path, options: ExportOptions) -> None:
-    """Animated PNG, without any loss."""
-    _save(source, path, options, "PNG", APNG_SIDE, {})
-
-
-def _save(source: Source, path: Path, options: ExportOptions, kind: str, side: int, more: dict[str, Any]) -> None:
+def write_animation(source: Source, path: Path, options: ExportOptions, *, kind: str, side: int, **saving: Any) -> None:
+    """An animation of a kind that Pillow knows; side: where the person chooses none; saving: as it saves that."""
     options = quick(source, options)
     pictures = _pictures(source, options, options.longest_side or side)
-    written, durations = io.BytesIO(), milliseconds(source, options, TICK)
-    first = next(pictures)  # the others are made while they are written
-    # Pillow goes twice through the pictures of an APNG
-    others = list(pictures) if kind == "PNG" else pictures
-    first.save(written, kind, save_all=True, append_images=others, duration=durations, loop=0, **more)
-    with explained("write", path):
-        path.write_bytes(embed(written.getvalue(), source.described("timelapse")))
+    source.write(path, _moving(pictures, kind, milliseconds(source, options, TICK), **saving), "timelapse")
+
+
+write_webp = partial(write_animation, kind="WEBP", side=WEBP_SIDE, quality=86, method=1)
+write_apng = partial(write_animation, kind="PNG", side=APNG_SIDE)  # without any loss
 
 
 def _gif(source: Source, options: ExportOptions, side: int) -> bytes:
     numbers = [number for number, _ in schedule(source.change, options.pacing, source.fps)]
     some = [numbers[round(place)] for place in np.linspace(0, len(numbers) - 1, 8)]
-    stages = list(source.finished_frames(source.sized(side)).chosen(sorted(set(some))))
+    moments = list(source.finished_frames(source.sized(side)).chosen(sorted(set(some))))
     # clustered anew after the median cut, which alone wastes colours on white
-    strip = Image.fromarray(np.concatenate(stages, axis=1))
+    strip = Image.fromarray(np.concatenate(moments, axis=1))
     palette = strip.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2)
     pictures = (
         picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in _pictures(source, options, side)
     )
-    written, durations = io.BytesIO(), milliseconds(source, options, GIF_TICK)
-    first = next(pictures)
-    first.save(written, "GIF", save_all=True, append_images=pictures, duration=durations, loop=0, optimize=False)
-    return written.getvalue()
+    return _moving(pictures, "GIF", milliseconds(source, options, GIF_TICK), optimize=False)
+
+
+def _moving(pictures: Iterator[Image.Image], kind: str, durations: list[int], **saving: Any) -> bytes:
+    """The bytes of a file that shows the pictures over and over."""
+    first = next(pictures)  # the others are made while they are written
+    # Pillow goes twice through the pictures of an APNG
+    others = list(pictures) if kind == "PNG" else pictures
+    return packed(first, kind, save_all=True, append_images=others, duration=durations, loop=0, **saving)
 
 
 def quick(source: Source, options: ExportOptions, most: int = 60) -> ExportOptions:

@@ -1,25 +1,71 @@
-"""The course of a run as pictures: the heat map, and the curves of one or two runs."""
+"""The curves of one or two runs as a chart, SVG for the web and print, PNG for everything else."""
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 from pathlib import Path
+from xml.sax.saxutils import escape
 
-import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from paints_undo.atomic import explained
+from paints_undo.exports.curves import Curves, measure
 from paints_undo.exports.options import ExportOptions
-from paints_undo.exports.source import Source
-from paints_undo.finishing.settling import hold_still, match_colours
-from paints_undo.process.charts import Mark, chart, to_picture, to_svg
-from paints_undo.process.curves import Curves, measure
-from paints_undo.process.heat_map import heat_map, painting_times
-from paints_undo.provenance.embedding import embed
-from paints_undo.provenance.records import Record, xmp_packet
+from paints_undo.exports.settling import match_colours
+from paints_undo.exports.source import Source, packed
+from paints_undo.pictures.lettering import fitting_font
+from paints_undo.provenance.records import xmp_packet
 
-HEAT_MAP_SIDE = 1600  # pixels of the longer side, where the person chooses none
+WIDTH, HEIGHT = 1000, 620  # of the drawing, in its own units
+LEFT, TOP, RIGHT, PANEL, GAP = 60, 56, 20, 216, 56
+COLOURS = ("#2563a8", "#d1641b")  # of the first and of the second run; apart for every kind of colour vision
+DENSITY = 2  # pixels of the PNG for each unit
+
+
+@dataclass(frozen=True)
+class Line:
+    points: list[tuple[float, float]]
+    colour: str
+    width: float
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    place: tuple[float, float]
+    text: str
+    size: int
+    anchor: str = "start"  # start, middle, end
+    colour: str = "#333333"
+
+
+Mark = Line | Words
+
+
+def write_curves_svg(source: Source, path: Path, options: ExportOptions) -> None:
+    """SVG: the curves of the run."""
+    write_curves([source], path, ".svg", options.title or source.name)
+
+
+def write_curves_png(source: Source, path: Path, options: ExportOptions) -> None:
+    """PNG: the curves of the run."""
+    write_curves([source], path, ".png", options.title or source.name)
+
+
+def write_curves(runs: list[Source], path: Path, kind: str, title: str = "") -> None:
+    """kind ".svg" or ".png": the curves of one run, or of two in one chart, which carries the first one's record."""
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names[1] += " (2)"
+    marks = chart({name: curves_of(run) for name, run in zip(names, runs, strict=True)}, title)
+    if kind == ".png":
+        return runs[0].write(path, packed(to_picture(marks), "PNG", optimize=True), "curves")
+    record = runs[0].described("curves")
+    # without the wrapper of the packet, which is no XML that may stand inside of other XML
+    metadata = xmp_packet(record).decode("utf-8").partition("?>")[2].rpartition("<?")[0]
+    with explained("write", path):
+        path.write_text(to_svg(marks, record.statement, metadata), encoding="utf-8")
 
 
 def curves_of(source: Source) -> Curves:
@@ -28,68 +74,74 @@ def curves_of(source: Source) -> Curves:
     return measure(match_colours(frames, finished), finished)
 
 
-def write_heat_map(source: Source, path: Path, options: ExportOptions) -> None:
-    """PNG: when each part of the picture was painted."""
-    size = source.sized(options.longest_side or HEAT_MAP_SIDE)
-    times = painting_times(hold_still(match_colours(source.frames, source.finished_small)))
-    placement = source.placement.of_resized(source.size, size)
-    (sx, sy), (ox, oy) = placement.scale, placement.offset
-    matrix = np.array([[sx, 0, 0.5 * sx + ox - 0.5], [0, sy, 0.5 * sy + oy - 0.5]])
-    enlarged = cv2.warpAffine(
-        times, matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
-    artwork = cv2.resize(source.artwork, size, interpolation=cv2.INTER_AREA)
-    _save(heat_map(_smooth(enlarged, 1 / sx), artwork), path, source.described("heat map"))
+def chart(runs: dict[str, Curves], title: str = "") -> list[Mark]:
+    """What the chart consists of: a panel for each curve, a line for each run; at most two runs under their names."""
+    marks: list[Mark] = [Words((LEFT, 28), title or "How the picture comes about", 20)]
+    for number, name in enumerate(runs):
+        if len(runs) > 1:
+            marks.append(Words((WIDTH - RIGHT, 20 + 17 * number), name, 14, "end", COLOURS[number % 2]))
+    width = (WIDTH - LEFT - RIGHT - GAP) / 2
+    for panel, name in enumerate(next(iter(runs.values())).named()):
+        x, y = LEFT + (panel % 2) * (width + GAP), TOP + 24 + (panel // 2) * (PANEL + GAP)
+        most = _round_up(max(float(np.max(curves.named()[name], initial=0)) for curves in runs.values()))
+        marks.append(Words((x, y - 8), name, 15))
+        for share in (0, 0.5, 1):
+            level = y + PANEL * (1 - share)
+            marks.append(Line([(x, level), (x + width, level)], "#dddddd", 1))
+            marks.append(Words((x - 6, level + 4), f"{100 * most * share:.3g} %", 12, "end"))
+        for share, word, anchor in ((0, "blank", "start"), (1, "finished", "end")):
+            marks.append(Words((x + width * share, y + PANEL + 17), word, 12, anchor))
+        for number, curves in enumerate(runs.values()):
+            values = curves.named()[name]
+            across = np.linspace(0, 1, len(values)) if len(values) > 1 else np.zeros(len(values))
+            points = [(x + width * a, y + PANEL * (1 - v / most)) for a, v in zip(across, values, strict=True)]
+            marks.append(Line(points, COLOURS[number % 2], 2.5, dashed=number == 1))
+    return marks
 
 
-def write_curves_svg(source: Source, path: Path, options: ExportOptions) -> None:
-    """SVG: the curves of the run."""
-    record = source.described("curves")
-    drawn = to_svg(
-        curves_chart({source.name: source}, options.title or source.name), record.statement, _metadata(record)
-    )
-    with explained("write", path):
-        path.write_text(drawn, encoding="utf-8")
+def to_svg(marks: list[Mark], statement: str, metadata: str = "") -> str:
+    """The chart as SVG; statement: what it shows, for those who cannot see it; metadata: XML that is carried along."""
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" role="img">',
+        f"<title>{escape(statement)}</title>",
+        f"<metadata>{metadata}</metadata>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+    ]
+    for mark in marks:
+        if isinstance(mark, Line):
+            points = " ".join(f"{x:.1f},{y:.1f}" for x, y in mark.points)
+            dashes = ' stroke-dasharray="7 4"' if mark.dashed else ""
+            lines.append(
+                f'<polyline points="{points}" fill="none" stroke="{mark.colour}" stroke-width="{mark.width}"{dashes}/>'
+            )
+        else:
+            x, y = mark.place
+            lines.append(
+                f'<text x="{x:.1f}" y="{y:.1f}" font-size="{mark.size}" text-anchor="{mark.anchor}" '
+                f'fill="{mark.colour}">{escape(mark.text)}</text>'
+            )
+    return "\n".join([*lines, "</svg>", ""])
 
 
-def write_curves_png(source: Source, path: Path, options: ExportOptions) -> None:
-    """PNG: the curves of the run."""
-    drawn = to_picture(curves_chart({source.name: source}, options.title or source.name))
-    _save(drawn, path, source.described("curves"))
+def to_picture(marks: list[Mark]) -> np.ndarray:
+    """The chart as a picture uint8 (h, w, 3)."""
+    canvas = Image.new("RGB", (WIDTH * DENSITY, HEIGHT * DENSITY), "white")
+    draw = ImageDraw.Draw(canvas)
+    for mark in marks:
+        if isinstance(mark, Line):
+            points = [(x * DENSITY, y * DENSITY) for x, y in mark.points]
+            draw.line(points, mark.colour, round(mark.width * DENSITY), joint="curve")
+        else:
+            anchor = {"start": "ls", "middle": "ms", "end": "rs"}[mark.anchor]
+            place = mark.place[0] * DENSITY, mark.place[1] * DENSITY
+            font, text = fitting_font(mark.text, mark.size * DENSITY)
+            draw.text(place, text, mark.colour, font, anchor)
+    return np.asarray(canvas)
 
 
-def curves_chart(runs: dict[str, Source], title: str = "") -> list[Mark]:
-    """The chart of one run, or of two to compare."""
-    return chart({name: curves_of(source) for name, source in runs.items()}, title)
-
-
-def write_comparison(first: Source, second: Source, path: Path, kind: str, title: str = "") -> None:
-    """kind ".svg" or ".png": the curves of two runs in one chart. It carries the first run's record."""
-    names = [first.name, second.name if second.name != first.name else f"{second.name} (2)"]
-    marks, record = curves_chart(dict(zip(names, (first, second), strict=True)), title), first.described("curves")
-    if kind == ".svg":
-        with explained("write", path):
-            path.write_text(to_svg(marks, record.statement, _metadata(record)), encoding="utf-8")
-    else:
-        _save(to_picture(marks), path, record)
-
-
-def _metadata(record: Record) -> str:
-    """The XMP packet without its wrapper, which is no XML that may stand inside of other XML."""
-    return xmp_packet(record).decode("utf-8").partition("?>")[2].rpartition("<?")[0]
-
-
-def _smooth(times: np.ndarray, radius: float) -> np.ndarray:
-    """Without the steps of the small pixels; NaN stays apart."""
-    known = np.isfinite(times).astype(np.float32)
-    spread, share = (
-        cv2.GaussianBlur(plane, (0, 0), max(0.5, radius / 2)) for plane in (np.nan_to_num(times) * known, known)
-    )
-    return np.where(share > 0.5, spread / np.maximum(share, 1e-6), np.nan)
-
-
-def _save(picture: np.ndarray, path: Path, record: Record) -> None:
-    packed = io.BytesIO()
-    Image.fromarray(picture).save(packed, "PNG", optimize=True)
-    with explained("write", path):
-        path.write_bytes(embed(packed.getvalue(), record))
+def _round_up(most: float) -> float:
+    """The next of 1, 2, 5 times a power of ten, at most 1."""
+    if most <= 0:
+        return 1.0
+    power = 10 ** np.floor(np.log10(most))
+    return float(min(1.0, next(step * power for step in (1, 2, 5, 10) if step * power >= most * 0.999)))

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError
-from paints_undo.exports.charts import write_comparison
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import Pacing
 from paints_undo.run.folder import EXPORTS
 
 FPS_HELP = (
@@ -37,12 +35,16 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     pacing = command.add_argument_group("pacing")
     pacing.add_argument("--fps", type=int, help=FPS_HELP)
     pacing.add_argument("--seconds", type=float, help="length of the whole, holds included")
-    pacing.add_argument("--hold-start", type=float, default=0.5, metavar="SECONDS", help="of the first frame (0.5)")
-    pacing.add_argument("--hold-end", type=float, default=2.0, metavar="SECONDS", help="of the finished artwork (2)")
+    pacing.add_argument(
+        "--hold-start", type=float, default=argparse.SUPPRESS, metavar="SECONDS", help="of the first frame (0.5)"
+    )
+    pacing.add_argument(
+        "--hold-end", type=float, default=argparse.SUPPRESS, metavar="SECONDS", help="of the finished artwork (2)"
+    )
     pacing.add_argument(
         "--curve",
         choices=["steps", "strokes"],
-        default="steps",
+        default=argparse.SUPPRESS,
         help="steps: each frame as long as any other; strokes: as much change in each second",
     )
     pacing.add_argument("--keep-dead-frames", action="store_true", help="also frames in which nothing happens")
@@ -64,10 +66,7 @@ def export_command(chosen: argparse.Namespace) -> int:
         return 0
     if chosen.run is None:
         raise InputError("no run is given; give the folder that a run was drawn into, the one with run.json")
-    pacing = Pacing(
-        chosen.fps, chosen.seconds, chosen.hold_start, chosen.hold_end, chosen.curve, chosen.keep_dead_frames
-    )
-    options = ExportOptions(pacing, chosen.longest_side, chosen.title)
+    options = ExportOptions.of(vars(chosen))
     # before any work: a misspelt format shall not cost minutes
     wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
     source = Source.of_run(chosen.run, options.title)
@@ -88,10 +87,12 @@ def export_command(chosen: argparse.Namespace) -> int:
 
 def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
     """The curves of two runs as SVG and PNG; the paths."""
+    from paints_undo.exports.charts import write_curves
+
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]
     for path in paths:
         with written_atomically(path) as temporary:
-            write_comparison(source, other, temporary, path.suffix, title)
+            write_curves([source, other], temporary, path.suffix, title)
     return paths

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
 from paints_undo.errors import FileError, InputError, sentence_of
-from paints_undo.exports import animations, charts, layers, player, sheets, videos
+from paints_undo.exports import animations, charts, heat_map, layers, player, sheets, videos
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.progress import OnProgress, Progress, ignore
@@ -41,7 +41,7 @@ FORMATS = {
     "steps": Format("steps.pdf", "numbered steps to print and learn from", sheets.write_step_sheet_pdf),
     "steps-png": Format("steps.png", "the same as a picture", sheets.write_step_sheet_png),
     "html": Format("player.html", "a page that plays it back and forth, offline", player.write_player),
-    "heatmap": Format("heat-map.png", "when each part was painted", charts.write_heat_map),
+    "heatmap": Format("heat-map.png", "when each part was painted", heat_map.write_heat_map),
     "curves": Format("curves.svg", "coverage, ink, colour, and distance over time", charts.write_curves_svg),
     "curves-png": Format("curves.png", "the same as a picture", charts.write_curves_png),
 }

@@ -1,9 +1,7 @@
-"""The stages of a picture as layers for Photoshop, Krita and Clip Studio: PSD, OpenRaster, and transparent line art."""
+"""The phases of a picture as layers for Photoshop, Krita and Clip Studio: PSD, OpenRaster, and transparent line art."""
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,8 @@ from PIL import Image
 from paints_undo.atomic import explained
 from paints_undo.errors import InputError
 from paints_undo.exports.options import ExportOptions
-from paints_undo.exports.source import Source
-from paints_undo.exports.stages import stages_of
+from paints_undo.exports.phases import phases_of
+from paints_undo.exports.source import Source, packed
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import xmp_packet
 
@@ -52,7 +50,7 @@ def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
             count,
             *size,
         )
-    names = [f"{step:04d} {stage.name}" for step, stage in zip(source.steps, stages_of(source)[:-1], strict=True)]
+    names = [f"{step:04d} {phase.name}" for step, phase in zip(source.steps, phases_of(source)[:-1], strict=True)]
     yield Layer("canvas", np.full((size[1], size[0], 3), 255, np.uint8), True)
     # gone through twice: all of them together may not fit into memory
     for name, frame in zip(names, source.finished_keyframes(size), strict=False):
@@ -106,10 +104,10 @@ def write_psd(source: Source, path: Path, options: ExportOptions) -> None:
 
 def write_ora(source: Source, path: Path, options: ExportOptions) -> None:
     """OpenRaster (openraster.org, baseline): a ZIP with the layers as PNG files and their order in stack.xml."""
-    size, record = source.sized(options.longest_side), source.described("layers")
+    size = source.sized(options.longest_side)
     image = ElementTree.Element("image", version="0.0.3", w=str(size[0]), h=str(size[1]), xres="72", yres="72")
     stack = ElementTree.SubElement(image, "stack")
-    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with source.archive(path, "layers") as archive:
         archive.writestr("mimetype", "image/openraster")  # first and not compressed, as the format wants it
         for number, layer in enumerate(layers_of(source, options)):
             file = f"data/layer{number:03d}.png"
@@ -121,28 +119,22 @@ def write_ora(source: Source, path: Path, options: ExportOptions) -> None:
                 0, ElementTree.Element("layer", {**about, "visibility": shown, "composite-op": "svg:src-over"})
             )
             highest = layer.pixels
-        archive.writestr("mergedimage.png", embed(_png(highest), record))
+        archive.writestr("mergedimage.png", embed(_png(highest), source.described("layers")))
         small = Image.fromarray(highest)
         small.thumbnail((_THUMBNAIL, _THUMBNAIL))
         archive.writestr("Thumbnails/thumbnail.png", _png(np.asarray(small)))
         archive.writestr("stack.xml", ElementTree.tostring(image, "utf-8", xml_declaration=True))
-        archive.writestr("record.json", record.to_json())
-        archive.writestr("record.xmp", xmp_packet(record))
 
 
 def write_line_art(source: Source, path: Path, options: ExportOptions) -> None:
     """ZIP of PNG files: the lines of each keyframe on a transparent ground."""
     record = source.described("line art")
-    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with source.archive(path, "line art") as archive:
         frames = source.finished_keyframes(source.sized(options.longest_side))
-        for step, stage, frame in zip(source.steps, stages_of(source), frames, strict=False):
-            name = f"{step:04d}-{stage.name.replace(' ', '-')}.png"
+        for step, phase, frame in zip(source.steps, phases_of(source), frames, strict=False):
+            name = f"{step:04d}-{phase.name.replace(' ', '-')}.png"
             archive.writestr(name, embed(_png(lines_of(frame)), record))
-        archive.writestr("record.json", record.to_json())
-        archive.writestr("record.xmp", xmp_packet(record))
 
 
 def _png(pixels: np.ndarray) -> bytes:
-    packed = io.BytesIO()
-    Image.fromarray(pixels).save(packed, "PNG", compress_level=3)
-    return packed.getvalue()
+    return packed(pixels, "PNG", compress_level=3)

@@ -8,7 +8,7 @@ import numpy as np
 
 from paints_undo import validation
 from paints_undo.engine import Engine
-from paints_undo.finishing.pacing import changes
+from paints_undo.exports.pacing import changes
 from paints_undo.options import SegmentOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import RunFolder

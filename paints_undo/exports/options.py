@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from paints_undo import validation
+from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import Pacing
 
 LONGEST_TITLE = 200  # characters
 
@@ -24,6 +26,13 @@ class ExportOptions:
             checked = validation.whole_number("longest side", self.longest_side, 32, 16384)
             object.__setattr__(self, "longest_side", checked)
         object.__setattr__(self, "title", validation.text("title", self.title, LONGEST_TITLE))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ExportOptions:
+        """The options out of values by name, those of the pacing beside the others; what is no option is left out."""
+        given = {each.name: values[each.name] for each in (*fields(Pacing), *fields(cls)) if each.name in values}
+        pacing = Pacing(**{each.name: given.pop(each.name) for each in fields(Pacing) if each.name in given})
+        return cls(pacing, **given)
 
     def fps(self, source: Source) -> int:
         """Frames a second of an export."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
+import re
 from html import escape
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from paints_undo.atomic import explained
 from paints_undo.exports.animations import milliseconds
 from paints_undo.exports.options import ExportOptions
-from paints_undo.exports.source import Source
+from paints_undo.exports.source import Source, packed
 from paints_undo.provenance.records import xmp_packet
 
 SIDE = 1600  # pixels of the longer side, where the person chooses none
@@ -44,21 +43,15 @@ def write_player(source: Source, path: Path, options: ExportOptions) -> None:
         "xmp": xmp_packet(record).decode("utf-8"),
         "frames": _within_script(json.dumps(film)),
     }
-    page = _TEMPLATE.read_text(encoding="utf-8")
     # in one pass: what is put in is not searched again
-    parts = page.split("{")
-    filled = [parts[0]]
-    for part in parts[1:]:
-        name, closed, rest = part.partition("}")
-        filled.append(values[name] + rest if closed and name in values else "{" + part)
+    page = re.sub(r"\{(\w+)\}", lambda name: values.get(name[1], name[0]), _TEMPLATE.read_text(encoding="utf-8"))
     with explained("write", path):
-        path.write_text("".join(filled), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
 
 
 def _address(frame: np.ndarray, lossless: bool) -> str:
-    packed = io.BytesIO()
-    Image.fromarray(frame).save(packed, "WEBP", quality=40 if lossless else 84, method=0, lossless=lossless)
-    return "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode("ascii")
+    picture = packed(frame, "WEBP", quality=40 if lossless else 84, method=0, lossless=lossless)
+    return "data:image/webp;base64," + base64.b64encode(picture).decode("ascii")
 
 
 def _within_script(text: str) -> str:

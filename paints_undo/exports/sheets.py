@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
 from paints_undo.atomic import explained
 from paints_undo.exports.options import ExportOptions
-from paints_undo.exports.source import Source
-from paints_undo.exports.stages import shown_small, stages_of
-from paints_undo.finishing.pacing import Pacing, schedule
+from paints_undo.exports.pacing import Pacing, schedule
+from paints_undo.exports.phases import BLANK, Phase, phases_of, what_is_new
+from paints_undo.exports.source import Source, packed
 from paints_undo.pictures.lettering import fitting_font
-from paints_undo.process.stages import BLANK, Stage, what_is_new
-from paints_undo.provenance.embedding import embed
 
 PAGE = (1240, 1754)  # pixels: A4 upright at 150 dots per inch
 DPI = 150
@@ -45,7 +43,7 @@ def write_contact_sheet(source: Source, path: Path, options: ExportOptions) -> N
         _framed(sheet, picture, x, y)
         _write(draw, (x, y + size[1] + 6), str(number + 1), 20, PALE, size[0])
     _write(draw, (MARGIN, height - 50), source.described("sheet").statement, 18, PALE, width - 2 * MARGIN)
-    _save_png(sheet, path, source)
+    source.write(path, packed(sheet, "PNG", dpi=(DPI, DPI)), "sheet")
 
 
 def write_step_sheet_pdf(source: Source, path: Path, options: ExportOptions) -> None:
@@ -73,14 +71,14 @@ def write_step_sheet_png(source: Source, path: Path, options: ExportOptions) -> 
     sheet = Image.new("RGB", (PAGE[0], PAGE[1] * len(pages)), "white")
     for number, page in enumerate(pages):
         sheet.paste(page, (0, number * PAGE[1]))
-    _save_png(sheet, path, source)
+    source.write(path, packed(sheet, "PNG", dpi=(DPI, DPI)), "sheet")
 
 
 def _pages(source: Source, options: ExportOptions) -> Iterator[Image.Image]:
     frames = source.finished_keyframes(source.sized(700))
     # a canvas that nothing was done to is no step
-    steps = [step for step in zip(stages_of(source), frames, strict=True) if step[0].name != BLANK]
-    told, pictures = [stage for stage, _ in steps], [picture for _, picture in steps]
+    steps = [step for step in zip(phases_of(source), frames, strict=True) if step[0].name != BLANK]
+    told, pictures = [phase for phase, _ in steps], [picture for _, picture in steps]
     count = -(-len(pictures) // STEPS_ON_PAGE)
     for page in range(count):
         sheet = Image.new("RGB", PAGE, "white")
@@ -97,13 +95,13 @@ def _pages(source: Source, options: ExportOptions) -> Iterator[Image.Image]:
         yield sheet
 
 
-def _step(sheet: Image.Image, top: int, number: int, stage: Stage, before: np.ndarray, after: np.ndarray) -> None:
+def _step(sheet: Image.Image, top: int, number: int, phase: Phase, before: np.ndarray, after: np.ndarray) -> None:
     """One step: its number and words on the left, then the picture, then what is new in it."""
     draw = ImageDraw.Draw(sheet)
     draw.ellipse((MARGIN, top, MARGIN + 64, top + 64), fill=ACCENT)
     draw.text((MARGIN + 32, top + 32), str(number), "white", fitting_font(str(number), 36)[0], "mm")
-    _write(draw, (MARGIN, top + 88), stage.name.capitalize(), 28, INK, 210)
-    bottom = _paragraph(draw, (MARGIN, top + 130), stage.words, 19, PALE, 215)
+    _write(draw, (MARGIN, top + 88), phase.name.capitalize(), 28, INK, 210)
+    bottom = _paragraph(draw, (MARGIN, top + 130), phase.words, 19, PALE, 215)
     _paragraph(draw, (MARGIN, bottom + 14), "Right: what is new.", 19, ACCENT, 215)
     room = (PAGE[0] - 2 * MARGIN - 240 - 30) // 2
     new = what_is_new(before, after)[..., None]
@@ -111,6 +109,14 @@ def _step(sheet: Image.Image, top: int, number: int, stage: Stage, before: np.nd
     for place, picture in enumerate((after, np.where(new, after, faded))):
         small = shown_small(picture, room, 470)
         _framed(sheet, small, MARGIN + 240 + place * (room + 30) + (room - small.shape[1]) // 2, top)
+
+
+def shown_small(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A picture uint8 (H, W, 3) as large as it fits into width x height."""
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return cv2.resize(picture, size, interpolation=how)
 
 
 def _framed(sheet: Image.Image, picture: np.ndarray, x: int, y: int) -> None:
@@ -141,10 +147,3 @@ def _paragraph(draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, siz
     for number, line in enumerate(lines):
         draw.text((place[0], place[1] + number * round(size * 1.35)), line, colour, font)
     return place[1] + len(lines) * round(size * 1.35)
-
-
-def _save_png(sheet: Image.Image, path: Path, source: Source) -> None:
-    packed = io.BytesIO()
-    sheet.save(packed, "PNG", dpi=(DPI, DPI))
-    with explained("write", path):
-        path.write_bytes(embed(packed.getvalue(), source.described("sheet")))

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from paints_undo import validation
-from paints_undo.finishing.artwork_size import TRANSITION, ArtworkSizedFrames
-from paints_undo.finishing.pacing import Pacing, changes, schedule
+from paints_undo.atomic import explained
+from paints_undo.exports.artwork_size import TRANSITION, ArtworkSizedFrames
+from paints_undo.exports.pacing import Pacing, changes, schedule
 from paints_undo.pictures.fit import Fit, Placement, Size
+from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
-from paints_undo.provenance.records import MIXED, Record
+from paints_undo.provenance.records import MIXED, Record, xmp_packet
 from paints_undo.run.folder import RunFolder
 
 
@@ -54,6 +61,20 @@ class Source:
     def described(self, piece: str) -> Record:
         """What a file of this run says about itself; piece: what kind of file it is."""
         return dataclasses.replace(self.record, piece=piece)
+
+    def write(self, path: Path, picture: bytes, piece: str) -> None:
+        """Write a PNG, GIF or WebP file of this run, with what it says about itself in it."""
+        with explained("write", path):
+            path.write_bytes(embed(picture, self.described(piece)))
+
+    @contextmanager
+    def archive(self, path: Path, piece: str) -> Iterator[zipfile.ZipFile]:
+        """A ZIP file of this run to put files into; what it says about itself comes last."""
+        record = self.described(piece)
+        with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            yield archive
+            archive.writestr("record.json", record.to_json())
+            archive.writestr("record.xmp", xmp_packet(record))
 
     @property
     def size(self) -> Size:
@@ -112,3 +133,11 @@ class Source:
         if size != self.size:
             artwork = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
         return ArtworkSizedFrames(frames, seen, artwork, placement.of_resized(self.size, size), transition)
+
+
+def packed(picture: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
+    """The bytes of a picture file of a kind that Pillow knows; options: as it saves that."""
+    written = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(written, kind, **options)
+    return written.getvalue()

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from paints_undo.atomic import explained
 from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.pacing import schedule
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import schedule
 from paints_undo.pictures.video import write_video
 from paints_undo.provenance.embedding import embed
-from paints_undo.provenance.records import xmp_packet
 
 MOST_PIXELS = 4096 * 2304  # of a video frame: what level 5.2 of H.264 allows, and what players decode
 LONGEST_SIDE = 4096
 
 
-def write_h264(source: Source, path: Path, options: ExportOptions) -> None:
-    """MP4 with H.264, which everything plays."""
-    _write(source, path, options, "h264")
+def write_film(source: Source, path: Path, options: ExportOptions, *, codec: str) -> None:
+    """A video in one of the codecs that video.write_video knows."""
+    frames = in_time(source.played(video_size(source, options), options.pacing), options, source)
+    write_video(frames, path, options.fps(source), source.described("timelapse"), codec=codec)
 
 
-def write_av1(source: Source, path: Path, options: ExportOptions) -> None:
-    """MP4 with AV1, a fraction of the size."""
-    _write(source, path, options, "av1")
-
-
-def write_webm(source: Source, path: Path, options: ExportOptions) -> None:
-    """WebM with VP9."""
-    _write(source, path, options, "vp9")
+write_h264 = partial(write_film, codec="h264")  # MP4, which everything plays
+write_av1 = partial(write_film, codec="av1")  # MP4, a fraction of the size
+write_webm = partial(write_film, codec="vp9")
 
 
 def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -> None:
@@ -57,14 +51,12 @@ def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -
 def write_png_frames(source: Source, path: Path, options: ExportOptions) -> None:
     """ZIP of PNG files, one for each different frame, with the time each stands in frames.json."""
     record, timing = source.described("frame"), []
-    with explained("write", path), zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with source.archive(path, "frame") as archive:
         for number, (frame, stands) in enumerate(source.played(source.sized(options.longest_side), options.pacing)):
             name = f"{number:05d}.png"
             archive.writestr(name, embed(_quick_png(frame), record))
             timing.append({"file": name, "video_frames": stands})
         archive.writestr("frames.json", json.dumps({"fps": options.fps(source), "frames": timing}, indent=1))
-        archive.writestr("record.json", record.to_json())
-        archive.writestr("record.xmp", xmp_packet(record))
 
 
 def video_size(source: Source, options: ExportOptions) -> tuple[int, int]:
@@ -116,8 +108,3 @@ def in_time(pictures: Iterable[tuple[np.ndarray, int]], options: ExportOptions, 
             yield cv2.addWeighted(following, share, picture, 1 - share, 0) if share else picture
         picture, stands, still = following, stands_then, 0
     yield from (picture for _ in range(stands))
-
-
-def _write(source: Source, path: Path, options: ExportOptions, codec: str) -> None:
-    frames = in_time(source.played(video_size(source, options), options.pacing), options, source)
-    write_video(frames, path, options.fps(source), source.described("timelapse"), codec=codec)

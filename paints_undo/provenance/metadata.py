@@ -27,8 +27,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PARTS = 10_000  # chunks or boxes looked at in one file
 MOST_BLOCKS = 10**6  # of up to 255 bytes, in a GIF
 
-_COMMENT = b"\xa9cmt"
-_WITHIN = {b"moov": b"udta", b"udta": b"meta", b"meta": b"ilst", b"ilst": _COMMENT, _COMMENT: b"data"}
+_COMMENT = (b"moov", b"udta", b"meta", b"ilst", b"\xa9cmt", b"data")  # the boxes that it is in, outermost first
 
 
 def read_record(path: str | Path) -> Record | None:
@@ -79,21 +78,31 @@ def _texts(path: str | Path) -> Iterator[tuple[bool, bytes]]:
 
 
 def _png_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
-    file.seek(len(PNG))
+    for kind, length in _chunks(file, len(PNG), ">I4s"):
+        if kind == b"iTXt":
+            # keyword, 0, compressed?, method, language, 0, translated keyword, 0, text; ours is never compressed
+            keyword, _, rest = _checked(file, length).partition(b"\0")
+            if keyword in (KEYWORD, XMP_KEYWORD) and rest[:1] == b"\0":
+                yield keyword == XMP_KEYWORD, rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+
+
+def _webp_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+    for kind, length in _chunks(file, 12, "<4sI"):
+        if kind == b"XMP ":
+            yield True, _checked(file, length)
+
+
+def _chunks(file: IO[bytes], begin: int, layout: str) -> Iterator[tuple[bytes, int]]:
+    """Kind and length of each chunk of a PNG (">I4s") or WebP file ("<4sI"), which then stands at its content."""
     for _ in range(MOST_PARTS):
+        file.seek(begin)
         header = file.read(8)
         if len(header) < 8:
             return
-        length, kind = struct.unpack(">I4s", header)
-        if kind != b"iTXt":
-            file.seek(length + 4, 1)  # and its checksum
-            continue
-        text = _checked(file, length)
-        file.seek(4, 1)
-        # keyword, 0, compressed?, method, language, 0, translated keyword, 0, text; ours is never compressed
-        keyword, _, rest = text.partition(b"\0")
-        if keyword in (KEYWORD, XMP_KEYWORD) and rest[:1] == b"\0":
-            yield keyword == XMP_KEYWORD, rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+        one, other = struct.unpack(layout, header)
+        kind, length, rest = (other, one, 4) if isinstance(one, int) else (one, other, other % 2)
+        yield kind, length
+        begin += 8 + length + rest  # a checksum, or a byte that makes it even
 
 
 def _mp4_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
@@ -107,19 +116,17 @@ def _mp4_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
 
 
 def _mp4_comment(file: IO[bytes], end: int) -> bytes | None:
-    begin, wanted = 0, b"moov"
-    while True:
-        found = next((each for each in _boxes(file, begin, end) if each[0] == wanted), None)
+    begin = length = 0
+    for wanted in _COMMENT:
+        found = next((length for kind, length in _boxes(file, begin, end) if kind == wanted), None)
         if found is None:
             return None
-        begin = file.tell()
-        end = min(end, begin + found[1])
-        if wanted == b"data":
-            file.seek(8, 1)  # type and locale
-            return _checked(file, begin + found[1] - file.tell())
+        begin, length = file.tell(), found
+        end = min(end, begin + length)
         if wanted == b"meta":
             begin += 4  # version and flags
-        wanted = _WITHIN[wanted]
+    file.seek(8, 1)  # type and locale
+    return _checked(file, begin + length - file.tell())
 
 
 def _boxes(file: IO[bytes], begin: int, end: int) -> Iterator[tuple[bytes, int]]:
@@ -181,19 +188,6 @@ def _joined_blocks(file: IO[bytes], keep: bool = True) -> bytes:
         if len(kept) > LONGEST:
             raise _too_long(len(kept))
     return kept
-
-
-def _webp_texts(file: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
-    for _ in range(MOST_PARTS):
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        kind, length = struct.unpack("<4sI", header)
-        if kind == b"XMP ":
-            yield True, _checked(file, length)
-            file.seek(length % 2, 1)
-        else:
-            file.seek(length + length % 2, 1)
 
 
 def _checked(file: IO[bytes], length: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +85,16 @@ def _verified_file(path: Path, artwork: dict[str, Any] | None) -> Finding:
         said = "It carries no record of this program. That says nothing about how it was made: a record can be removed."
         return Finding(str(path), NO_RECORD, said, signature=signature)
     matches = None if artwork is None else record.artwork == artwork
+    state = CONTRADICTED
     if matches is False:
         said = "It says that it was made from another picture than the artwork given."
-        return Finding(str(path), CONTRADICTED, said, record, matches, signature)
-    if record.piece == "artwork" and record.artwork != described(read_picture(path)):
+    elif record.piece == "artwork" and record.artwork != described(read_picture(path)):
         said = "It says that it is the artwork of a run, and shows another picture."
-        return Finding(str(path), CONTRADICTED, said, record, matches, signature)
-    if signature is not None and not signature["intact"]:
+    elif signature is not None and not signature["intact"]:
         said = "It was changed after it was signed."
-        return Finding(str(path), CONTRADICTED, said, record, matches, signature)
-    return Finding(str(path), RECORDED, record.statement, record, matches, signature)
+    else:
+        state, said = RECORDED, record.statement
+    return Finding(str(path), state, said, record, matches, signature)
 
 
 def _verified_run(path: Path, artwork: dict[str, Any] | None) -> Finding:
@@ -134,24 +134,23 @@ def _verified_piece(run: Any, path: Path) -> Finding:
     replaced = "" if made or run.digests is None else _REPLACED if name in run.digests else _UNKNOWN
     try:
         if path.suffix == ".npz":
-            try:
-                read_segment(path)
-            except ValueError as error:
-                return Finding(name, UNREADABLE, f"it is damaged ({error})")
+            read_segment(path)
             return Finding(name, CONTRADICTED, replaced) if replaced else Finding(name, RECORDED, "whole")
         if path.name == "artwork.png":
             _ = run.artwork
         elif path.suffix == ".png":
             with naming(path.name), Image.open(path) as picture:
                 picture.load()  # and not read as an artwork: frames of a narrow one may be smaller than artworks are
-        found = _verified_file(path, None)
+        found = replace(_verified_file(path, None), file=name)
     except (InputError, OSError) as error:
         return Finding(name, UNREADABLE, str(error))
+    except ValueError as error:
+        return Finding(name, UNREADABLE, f"it is damaged ({error})")
     if found.record is not None and found.record.id != run.id and not made:  # a copied run has the pieces of another
         return Finding(name, CONTRADICTED, "it is of another run", found.record)
     if replaced and found.state == RECORDED:
-        return Finding(name, CONTRADICTED, replaced, found.record, signature=found.signature)
-    return Finding(name, found.state, found.sentence, found.record, signature=found.signature)
+        return replace(found, state=CONTRADICTED, sentence=replaced)
+    return found
 
 
 def _signature(path: Path) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from paints_undo.web.hosts import App, Receive, Send, refuse
 
-MOST_WAITING = 64  # of each kind: the endpoints, exports, the doctor
+MOST_WAITING = 64  # of each kind: the endpoints, the doctor
 MOST_OF_ONE = 8  # of one session
 MOST_OF_ADDRESS = 32  # behind a proxy or a shared link many sessions have one
 _JOIN = re.compile(r"/gradio_api/(?:queue/join|call/(?:v2/)?(?P<name>[^/]+))/?")

@@ -1,95 +1,59 @@
-"""The export panel of the page: a finished run in other formats, at the artwork's size, as files to download."""
+"""The export panel of the page and the job behind it: a finished run in other formats, as files to download."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator
-from html import escape
-from pathlib import Path
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from paints_undo.errors import CheckpointError, InputError, sentence_of
+from paints_undo.errors import InputError
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
-from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.options import LONGEST_TITLE, ExportOptions
+from paints_undo.exports.pacing import CURVES
 from paints_undo.exports.source import Source
-from paints_undo.finishing.pacing import CURVES, Pacing
+from paints_undo.progress import OnProgress, Progress
 from paints_undo.run.folder import EXPORTS
-from paints_undo.web import texts
 from paints_undo.web.form import IN_THE_BROWSER
-from paints_undo.web.run_files import handed_out, without_folders
-from paints_undo.web.studio import Studio
+from paints_undo.web.history import Piece, message
+from paints_undo.web.run_files import handed_out
 from paints_undo.web.texts import say
-
-log = logging.getLogger(__name__)
+from paints_undo.web.work import submit
 
 LONGEST_S = 300  # of a film: while one is made, the exports of all others wait
-
-# Who asks about which run, in which language: the scripts of the workbench keep that in the browser.
-_ASKING = """(...values) => {
-  const kept = (name) => sessionStorage.getItem("paints-undo-" + name) ?? localStorage.getItem("paints-undo-" + name);
-  return [kept("visitor") ?? "", kept("run") ?? "", kept("language") ?? navigator.language, ...values.slice(3)];
-}"""
+# The options that are numbers, and what they are called in sentences.
+_NUMBERS = {"fps": "fps", "seconds": "seconds", "hold_end": "hold at the end", "longest_side": "longest side"}
 _SHOWN = ("contact", "steps-png", "heatmap", "curves-png")  # pictures of the process, which the page shows, too
-State = tuple[str, list[str], list[str]]
 
 
-def export_panel(studio: Studio, bench: gr.HTML) -> gr.Button:
-    """The panel, closed at first, in the language of the workbench; the button that starts it."""
+def export_panel(bench: gr.HTML) -> None:
+    """The panel, closed at first; its button, words and files are the business of the workbench's scripts."""
     with gr.Accordion(say("export.panel"), open=False, elem_id="export", elem_classes="card") as panel:
         note = gr.Markdown(say("export.note"))
-        asking = [gr.Textbox(visible=False) for _ in range(3)]
         formats = gr.CheckboxGroup(_choices("export.formats", FORMATS), value=["mp4"], label=say("export.formats"))
+        options: dict[str, gr.components.Component] = {}
         with gr.Row():
-            # text, because an empty number field arrives as 0
-            fps, seconds, hold, side = (
-                gr.Textbox("2" if name == "hold" else None, **_words(name), min_width=120)
-                for name in ("fps", "seconds", "hold", "side")
-            )
-        pace = gr.Radio(_choices("export.pace", CURVES), value=CURVES[0], label=say("export.pace"))
-        title = gr.Textbox(**_words("title"), max_length=200)
+            for name in _NUMBERS:  # text, because an empty number field arrives as 0
+                options[name] = gr.Textbox("2" if name == "hold_end" else None, **_words(name), min_width=120)
+        options["curve"] = gr.Radio(_choices("export.curve", CURVES), value=CURVES[0], label=say("export.curve"))
+        options["title"] = gr.Textbox(**_words("title"), max_length=LONGEST_TITLE)
         button = gr.Button(say("export.button"), variant="primary", elem_id="export-now")
-        status = gr.HTML("", elem_id="export-status", apply_default_css=False, padding=False)
+        gr.HTML("<div id='export-status'></div>", apply_default_css=False, padding=False)
         files = gr.Files(label=say("export.files"), interactive=False, visible=False, elem_id="export-files")
         gallery = gr.Gallery(
             label=say("export.pictures"), columns=2, format="png", visible=False, elem_id="export-gallery"
         )
-
-        worded = {
-            "panel": panel,
-            "note": note,
-            "formats": formats,
-            "fps": fps,
-            "seconds": seconds,
-            "hold": hold,
-            "side": side,
-            "pace": pace,
-            "title": title,
-            "button": button,
-            "files": files,
-            "pictures": gallery,
-        }
-        keys = [f"export.{name}" for name in worded]
-        words = f"() => paintsUndo.labelUpdates({json.dumps(keys)})"
-        bench.reword(inputs=None, outputs=list(worded.values()), js=words, **IN_THE_BROWSER)
-
-        def write(*values: Any) -> Iterator[tuple[str, gr.Files, gr.Gallery]]:
-            for said, paths, pictures in write_exports(studio, *values):
-                yield said, gr.Files(paths, visible=bool(paths)), gr.Gallery(pictures, visible=bool(pictures))
-
-        button.click(
-            write,
-            [*asking, formats, fps, seconds, hold, side, pace, title],
-            [status, files, gallery],
-            js=_ASKING,
-            api_visibility="private",
-            concurrency_limit=1,  # the processor's cores are one export's
-            concurrency_id="exports",
-            show_progress="hidden",
-        )
-    return button
+        worded = {"panel": panel, "note": note, "formats": formats, **options}
+        worded |= {"button": button, "files": files, "pictures": gallery}
+        keys = json.dumps([f"export.{name}" for name in worded])
+        label = f"() => paintsUndo.labelUpdates({keys})"
+        bench.reword(inputs=None, outputs=list(worded.values()), js=label, **IN_THE_BROWSER)
+        show = "() => paintsUndo.exportedFiles()"
+        bench.exported(inputs=None, outputs=[files, gallery], js=show, **IN_THE_BROWSER)
+        press = f"(formats, ...values) => {{ paintsUndo.exportRun(formats, {json.dumps(list(options))}, values); }}"
+        button.click(inputs=[formats, *options.values()], js=press, **IN_THE_BROWSER)
 
 
 def _words(name: str) -> dict[str, str]:
@@ -100,63 +64,47 @@ def _choices(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
     return [(say(f"{key}.of.{value}"), value) for value in values]
 
 
-def write_exports(
-    studio: Studio,
-    visitor: str,
-    run_id: str,
-    language: str,
-    formats: list[str],
-    fps: str,
-    seconds: str,
-    hold: str,
-    side: str,
-    pace: str,
-    title: str,
-) -> Iterator[State]:
-    """Yield what the panel shows after each file: a line of HTML, the files so far, and those that are pictures.
+def start_export(piece: Piece, formats: Any, given: Any) -> None:
+    """Hand a run to the queue of the exports, whose cores are one export's at a time.
 
-    Whatever goes wrong becomes that line, one sentence in the visitor's language.
+    given: ExportOptions by their names, numbers as a person wrote them. Raises InputError for what cannot be done.
     """
-    done: dict[str, str] = {}
-    try:
-        if not run_id:
-            raise InputError("there is no run yet: generate a video first")
-        # the studio answers for the visitor's own runs alone
-        folder = Path(studio.view(visitor, run_id)["artwork"]).parent
-        rate, length, longest = (_number(*g) for g in (("fps", fps), ("seconds", seconds), ("longest side", side)))
-        if length is not None and length > LONGEST_S:
-            raise InputError(
-                "seconds is {value:g}; the page makes at most {limit}, the command line longer ones", length, LONGEST_S
-            )
-        hold_end = _number("hold at the end", hold) or 0
-        pacing = Pacing(rate, length, hold_end=hold_end, curve=pace)  # type: ignore[arg-type]  # it refuses halves
-        options = ExportOptions(pacing, longest, title)  # type: ignore[arg-type]  # likewise
-        wanted = chosen_formats(formats)
-        source = Source.of_run(folder, title or studio.view(visitor, run_id)["title"] or "Paints-UNDO")
-        for number, name in enumerate(wanted):
-            yield _state(f"{name} ({number + 1}/{len(wanted)}) …", done)
-            written = export(source, [name], folder / EXPORTS, options)
-            done |= {name: handed_out(path) for name, path in written.items()}
-        yield _state("✓", done)
-    except (InputError, CheckpointError, OSError, MemoryError) as error:
-        sentence = without_folders(sentence_of(error), studio.out)
-        yield _state(texts.sentence_in(language, sentence), done, failed=True)
-    except Exception:
-        log.exception("an export failed")
-        yield _state(say("message.internal_error", language), done, failed=True)
+    if not isinstance(formats, list) or not isinstance(given, dict):
+        raise InputError("this request is not understood; reload the page")
+    chosen = {name: _number(words, given.get(name)) for name, words in _NUMBERS.items()}
+    length = chosen["seconds"]
+    if length is not None and length > LONGEST_S:
+        raise InputError(
+            "seconds is {value:g}; the page makes at most {limit}, the command line longer ones", length, LONGEST_S
+        )
+    more = {"hold_end": chosen["hold_end"] or 0, "curve": given.get("curve"), "title": given.get("title") or ""}
+    options, wanted = ExportOptions.of({**chosen, **more}), chosen_formats(formats)
+    again = {"formats": wanted, "options": {**chosen, **more, "title": options.title}}
+    piece.preview.clear()  # what was drawn last is not what is done now
+    submit(piece, partial(_write, piece, wanted, options), again, "exports")
 
 
-def _number(field: str, text: str) -> float | None:
+def _write(piece: Piece, wanted: list[str], options: ExportOptions, on_progress: OnProgress) -> None:
+    """Write the formats into the run's folder, and keep which of them the page may show; no lock: it only reads."""
+    piece.exports = []
+    source = Source.of_run(piece.path, options.title or piece["title"] or "Paints-UNDO")
+
+    def report(progress: Progress) -> None:
+        piece.check_is_there()
+        for name in wanted[len(piece.exports) : progress.done]:
+            file = piece.path / EXPORTS / FORMATS[name].file
+            about = {"name": file.name, "size": file.stat().st_size, "picture": name in _SHOWN}
+            piece.exports = [*piece.exports, {"path": handed_out(file), **about}]
+        on_progress(progress)
+
+    export(source, wanted, piece.path / EXPORTS, options, report)
+    piece.note(message=message("exports_ready", count=len(wanted)))
+
+
+def _number(field: str, written: Any) -> float | None:
     """The number that a person wrote; None for nothing. Raises InputError for anything else."""
-    if not text.strip():
-        return None
+    text = "" if written is None else str(written).strip()
     try:
-        return float(text)
+        return float(text) if text else None
     except ValueError:
         raise InputError("{field} is {value!r}; use a number", field, text[:40]) from None
-
-
-def _state(words: str, done: dict[str, str], failed: bool = False) -> State:
-    role = "alert" if failed else "status"
-    files, shown = list(done.values()), [done[name] for name in _SHOWN if name in done]
-    return f"<p role='{role}'>{escape(words)}</p>", files, shown

@@ -10,19 +10,15 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.pictures.video import FPS_RANGE
+from paints_undo.options import RANGES
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("unlock", "fill", "prompted", "reword")  # triggered by the scripts
+EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
-LIMITS = {
-    **dict.fromkeys(("seed", "video_seed"), (0, 2**32 - 1)),
-    **dict.fromkeys(("sampling_steps", "video_sampling_steps"), (1, 100)),
-    **dict.fromkeys(("guidance_scale", "video_guidance_scale"), (1, 32)),
-    **dict.fromkeys(("width", "height"), (16, 4096)),
-    "fps": FPS_RANGE,
-}
+_LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps"]
+_LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
+LIMITS = {name: RANGES[name.removeprefix("video_")] for name in _LIMITED}
 
 
 class Form:

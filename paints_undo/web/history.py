@@ -39,6 +39,7 @@ class Piece:
         self.lock = threading.RLock()
         self.job: Job | None = None
         self.planned: list[int] = []  # operation steps or segments that the stage under way draws, in this order
+        self.exports: list[dict[str, Any]] = []  # files of the last export: path, name, size, whether it is a picture
         self.preview = LivePreview(path / "preview.jpg")
         self._card = card
         self._run: PlayableRun | None = None

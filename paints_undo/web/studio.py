@@ -16,12 +16,13 @@ from paints_undo.pictures.fit import size_like
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
+from paints_undo.web.exporting import start_export
 from paints_undo.web.history import History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
 from paints_undo.web.views import row_of, state_of, summary_of, view_of
-from paints_undo.web.work import frame_files, start
+from paints_undo.web.work import frame_files, give_up, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
 
@@ -47,9 +48,10 @@ class Studio:
     "all_rerolled" {seed}, "keyframe_locked" {step}, "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
     "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
-    "recipe_changes_nothing" {name}, "restored". The sentence is a record of errors.Sentence.
-    Job stages: "" (getting ready), "tags", "keyframes", "segments", "video"; details: "", "tagging", "preparing",
-    "conditions", "sampling", "decoding", "drawing", "encoding".
+    "recipe_changes_nothing" {name}, "restored", "exports_ready" {count}, "export_failed" {sentence}. The
+    sentence is a record of errors.Sentence.
+    Job stages: "" (getting ready), "tags", "keyframes", "segments", "video", "export"; details: "", "tagging",
+    "preparing", "conditions", "sampling", "decoding", "drawing", "encoding", of an export the name of a format.
     """
 
     def __init__(self, engine: EngineOnUse, out: Path) -> None:
@@ -94,7 +96,7 @@ class Studio:
         Beside what runs() tells: message {key, values}, job (None or number, stage, detail, done, total, ahead,
         elapsed_s, outlook of the whole {share, left_s, next_s, age_s}, cancelling), artwork, settings,
         keyframes (step, seed, state, locked, own, path), segments (index, from, to, seed, state), video,
-        frames (paths, first stroke first), preview and version.
+        frames (paths, first stroke first), exports (path, name, size, picture), preview and version.
         """
         return view_of(self._history.piece(visitor, run_id))
 
@@ -215,6 +217,14 @@ class Studio:
         """Start a job: draw whatever is missing and write the video."""
         self._start(visitor, run_id, "video")
 
+    def export(self, visitor: str, run_id: str, formats: list[str], options: dict[str, Any]) -> None:
+        """Start a job: write a finished run in other formats; options as ExportOptions.of() takes them."""
+        if not run_id:
+            raise InputError("there is no run yet: generate a video first")
+        piece = self._history.piece(visitor, run_id)
+        self._refuse_many_of(visitor)
+        start_export(piece, formats, options)
+
     def cancel(self, visitor: str, run_id: str) -> None:
         """End the run's job before its next sampling step; what is finished stays."""
         piece = self._history.piece(visitor, run_id)
@@ -223,7 +233,7 @@ class Studio:
                 piece.job.cancel()
                 piece.touch()
             elif piece["wanted"]:
-                piece.note(wanted=None, state="cancelled", message=message("cancelled"))
+                give_up(piece, "cancelled", message("cancelled"))
 
     def pause(self, visitor: str, run_id: str) -> None:
         """Hold the run's job before its next sampling step; it makes way when others wait for the device."""
@@ -240,6 +250,8 @@ class Studio:
             if piece.job and piece.at_work:
                 piece.job.resume()
                 piece.touch()
+            elif isinstance(piece["wanted"], dict):
+                self.export(visitor, run_id, **piece["wanted"])
             elif piece["wanted"]:
                 self._start(visitor, run_id, piece["wanted"])
 
@@ -317,9 +329,12 @@ class Studio:
 
     def _start(self, visitor: str, run_id: str, name: str) -> None:
         piece, engine = self._history.piece(visitor, run_id), self._engine.get()
+        self._refuse_many_of(visitor)
+        self._check(piece.run.options)  # the timeline was edited since
+        start(engine, piece, name)
+
+    def _refuse_many_of(self, visitor: str) -> None:
         if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
             raise InputError(
                 "{count} of your pictures are being drawn or wait for it; let some be done first", MOST_JOBS
             )
-        self._check(piece.run.options)  # the timeline was edited since
-        start(engine, piece, name)

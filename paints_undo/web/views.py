@@ -55,6 +55,7 @@ def view_of(piece: Piece) -> dict[str, Any]:
         "segments": segments,
         "video": str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None,
         "frames": run.previews,
+        "exports": piece.exports,
         "preview": str(piece.preview.path) if update and piece.preview.path.exists() else None,
         "version": version,
     }

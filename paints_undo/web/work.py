@@ -1,10 +1,11 @@
-"""What the three buttons do, each as the work of one job, and what is kept of how a job ended."""
+"""What the three buttons do, each as the work of one job; how a job is begun, and what is kept of how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
@@ -25,11 +26,22 @@ def start(engine: Engine, piece: Piece, name: str) -> None:
     with piece.lock:
         piece.refuse_while_at_work()
         check_family(engine, piece)
-        job = Job(partial(_watched, WORK[name], engine, piece), partial(_told, piece))
-        queue = queue_of(engine.describe().device)
+        submit(piece, partial(_watched, WORK[name], engine, piece), name, engine.describe().device)
+
+
+def submit(piece: Piece, work: Callable[[OnProgress], None], wanted: Any, line: str) -> None:
+    """Put work on a run at the end of a line.
+
+    wanted: plain values by which the studio can ask for it again, for a job that a pause or a restart left undone: the
+    name of a button, or what an export is made of.  Raises InputError while the run is at work, and for too many jobs.
+    """
+    with piece.lock:
+        piece.refuse_while_at_work()
+        job = Job(work, partial(_told, piece))
+        queue = queue_of(line)
         queue.refuse_many_of(job.client)
         piece.planned, piece.job = [], job
-        piece.note(wanted=name, message=message(""))
+        piece.note(wanted=wanted, message=message(""))
         queue.submit(job)
 
 
@@ -138,8 +150,13 @@ def _told(piece: Piece, job: Job) -> None:
     elif job.outcome == "paused":
         piece.note(message=message("paused"))
     elif job.outcome == "cancelled":
-        piece.note(wanted=None, state="cancelled", message=message("cancelled"))
+        give_up(piece, "cancelled", message("cancelled"))
     else:
         sentence = without_folders(job.sentence, piece.path.parent)
-        said = message("failed", sentence=sentence.to_record()) if sentence else message("internal_error")
-        piece.note(wanted=None, state="failed", message=said)
+        key = "export_failed" if isinstance(piece["wanted"], dict) else "failed"
+        give_up(piece, "failed", message(key, sentence=sentence.to_record()) if sentence else message("internal_error"))
+
+
+def give_up(piece: Piece, state: str, said: dict[str, Any]) -> None:
+    """Keep that what was wanted of a run is not done; an export leaves the run's own state as it is."""
+    piece.note(wanted=None, state=piece["state"] if isinstance(piece["wanted"], dict) else state, message=said)

@@ -19,12 +19,22 @@ from paints_undo.web.studio import Studio
 logger = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("core.js", "fields.js", "files.js", "player.js", "timeline.js", "history.js", "form.js", "main.js")
+_SCRIPTS = (
+    "core.js",
+    "fields.js",
+    "files.js",
+    "player.js",
+    "timeline.js",
+    "history.js",
+    "form.js",
+    "exports.js",
+    "main.js",
+)
 STEPS = ("prompt", "keyframes", "video")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
-_CALLS |= {"replace_keyframe", "cancel", "pause", "resume"}
+_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume"}
 
 
 def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:

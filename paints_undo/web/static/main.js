@@ -69,7 +69,7 @@ function messageWords() {
   if (!key) return { what: "", aside: "" };
   const words = { ...values };
   if (words.name) words.recipe = say(`recipe.${words.name}`);
-  return { what: say(`message.${key}`, words), aside: "", failed: ["failed", "internal_error"].includes(key) };
+  return { what: say(`message.${key}`, words), aside: "", failed: ["failed", "export_failed", "internal_error"].includes(key) };
 }
 
 async function drawHead() {
@@ -133,7 +133,7 @@ async function start() {
   startHistory();
   startForm();
   startFields();
-  parts.push(drawJob);
+  parts.push(drawJob, drawExports);
   await drawHead();
   speak(page.language);
   acceptFiles();

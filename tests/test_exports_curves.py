@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paints_undo.process.curves import measure, similarity
+from paints_undo.exports.curves import measure, similarity
 
 
 def canvas(**parts):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.finishing.pacing import Pacing, changes, schedule
+from paints_undo.exports.pacing import Pacing, changes, schedule
 
 STEADY = np.array([0.0] + [2.0] * 9)
 

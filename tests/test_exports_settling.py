@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from export_runs import at_step, picture
 
-from paints_undo.finishing.settling import hold_still, match_colours, settle
+from paints_undo.exports.settling import hold_still, match_colours, settle
 from paints_undo.pictures.fit import crop_to
 
 

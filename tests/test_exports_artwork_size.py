@@ -5,7 +5,7 @@ import pytest
 from export_runs import make_source, picture
 from measures import flicker, peak_signal_to_noise
 
-from paints_undo.finishing.artwork_size import ArtworkSizedFrames
+from paints_undo.exports.artwork_size import ArtworkSizedFrames
 
 
 @pytest.fixture(scope="module", params=["pad", "crop"])

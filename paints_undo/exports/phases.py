@@ -1,4 +1,4 @@
-"""What kind of work a keyframe shows, and what is new in it, told from the pictures themselves."""
+"""The phases of a drawing: what kind of work each keyframe shows and what is new in it, told from the pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from paints_undo.process.curves import Curves, lab_of
+from paints_undo.exports.curves import Curves, lab_of, measure
+from paints_undo.exports.settling import match_colours
+from paints_undo.exports.source import Source
+from paints_undo.finishing.placement import fitted
 
 BLANK = "blank canvas"
 NAMES = (BLANK, "sketch", "line art", "colours", "finish")
@@ -19,7 +22,7 @@ DARK_LINES = 0.6  # of the finished picture's lines are dark
 
 
 @dataclass(frozen=True)
-class Stage:
+class Phase:
     """One keyframe, or the artwork, as a step of a lesson."""
 
     name: str  # one of NAMES, or "finished artwork"
@@ -27,8 +30,16 @@ class Stage:
     words: str  # what changed, for a person
 
 
-def stage_names(frames: list[np.ndarray], curves: Curves) -> list[str]:
-    """The name of each frame's stage, uint8 (h, w, 3), the last frame finished; stages never go back."""
+def phases_of(source: Source) -> list[Phase]:
+    """A phase for each keyframe of a run, first stroke first, and one for the artwork."""
+    height, width = source.keyframes.shape[1:3]
+    finished = source.fit.uncover(fitted(source.artwork, width, height, source.fit))
+    frames = [*match_colours(source.fit.uncover(source.keyframes), finished), finished]
+    return phases(frames, measure(frames, finished))
+
+
+def phase_names(frames: list[np.ndarray], curves: Curves) -> list[str]:
+    """The name of each frame's phase, uint8 (h, w, 3), the last frame finished; phases never go back."""
     dark = [float((lab_of(frame)[..., 0] < 40).mean()) for frame in frames]
     names, at_least = [], 0
     for number in range(len(frames)):
@@ -36,14 +47,14 @@ def stage_names(frames: list[np.ndarray], curves: Curves) -> list[str]:
         # a sketch in coloured pencil is no colouring: its colours are lines
         fill = curves.coverage[number] > 2 * curves.ink[number] + 0.1
         if curves.coverage[number] < LEAST_PAINTED:
-            stage = 0
+            phase = 0
         elif fill and colour > MOST_COLOURS:
-            stage = 4
+            phase = 4
         elif fill and colour > FEW_COLOURS:
-            stage = 3
+            phase = 3
         else:
-            stage = 2 if dark[number] > DARK_LINES * min(dark[-1], curves.ink[-1]) and dark[-1] > 0 else 1
-        at_least = max(at_least, stage)
+            phase = 2 if dark[number] > DARK_LINES * min(dark[-1], curves.ink[-1]) and dark[-1] > 0 else 1
+        at_least = max(at_least, phase)
         names.append(NAMES[at_least])
     return names
 
@@ -54,13 +65,13 @@ def what_is_new(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(apart, (0, 0), max(0.5, max(after.shape) / 500)) > CHANGED
 
 
-def stages(frames: list[np.ndarray], curves: Curves) -> list[Stage]:
+def phases(frames: list[np.ndarray], curves: Curves) -> list[Phase]:
     """Name and change of each frame, the last one the finished artwork; the first is compared with white canvas."""
     found, before = [], np.full_like(frames[0], 255)
-    for number, (frame, name) in enumerate(zip(frames, stage_names(frames, curves), strict=True)):
+    for number, (frame, name) in enumerate(zip(frames, phase_names(frames, curves), strict=True)):
         changed = float(what_is_new(before, frame).mean())
         last = number == len(frames) - 1
-        found.append(Stage("finished artwork" if last else name, changed, _in_words(curves, number, changed)))
+        found.append(Phase("finished artwork" if last else name, changed, _in_words(curves, number, changed)))
         before = frame
     return found
 

@@ -1,26 +1,26 @@
-"""Stages told from the pictures, and what is new in each."""
+"""Phases told from the pictures, and what is new in each."""
 
 import numpy as np
 from export_runs import at_step, make_source, picture
 
-from paints_undo.exports.stages import shown_small, stages_of
+from paints_undo.exports.curves import measure
+from paints_undo.exports.phases import BLANK, phases, phases_of, what_is_new
+from paints_undo.exports.sheets import shown_small
 from paints_undo.pictures.fit import crop_to
-from paints_undo.process.curves import measure
-from paints_undo.process.stages import BLANK, stages, what_is_new
 
 
 def test_blank_lines_colours_finished():
     finished = crop_to(picture(), 96, 120)
     frames = [at_step(finished, moment) for moment in (0, 0.5, 0.8)] + [finished]
-    told = stages(frames, measure(frames, finished))
-    assert [stage.name for stage in told] == [BLANK, "line art", "colours", "finished artwork"]
+    told = phases(frames, measure(frames, finished))
+    assert [phase.name for phase in told] == [BLANK, "line art", "colours", "finished artwork"]
     assert told[0].changed == 0 and told[2].changed > 0.4
     assert "lines" in told[1].words and "%" in told[2].words
 
 
 def test_a_step_that_changes_little_says_so():
     finished = crop_to(picture(), 96, 120)
-    told = stages([finished, finished, finished], measure([finished] * 3, finished))
+    told = phases([finished, finished, finished], measure([finished] * 3, finished))
     assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
 
 
@@ -32,8 +32,8 @@ def test_what_is_new_is_where_the_pictures_differ():
     assert new[25:35, 25:35].all() and not new[:15].any() and not what_is_new(after, after).any()
 
 
-def test_the_stages_of_a_run(tmp_path):
-    told = stages_of(make_source(tmp_path))
+def test_the_phases_of_a_run(tmp_path):
+    told = phases_of(make_source(tmp_path))
     assert len(told) == 4 and told[-1].name == "finished artwork"
 
 

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from paints_undo.process.curves import lab_of, painted
+from paints_undo.exports.curves import lab_of, painted
+from paints_undo.exports.options import ExportOptions
+from paints_undo.exports.settling import hold_still, match_colours
+from paints_undo.exports.source import Source, packed
 
 MAP = cv2.COLORMAP_VIRIDIS  # equally spaced to the eye, also without colour vision
 STRENGTH = 0.8  # of the colours over the grey picture
 BAR_SHARE = 18  # the picture's height divided by this is the legend's
 NEW = 12.0  # CIELAB distance of a change that counts as painting
+SIDE = 1600  # pixels of the longer side, where the person chooses none
+
+
+def write_heat_map(source: Source, path: Path, options: ExportOptions) -> None:
+    """PNG: when each part of the picture was painted."""
+    size = source.sized(options.longest_side or SIDE)
+    times = painting_times(hold_still(match_colours(source.frames, source.finished_small)))
+    placement = source.placement.of_resized(source.size, size)
+    (sx, sy), (ox, oy) = placement.scale, placement.offset
+    matrix = np.array([[sx, 0, 0.5 * sx + ox - 0.5], [0, sy, 0.5 * sy + oy - 0.5]])
+    enlarged = cv2.warpAffine(
+        times, matrix, size, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    artwork = cv2.resize(source.artwork, size, interpolation=cv2.INTER_AREA)
+    drawn = heat_map(_smooth(enlarged, 1 / sx), artwork)
+    source.write(path, packed(drawn, "PNG", optimize=True), "heat map")
 
 
 def painting_times(frames: np.ndarray) -> np.ndarray:
@@ -45,6 +66,15 @@ def heat_map(times: np.ndarray, artwork: np.ndarray) -> np.ndarray:
     share = (STRENGTH * known.astype(np.float32))[..., None]
     picture = (255 - (255 - grey) * 0.5) * (1 - share) + shaded * share
     return np.concatenate([picture.round().astype(np.uint8), _legend(width, max(24, height // BAR_SHARE))])
+
+
+def _smooth(times: np.ndarray, radius: float) -> np.ndarray:
+    """Without the steps of the small pixels; NaN stays apart."""
+    known = np.isfinite(times).astype(np.float32)
+    spread, share = (
+        cv2.GaussianBlur(plane, (0, 0), max(0.5, radius / 2)) for plane in (np.nan_to_num(times) * known, known)
+    )
+    return np.where(share > 0.5, spread / np.maximum(share, 1e-6), np.nan)
 
 
 def _legend(width: int, height: int) -> np.ndarray:

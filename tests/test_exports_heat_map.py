@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from export_runs import make_source
+from PIL import Image
 
-from paints_undo.process.heat_map import heat_map, painting_times
+from paints_undo.exports.heat_map import heat_map, painting_times, write_heat_map
+from paints_undo.exports.options import ExportOptions
+from paints_undo.provenance.metadata import read_record
 
 
 def test_each_pixel_has_the_moment_of_its_change():
@@ -26,3 +30,14 @@ def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():
     assert drawn.shape == (90 + 24, 60, 3)
     assert drawn[5, 5, 2] > drawn[5, 5, 1] and drawn[45, 5, 0] > drawn[45, 5, 2] + 80
     assert np.ptp(drawn[80, 5]) == 0
+
+
+def test_the_heat_map_has_the_artworks_width_and_a_legend(tmp_path):
+    source = make_source(tmp_path)
+    write_heat_map(source, tmp_path / "a.png", ExportOptions())
+    drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    assert drawn.shape == (150 + 24, 120, 3)
+    # painted from above: yellow, which is late, grows downwards
+    yellow = drawn[..., :2].sum(-1) - 2 * drawn[..., 2]
+    assert yellow[120:140, 50:70].mean() > yellow[10:30, 50:70].mean() + 20
+    assert read_record(tmp_path / "a.png").piece == "heat map"

@@ -1,7 +1,7 @@
 """Small frames at the artwork's size, one at a time, guided by the artwork; the last one is the artwork itself.
 
 A large frame is the clean enlargement of the small one, plus as much of the artwork's own detail as the small frame
-shows, and the artwork itself wherever a pixel is done (see :mod:`paints_undo.finishing.settling`).  It is made in
+shows, and the artwork itself wherever a pixel is done (see :mod:`paints_undo.exports.settling`).  It is made in
 tiles, of which only those are made again in which the small frame changed: that bounds the memory, saves most of the
 time, and keeps everything else exactly as it was.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from paints_undo.finishing.settling import settle
+from paints_undo.exports.settling import settle
 from paints_undo.pictures.fit import Placement
 
 TILE = 256  # pixels of a side

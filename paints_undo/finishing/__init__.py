@@ -1,1 +1,0 @@
-"""From the small frames of a run to frames of the artwork's own size: colours, detail, pacing, figures."""
