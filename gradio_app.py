@@ -19,12 +19,11 @@ from typing import Any
 
 from paints_undo import engine as engines
 from paints_undo import examples
-from paints_undo.cli import add_engine_flags
+from paints_undo.commands import BAD_INPUT, DONE, FAILED, add_engine_flags, load_engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.finishing.placement import FITS
 from paints_undo.logs import configure
 from paints_undo.pictures.files import MAX_BYTES
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 from paints_undo.web.endpoints import Endpoints
@@ -202,12 +201,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Start the server and serve until it is stopped; returns the exit status."""
     options = _arguments(arguments)
     configure(options.verbose)
-    names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
-    load = partial(PaintsUndo.load, **{name: getattr(options, name) for name in names})
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:
             raise InputError("--mcp needs the package mcp, which is not installed here: pip install '.[mcp]'")
-        app = build_app(load, options.out)
+        app = build_app(partial(load_engine, options), options.out)
         if said := warning(options.listen, options.share, options.auth):
             logging.warning(said)
         settings = launch_settings(options)
@@ -216,13 +213,13 @@ def main(arguments: list[str] | None = None) -> int:
         app.launch(inbrowser=not (options.listen or options.share) and _has_screen(), **settings)
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
-        return 2
+        return BAD_INPUT
     except OSError as error:
         # with a free port gradio tells whatever keeps its server from starting as a taken one; the log has the cause
         reason = "what is said above kept it from that" if "Cannot find empty port" in str(error) else str(error)
         print(f"gradio_app.py: the server could not start: {reason}", file=sys.stderr)
-        return 1
-    return 0
+        return FAILED
+    return DONE
 
 
 def launch_settings(options: argparse.Namespace) -> dict[str, Any]:

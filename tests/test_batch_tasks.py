@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from batch_pictures import QuickEngine, items, options
 
+from paints_undo.batch.dataset import packed
 from paints_undo.batch.scheduling import content_of
 from paints_undo.batch.store import open_store
 from paints_undo.batch.tasks import (
@@ -17,7 +18,6 @@ from paints_undo.batch.tasks import (
     Task,
     Worker,
     forget_unlike,
-    packed,
     piece_name,
     tasks_after,
 )

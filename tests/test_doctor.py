@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from paints_undo import doctor
+from paints_undo.cli import doctor_command
 from paints_undo.doctor import FINE, NOTE, PROBLEM, Report, examine
 from paints_undo.hub import status as hub_status
 from paints_undo.models.attention import BACKENDS
-from paints_undo.setup_commands import doctor_command
 
 
 @pytest.fixture(autouse=True)

@@ -110,7 +110,7 @@ def test_imports_point_one_way(file):
 PRINTS = (
     "paints_undo.cli",
     "paints_undo.bench.command",
-    "paints_undo.setup_commands",
+    "paints_undo.commands",
     "paints_undo.training.command",
     "gradio_app",
     "paints_undo.exports.command",
@@ -205,7 +205,7 @@ assert torch is None or not torch.cuda.is_initialized()
         ("paints_undo.pipeline", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub"),
         ("wd14_tagger", "onnxruntime, huggingface_hub, PIL.Image"),
         ("gradio_app", "torch, diffusers, transformers, cv2, onnxruntime, huggingface_hub, gradio"),
-        ("paints_undo.cli", "os"),
+        ("paints_undo.cli", "cv2"),
     ],
 )
 def test_importing_touches_nothing(module, third_party, tmp_path):

@@ -67,7 +67,6 @@ UNSEEN += (
     "provenance/command",
     "hub/released",
     "replay",
-    "setup_commands",
     "web/starting",
 )
 # Raised with a sentence that is made elsewhere: that one counts.

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paints_undo.batch.scheduling import Outcome
+from paints_undo.batch.scheduling import Outcome, WorkerDied
 from paints_undo.batch.tasks import Task, Worker
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import EXPECTED, CheckpointError, InputError
 
 if TYPE_CHECKING:
     import ray
@@ -160,7 +160,7 @@ class OnCluster:
             log.info("a worker died: %s", death)
             self._ray.kill(actor)  # one that only cannot be reached must not go on, either
             self._idle.append(self._start())
-            return Outcome(task, died=True)
+            return Outcome(task, error=WorkerDied())
         self._idle.append(actor)
         return Outcome(task, facts, error)
 
@@ -201,5 +201,4 @@ class Seat:
         try:
             return self._worker.do(task), None
         except Exception as error:
-            known = isinstance(error, InputError | CheckpointError | OSError | MemoryError | FloatingPointError)
-            return {}, error if known else RuntimeError(f"{type(error).__name__}: {error}")
+            return {}, error if isinstance(error, EXPECTED) else RuntimeError(f"{type(error).__name__}: {error}")

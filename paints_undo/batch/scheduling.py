@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paints_undo.batch.items import WorkItem
-from paints_undo.batch.leases import Leases
-from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
+from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Leases, Ledger
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, tasks_after
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import OnProgress, ignore
@@ -30,12 +29,18 @@ _HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)} 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: facts, or an error, or the worker's end."""
+    """What came of a task: facts, or an error."""
 
     task: Task
     facts: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
-    died: bool = False
+
+
+class WorkerDied(Exception):
+    """A task took its worker with it."""
+
+    def __str__(self) -> str:
+        return "its worker died"
 
 
 class Pool(Protocol):
@@ -54,17 +59,16 @@ class Pool(Protocol):
         """The outcome of a task that has ended."""
 
 
-class Does(Protocol):
-    """A worker, as far as those that share the tasks out need one."""
-
-    def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]: ...
-
-
 class Here:
     """The pool of one worker in this process; a task is done while it is waited for."""
 
-    def __init__(self, worker: Does, on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore):
-        self._worker = worker
+    def __init__(
+        self,
+        do: Callable[[Task, OnProgress], dict[str, Any]],
+        on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore,
+    ):
+        """do: as Worker.do."""
+        self._do = do
         self._on_progress = on_progress
         self._task: Task | None = None
 
@@ -81,7 +85,7 @@ class Here:
         task, self._task = self._task, None
         assert task is not None, "wait is called while there is a task"
         try:
-            return Outcome(task, self._worker.do(task, self._on_progress(task.item)))
+            return Outcome(task, self._do(task, self._on_progress(task.item)))
         except Exception as error:
             return Outcome(task, error=error)
 
@@ -192,15 +196,11 @@ class Schedule:
         if history.done:
             self.tally.before += 1
         elif history.final or history.attempts >= self.attempts:
-            if history.row and history.row["state"] == BEGUN:
-                self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
+            row = history.row or {}
+            if row.get("state") == BEGUN:
+                row = self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
             self.tally.failed += 1
-            self.tell(
-                self.tally,
-                item,
-                FAILED,
-                f"{(history.row or {}).get('reason', '')} (in an earlier call; --retry-failed tries again)",
-            )
+            self.tell(self.tally, item, FAILED, row.get("reason", "") + EARLIER)
         else:
             self.ledger.note(item, BEGUN)
             self._begun[item.key] = Begun(item, time.monotonic())
@@ -214,7 +214,7 @@ class Schedule:
         begun = self._begun.get(item.key)
         if begun is None:  # a sister piece has failed meanwhile
             return
-        if outcome.error or outcome.died:
+        if outcome.error:
             self._failed(item, outcome.error, waiting)
             return
         if task.what == KEYFRAMES:
@@ -232,18 +232,18 @@ class Schedule:
             self.tally.done += 1
             self.tell(self.tally, item, DONE, f"{seconds:.1f} s")
 
-    def _failed(self, item: WorkItem, error: Exception | None, waiting: deque[WorkItem]) -> None:
-        """An attempt has failed; error: None where the worker died of it."""
+    def _failed(self, item: WorkItem, error: Exception, waiting: deque[WorkItem]) -> None:
+        """An attempt has failed."""
         if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno in _HOPELESS):
             raise error
         log.debug("%s failed", item.artwork, exc_info=error)
         final = isinstance(error, InputError)  # the same picture and settings would be refused again
-        reason = in_one_line(error) if error else "its worker died"
-        self.ledger.note(item, FAILED if error else DIED, reason=reason, final=final)
+        died, reason = isinstance(error, WorkerDied), in_one_line(error)
+        self.ledger.note(item, DIED if died else FAILED, reason=reason, final=final)
         self._end(item.key)
         failures = self.ledger.history(item.key).attempts
         if final or failures >= self.attempts:
-            if not error:
+            if died:
                 reason = given_up(failures)
                 self.ledger.note(item, FAILED, reason=reason, final=True)
             self.tally.failed += 1
@@ -271,7 +271,8 @@ def content_of(item: WorkItem) -> bytes:
 
 def in_one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, InputError | OSError | MemoryError) else f"{type(error).__name__}: {text}"
+    says_all = isinstance(error, InputError | OSError | MemoryError | WorkerDied)
+    return text if says_all else f"{type(error).__name__}: {text}"
 
 
 def given_up(times: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
+from paints_undo.commands import BAD_INPUT, DONE, FAILED
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
