@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paints_undo.errors import InputError
+from paints_undo.finishing.placement import FITS
 from paints_undo.options import UndoOptions
-from paints_undo.profiles import with_profile
+from paints_undo.profiles import PROFILES, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
 
@@ -20,23 +21,33 @@ if TYPE_CHECKING:
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit statuses of every command
 
 ENGINE_FLAGS = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
-# command-line name -> field of KeyframeOptions and of SegmentOptions
-KEYFRAME_FLAGS = {
-    "prompt": (str, "what the artwork shows, instead of the tagger's answer"),
-    "negative_prompt": (str, "what the keyframes shall not look like"),
-    "width": (int, "of the keyframes, in pixels"),
-    "height": (int, "of the keyframes, in pixels"),
-    "seed": (int, "of the keyframes' noise"),
-    "sampling_steps": (int, "denoising iterations of the keyframes, 1 to 100"),
-    "guidance_scale": (float, "how strictly the keyframes follow the prompt, 1 to 32"),
+# Command-line names of the fields of KeyframeOptions and SegmentOptions, and what argparse is told of each.
+KEYFRAME_FLAGS: dict[str, dict[str, Any]] = {
+    "prompt": {"help": "what the artwork shows, instead of the tagger's answer"},
+    "negative_prompt": {"help": "what the keyframes shall not look like"},
+    "width": {"type": int, "help": "of the keyframes, in pixels"},
+    "height": {"type": int, "help": "of the keyframes, in pixels"},
+    "seed": {"type": int, "help": "of the keyframes' noise"},
+    "sampling_steps": {"type": int, "help": "denoising iterations of the keyframes, 1 to 100"},
+    "guidance_scale": {"type": float, "help": "how strictly the keyframes follow the prompt, 1 to 32"},
+    "operation_steps": {"type": int, "nargs": "+", "metavar": "STEP", "help": "0 finished to 999 first stroke"},
 }
-SEGMENT_FLAGS = {
-    "video_prompt": (str, "kind of picture, like '1girl, masterpiece, best quality'; never the artwork's tags"),
-    "video_seed": (int, "of the segments' noise; pair i uses seed + i"),
-    "video_sampling_steps": (int, "denoising iterations of the segments, 1 to 100"),
-    "video_guidance_scale": (float, "how strictly the segments follow their conditions, 1 to 32"),
-    "frame_stride": (int, "how much happens between two frames; the networks know 3 best"),
-    "video_reuse_interval": (int, "approximation: deep features are computed in every so manieth step, 1 to 10"),
+SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
+    "video_prompt": {"help": "kind of picture, like '1girl, masterpiece, best quality'; never the artwork's tags"},
+    "video_seed": {"type": int, "help": "of the segments' noise; pair i uses seed + i"},
+    "video_sampling_steps": {"type": int, "help": "denoising iterations of the segments, 1 to 100"},
+    "video_guidance_scale": {"type": float, "help": "how strictly the segments follow their conditions, 1 to 32"},
+    "frame_stride": {"type": int, "help": "how much happens between two frames; the networks know 3 best"},
+    "video_reuse_interval": {
+        "type": int,
+        "help": "approximation: deep features are computed in every so manieth step, 1 to 10",
+    },
+    "video_guidance_interval": {
+        "type": int,
+        "nargs": 2,
+        "metavar": ("LOW", "HIGH"),
+        "help": "approximation: guidance at these timesteps alone, 0 to 999",
+    },
 }
 
 
@@ -82,37 +93,23 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
 def add_drawing_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say what is drawn: the settings of a run."""
     drawing = command.add_argument_group("keyframes")
-    add_option_flags(drawing, KEYFRAME_FLAGS)
-    drawing.add_argument(
-        "--operation-steps", nargs="+", type=int, metavar="STEP", help="0 finished to 999 first stroke"
-    )
     filling = command.add_argument_group("segments")
-    add_option_flags(filling, SEGMENT_FLAGS)
-    filling.add_argument(
-        "--video-guidance-interval",
-        nargs=2,
-        type=int,
-        metavar=("LOW", "HIGH"),
-        help="approximation: guidance at these timesteps alone, 0 to 999",
-    )
+    for group, flags in ((drawing, KEYFRAME_FLAGS), (filling, SEGMENT_FLAGS)):
+        for name, meaning in flags.items():
+            group.add_argument("--" + name.replace("_", "-"), **meaning)
     filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
     command.add_argument(
         "--profile",
-        choices=["exact", "fast"],
+        choices=PROFILES,
         default="exact",
         help="fast: fewer steps, less guidance, reused features",
     )
     command.add_argument(
         "--fit",
-        choices=["pad", "crop"],
+        choices=FITS,
         help="how the artwork fills the networks' sizes: pad loses nothing (the default), crop cuts as the original",
     )
     command.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video: made by AI")
-
-
-def add_option_flags(group: argparse._ArgumentGroup, flags: dict[str, tuple[type, str]]) -> None:
-    for name, (kind, meaning) in flags.items():
-        group.add_argument("--" + name.replace("_", "-"), type=kind, help=meaning)
 
 
 def drawing_flags() -> set[str]:
@@ -137,11 +134,11 @@ def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOpt
         return {name: value for name, value in values.items() if value is not None}
 
     defaults = with_profile(defaults, chosen.profile)
-    keyframes = replace(defaults.keyframes, **given([*KEYFRAME_FLAGS, "operation_steps"]))
-    segments = replace(defaults.segments, **given([*SEGMENT_FLAGS, "video_guidance_interval"], prefix="video_"))
+    keyframes = replace(defaults.keyframes, **given(KEYFRAME_FLAGS))
+    segments = replace(defaults.segments, **given(SEGMENT_FLAGS, prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
-    given_here = given(["fps", "mark", "fit"])
-    return replace(defaults, keyframes=keyframes, segments=segments, tag=chosen.prompt is None, **given_here)
+    others = {"tag": chosen.prompt is None, **given(["fps", "mark", "fit"])}
+    return replace(defaults, keyframes=keyframes, segments=segments, **others)
 
 
 class Meter:

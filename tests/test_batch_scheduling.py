@@ -38,16 +38,10 @@ class Several(Here):
 
     def __init__(self, worker, count):
         super().__init__(worker.do)
-        self.count, self.tasks = count, []
-
-    def free(self):
-        return self.count - len(self.tasks)
-
-    def busy(self):
-        return len(self.tasks)
+        self.size, self.tasks = count, []
 
     def submit(self, task):
-        assert self.free()
+        assert len(self.tasks) < self.size
         self.tasks.append(task)
 
     def wait(self):

@@ -17,7 +17,7 @@ from typing import Any
 
 from paints_undo import validation
 from paints_undo.batch.cluster import Actors, OnCluster, connected, share_out
-from paints_undo.batch.dataset import SampleOptions, write_dataset
+from paints_undo.batch.dataset import KINDS, SampleOptions, write_dataset
 from paints_undo.batch.items import Found, Shard, WorkItem, find_items, item_of, manifest_lines
 from paints_undo.batch.ledger import Leases, Ledger, rows_of, write_table
 from paints_undo.batch.scheduling import Here, Pool, Schedule, Tally
@@ -78,7 +78,7 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
         help="what actors are given; with segments, one long video spreads over all of them",
     )
     samples = batch.add_argument_group("dataset")
-    samples.add_argument("--dataset", choices=["webdataset", "huggingface"], help="stage 1 alone, as training data")
+    samples.add_argument("--dataset", choices=KINDS, help="stage 1 alone, as training data")
     samples.add_argument("--line-art-step", type=int, help="operation step of the line art (600)")
     samples.add_argument("--sketch-step", type=int, help="operation step of the coarse sketch (950)")
     samples.add_argument("--tag-probability", type=float, help="the least of tags that are listed, 0 to 1 (0.1)")

@@ -25,7 +25,6 @@ from paints_undo.progress import OnProgress, ignore
 from wd14_tagger import Tagger
 
 SAMPLES = "batch/samples"  # one file for each sample, from which the dataset is written
-KINDS = ("webdataset", "huggingface")
 FOLDER = "dataset"
 CARD = """---
 pretty_name: Paints-UNDO samples
@@ -126,7 +125,7 @@ def probable_tags(tagger: Tagger, artwork: np.ndarray, least: float) -> dict[str
 
 def write_dataset(kind: str, store: Store, items: Sequence[WorkItem], samples_per_shard: int, part: Shard) -> list[str]:
     """Write the samples of these items as files under dataset/; their names."""
-    write = {"webdataset": write_webdataset, "huggingface": write_huggingface}[kind]
+    write = KINDS[kind]
     ordered = sorted(items, key=lambda item: item.key)
     groups = [ordered[begin : begin + samples_per_shard] for begin in range(0, len(ordered), samples_per_shard)]
     return [write(store, group, f"{part.number - 1:05d}-{number:06d}") for number, group in enumerate(groups)]
@@ -224,6 +223,9 @@ def facts_of(item: WorkItem, sample: Sample) -> str:
 
 def missing(library: str) -> InputError:
     return InputError(f"this dataset needs {library}; install it with pip install 'paints-undo[datasets]'")
+
+
+KINDS = {"webdataset": write_webdataset, "huggingface": write_huggingface}
 
 
 def packed(**arrays: np.ndarray) -> bytes:

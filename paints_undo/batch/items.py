@@ -230,14 +230,15 @@ def parsed(line: bytes, folder: Path, place: str, known_settings: set[str]) -> N
 
 def digest_of(path: Path) -> str:
     """sha256 of a file; InputError where it cannot be read."""
-    digest = hashlib.sha256()
+    return hashlib.sha256(content_of(path)).hexdigest()
+
+
+def content_of(path: Path) -> bytes:
+    """The content of a picture's file; InputError where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read ({(error.strerror or str(error)).lower()}); check the path") from None
-    return digest.hexdigest()
 
 
 def manifest_lines(found: Found) -> bytes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from paints_undo.batch.items import WorkItem
+from paints_undo.batch.items import WorkItem, content_of
 from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Leases, Ledger
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, tasks_after
 from paints_undo.errors import CheckpointError, InputError
@@ -46,14 +46,10 @@ class WorkerDied(Exception):
 class Pool(Protocol):
     """Workers: each does one task at a time, so that one that dies takes nobody else's with it."""
 
-    def free(self) -> int:
-        """How many workers have nothing to do."""
-
-    def busy(self) -> int:
-        """How many tasks are under way."""
+    size: int  # how many workers there are
 
     def submit(self, task: Task) -> None:
-        """Give a task to a free worker."""
+        """Give a task to a worker that has none."""
 
     def wait(self) -> Outcome:
         """The outcome of a task that has ended."""
@@ -61,6 +57,8 @@ class Pool(Protocol):
 
 class Here:
     """The pool of one worker in this process; a task is done while it is waited for."""
+
+    size = 1
 
     def __init__(
         self,
@@ -71,12 +69,6 @@ class Here:
         self._do = do
         self._on_progress = on_progress
         self._task: Task | None = None
-
-    def free(self) -> int:
-        return int(self._task is None)
-
-    def busy(self) -> int:
-        return int(self._task is not None)
 
     def submit(self, task: Task) -> None:
         self._task = task
@@ -157,13 +149,17 @@ class Schedule:
         # what took its process with it before comes last: the others need not wait for it to do so again
         waiting = deque(sorted(items, key=lambda item: self.ledger.history(item.key).attempts))
         self.tally = Tally(len(waiting))
+        busy = 0
         try:
             while True:
-                while self.pool.free() and (task := self._next(waiting)):
+                while busy < self.pool.size and (task := self._next(waiting)):
                     self.pool.submit(task)
-                if not self.pool.busy():
+                    busy += 1
+                if not busy:
                     return self.tally
-                self._take(self.pool.wait(), waiting)
+                outcome = self.pool.wait()
+                busy -= 1
+                self._take(outcome, waiting)
         finally:
             for key in list(self._begun):
                 self.ledger.note(self._begun[key].item, STOPPED)
@@ -177,7 +173,7 @@ class Schedule:
             item = waiting.popleft()
             if self._begin(item):
                 try:
-                    return Task(item, self.first, content_of(item))
+                    return Task(item, self.first, picture_file(item))
                 except InputError as error:
                     self._failed(item, error, waiting)
         return None
@@ -224,7 +220,7 @@ class Schedule:
         elif task.what == SEGMENT:
             begun.segments_left -= 1
             if not begun.segments_left:
-                self._ready.appendleft(Task(item, TIMELAPSE, content_of(item)))
+                self._ready.appendleft(Task(item, TIMELAPSE, picture_file(item)))
         else:
             seconds = round(time.monotonic() - begun.since, 3)
             self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
@@ -258,12 +254,9 @@ class Schedule:
         self.leases.give_back(key, done)
 
 
-def content_of(item: WorkItem) -> bytes:
-    """The content of a picture's file; InputError where it is gone or another one by now."""
-    try:
-        content = Path(item.artwork).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({(error.strerror or str(error)).lower()}); check the path") from None
+def picture_file(item: WorkItem) -> bytes:
+    """The content of an item's picture; InputError where its file is gone or another one by now."""
+    content = content_of(Path(item.artwork))
     if hashlib.sha256(content).hexdigest() != item.digest:
         raise InputError("is another picture than its sha256 says; write the manifest again, or start again")
     return content

@@ -12,6 +12,7 @@ import io
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,22 @@ class Worker:
         sample: SampleOptions | None = None,
     ):
         self._load = load
-        self._engine: Engine | None = None
-        self._tagger: Tagger | None = None
         self.store = store
         self.save_frames = save_frames
         self.sample = sample
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
         """The one engine of this worker."""
-        if self._engine is None:
-            try:
-                self._engine = self._load()
-            except InputError as error:  # of the engine's settings: no picture is at fault
-                raise CheckpointError(str(error)) from None
-        return self._engine
+        try:
+            return self._load()
+        except InputError as error:  # of the engine's settings: no picture is at fault
+            raise CheckpointError(str(error)) from None
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The one tagger of this worker."""
+        return tagger_of(self.engine)
 
     def do(self, task: Task, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Do it; facts for the ledger.  Raises whatever the engine raises."""
@@ -131,8 +133,7 @@ class Worker:
 
     def _sample(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         assert self.sample is not None, "the work is samples only where their options are given"
-        self._tagger = self._tagger or tagger_of(self.engine)
-        sample = draw_sample(self.engine, self._tagger, task.item, picture_of(task), self.sample, on_progress)
+        sample = draw_sample(self.engine, self.tagger, task.item, picture_of(task), self.sample, on_progress)
         self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**vars(sample)))
         return {"prompt": str(sample.prompt)}
 
