@@ -2,6 +2,7 @@
 
 import errno
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,6 +177,19 @@ def test_a_picture_that_changed_or_went_is_told(tmp_path, told):
     assert (tally.done, tally.failed) == (1, 2)
     assert any("cannot be read" in what for _, what in told)
     assert any("is another picture than its sha256 says" in what for _, what in told)
+
+
+def test_a_picture_that_goes_while_its_segments_are_drawn_fails_alone(tmp_path, told):
+    some = items(tmp_path / "art", 2)
+
+    class Remover(Faulty):
+        def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+            if task.item == some[0] and task.what == SEGMENT:
+                Path(task.item.artwork).unlink(missing_ok=True)
+            return super().do(task, on_progress)
+
+    tally = scheduled(tmp_path, Here(Remover(some, {}).do), told, first=KEYFRAMES).work_through(some)
+    assert (tally.done, tally.failed) == (1, 1) and any("cannot be read" in what for _, what in told)
 
 
 def test_nothing_to_do_and_wrong_beginnings(tmp_path, told):

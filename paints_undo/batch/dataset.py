@@ -48,13 +48,9 @@ class SampleOptions:
     least_probability: float = 0.1  # of the tags that are listed
 
     def __post_init__(self) -> None:
-        checked = {
-            "line_art_step": validation.whole_number("line art step", self.line_art_step, 0, 999),
-            "sketch_step": validation.whole_number("sketch step", self.sketch_step, 0, 999),
-            "least_probability": validation.number("least probability", self.least_probability, 0, 1),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
+        validation.whole_number("line art step", self.line_art_step, 0, 999)
+        validation.whole_number("sketch step", self.sketch_step, 0, 999)
+        validation.number("least probability", self.least_probability, 0, 1)
 
 
 @dataclass(frozen=True)

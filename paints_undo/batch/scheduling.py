@@ -12,7 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -167,15 +167,17 @@ class Schedule:
 
     def _next(self, waiting: deque[WorkItem]) -> Task | None:
         """What a free worker shall do: first what belongs to items that are begun."""
-        if self._ready:
-            return self._ready.popleft()
-        while waiting:
-            item = waiting.popleft()
-            if self._begin(item):
-                try:
-                    return Task(item, self.first, picture_file(item))
-                except InputError as error:
-                    self._failed(item, error, waiting)
+        while self._ready or waiting:
+            if self._ready:
+                task = self._ready.popleft()
+            elif self._begin(item := waiting.popleft()):
+                task = Task(item, self.first)
+            else:
+                continue
+            try:
+                return task if task.what == SEGMENT else replace(task, content=picture_file(task.item))
+            except InputError as error:
+                self._failed(task.item, error, waiting)
         return None
 
     def _begin(self, item: WorkItem) -> bool:
@@ -220,7 +222,7 @@ class Schedule:
         elif task.what == SEGMENT:
             begun.segments_left -= 1
             if not begun.segments_left:
-                self._ready.appendleft(Task(item, TIMELAPSE, picture_file(item)))
+                self._ready.appendleft(Task(item, TIMELAPSE))
         else:
             seconds = round(time.monotonic() - begun.since, 3)
             self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
