@@ -18,9 +18,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import paints_undo
 from paints_undo import examples
-from paints_undo.cli import add_engine_flags
+from paints_undo.commands import BAD_INPUT, DONE, FAILED, add_engine_flags, load_engine
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_family
@@ -209,9 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Start the server and serve until it is stopped; returns the exit status."""
     options = _arguments(arguments)
     configure(options.verbose)
-    names = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
-    chosen = {name: getattr(options, name) for name in names}
-    engine = EngineOnUse(lambda: paints_undo.PaintsUndo.load(**chosen), partial(find_family, options.models))
+    engine = EngineOnUse(partial(load_engine, options), partial(find_family, options.models))
     try:
         if options.mcp and importlib.util.find_spec("mcp") is None:
             raise InputError("--mcp needs the package mcp, which is not installed here: pip install '.[mcp]'")
@@ -230,13 +227,13 @@ def main(arguments: list[str] | None = None) -> int:
         app.block_thread()
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
-        return 2
+        return BAD_INPUT
     except OSError as error:
         # with a free port gradio tells whatever keeps its server from starting as a taken one; the log has the cause
         reason = "what is said above kept it from that" if "Cannot find empty port" in str(error) else str(error)
         print(f"gradio_app.py: the server could not start: {reason}", file=sys.stderr)
-        return 1
-    return 0
+        return FAILED
+    return DONE
 
 
 def _judged_by_libraries(options: argparse.Namespace) -> bool:

@@ -118,3 +118,7 @@ class Cancelled(Exception):
     Raised from a progress callback; the run ends without leaving a half-written file behind. It is no error, so it
     derives from neither :class:`InputError` nor :class:`CheckpointError`.
     """
+
+
+# What their message says is enough for the person at the program; everything else is a fault of the program itself.
+EXPECTED = (InputError, CheckpointError, OSError, MemoryError, FloatingPointError)

@@ -9,8 +9,7 @@ import numpy as np
 from fake_engine import FakeEngine, FakeFamily
 from PIL import Image
 
-from paints_undo.batch.items import WorkItem, item_of
-from paints_undo.batch.manifest import digest_of
+from paints_undo.batch.items import WorkItem, digest_of, item_of
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 
 QUICK = ["--prompt", "x", "--sampling-steps", "1", "--video-sampling-steps", "1", "--operation-steps", "500"]

@@ -13,10 +13,9 @@ from batch_pictures import QuickEngine, items, scan
 
 import paints_undo.batch.cluster
 from paints_undo.batch.cluster import Actors, OnCluster, check_answers, connected, share_out
-from paints_undo.batch.leases import Leases
-from paints_undo.batch.ledger import Ledger
+from paints_undo.batch.ledger import Leases, Ledger
 from paints_undo.batch.scheduling import Here, Schedule
-from paints_undo.batch.store import LocalStore, RemoteStore
+from paints_undo.batch.store import RemoteStore, Store
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, Worker
 from paints_undo.errors import CheckpointError, InputError
 
@@ -62,8 +61,8 @@ def test_segments_on_ray_and_a_picture_that_kills_workers(ray, tmp_path):
     assert (some[2], "failed", "its worker died 2 times while drawing it; it is left alone") in told
     assert (some[3], "failed", "picture 003.png is not to be drawn") in told
 
-    store = LocalStore(tmp_path)
-    here = Schedule(Ledger(store), Leases(None), Here(make(store, None)), PICTURE, 2, ignore)
+    store = Store(tmp_path)
+    here = Schedule(Ledger(store), Leases(None), Here(make(store, None).do), PICTURE, 2, ignore)
     assert here.work_through([some[0], some[1], some[4]]).done == 3
     drawn = {name: data for name, data in scan(tmp_path / "bucket").items() if "/segments/" in name}
     assert len(drawn) == 9 and all((tmp_path / name).read_bytes() == data for name, data in drawn.items())

@@ -8,7 +8,7 @@ import threading
 import pytest
 from batch_pictures import QuickEngine, scan, write_pictures
 
-from paints_undo.batch.command import interrupt, share_of_memory, terminated_as_interrupted
+from paints_undo.batch.command import share_of_memory, terminated_as_interrupted
 from paints_undo.cli import main
 from paints_undo.errors import CheckpointError
 from paints_undo.family.model_family import open_family
@@ -19,7 +19,7 @@ SMALL = ["--width", "32", "--height", "48", "--sampling-steps", "1", "--prompt",
 @pytest.fixture
 def engine(monkeypatch):
     quick = QuickEngine()
-    monkeypatch.setattr("paints_undo.cli.load_engine", lambda chosen: quick)
+    monkeypatch.setattr("paints_undo.batch.command.load_engine", lambda chosen: quick)
     return quick
 
 
@@ -136,7 +136,7 @@ def test_what_fails_every_picture_ends_the_call(engine, art, tmp_path, capsys):
 def test_a_dataset_of_a_family_with_a_tagger(art, tmp_path, monkeypatch, tiny_family):
     tagger = open_family(tiny_family)
     engine = QuickEngine(tagger_model=tagger.tagger_model, tagger_tags=tagger.tagger_tags)
-    monkeypatch.setattr("paints_undo.cli.load_engine", lambda chosen: engine)
+    monkeypatch.setattr("paints_undo.batch.command.load_engine", lambda chosen: engine)
     (art / "text.png").write_text("no picture")
     shards = [batch(art, "--out", tmp_path / out, "--dataset", "webdataset") for out in ("a", "b")]
     assert shards == [1, 1]  # for the text, which the others do not wait for
@@ -149,8 +149,6 @@ def test_sigterm_is_an_interrupt():
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupted():
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
-    with pytest.raises(KeyboardInterrupt):
-        interrupt(15, None)
     elsewhere = threading.Thread(target=terminated_as_interrupted().__enter__)
     elsewhere.start()
     elsewhere.join()  # signals belong to the main thread

@@ -8,11 +8,9 @@ import pytest
 import webdataset
 from batch_pictures import items, scan
 
-from paints_undo.batch.dataset import write_dataset
+from paints_undo.batch.dataset import Sample, packed, write_dataset
 from paints_undo.batch.items import Shard
-from paints_undo.batch.samples import Sample
 from paints_undo.batch.store import open_store
-from paints_undo.batch.tasks import packed
 from paints_undo.errors import InputError
 
 
@@ -20,8 +18,9 @@ def sample_of(number):
     def picture(value):
         return np.full((8, 8, 3), (number, value, 0), np.uint8)
 
-    keyframes = {400: picture(1), 999: picture(2)}
-    return Sample(picture(0), keyframes, picture(3), picture(4), f"prompt {number}", {"1girl": 0.5, "solo": 0.25})
+    keyframes, prompt = np.stack([picture(1), picture(2)]), np.array(f"prompt {number}")
+    tags, probabilities = np.array(["1girl", "solo"]), np.array([0.5, 0.25], np.float32)
+    return Sample(picture(0), np.array([400, 999]), keyframes, picture(3), picture(4), prompt, tags, probabilities)
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def place(tmp_path):
     """A folder with five samples; (folder, items)."""
     some, store = items(tmp_path / "art", 5), open_store(str(tmp_path / "out"))
     for number, item in enumerate(some):
-        store.write(f"batch/samples/{item.key}.npz", packed(**sample_of(number).arrays()))
+        store.write(f"batch/samples/{item.key}.npz", packed(**vars(sample_of(number))))
     return tmp_path / "out", some
 
 

@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from paints_undo.batch.leases import Leases
+from paints_undo.batch.ledger import Leases
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from paints_undo.batch.leases import Leases
+from paints_undo.batch.ledger import Leases
 leases = Leases(Path(sys.argv[1]))
 print(leases.take("a" * 64), flush=True)
 time.sleep(60)

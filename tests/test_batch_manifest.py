@@ -9,8 +9,7 @@ import pytest
 from batch_pictures import options, write_pictures
 from PIL import Image
 
-from paints_undo.batch.items import item_of
-from paints_undo.batch.manifest import find_items, manifest_lines, named_by
+from paints_undo.batch.items import find_items, item_of, manifest_lines, named_by
 from paints_undo.errors import InputError
 from paints_undo.pictures.headers import SUFFIXES
 from paints_undo.pictures.pixels import read_picture

@@ -2,15 +2,15 @@
 
 import errno
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from batch_pictures import items
 
 from paints_undo.batch.items import WorkItem
-from paints_undo.batch.leases import Leases
-from paints_undo.batch.ledger import BEGUN, Ledger
-from paints_undo.batch.scheduling import Here, Outcome, Schedule, Tally
+from paints_undo.batch.ledger import BEGUN, Leases, Ledger
+from paints_undo.batch.scheduling import Here, Schedule, Tally, WorkerDied
 from paints_undo.batch.store import open_store
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE, Task
 from paints_undo.errors import CheckpointError, InputError
@@ -34,31 +34,20 @@ class Faulty:
         return {"prompt": "x"}
 
 
-class Dies(Exception):
-    pass
-
-
 class Several(Here):
     """Workers of which each does its task when it is waited for, the last one first; some die of it."""
 
     def __init__(self, worker, count):
-        super().__init__(worker)
-        self.count, self.tasks = count, []
-
-    def free(self):
-        return self.count - len(self.tasks)
-
-    def busy(self):
-        return len(self.tasks)
+        super().__init__(worker.do)
+        self.size, self.tasks = count, []
 
     def submit(self, task):
-        assert self.free()
+        assert len(self.tasks) < self.size
         self.tasks.append(task)
 
     def wait(self):
         self._task = self.tasks.pop()
-        outcome = super().wait()
-        return Outcome(outcome.task, died=True) if isinstance(outcome.error, Dies) else outcome
+        return super().wait()
 
 
 @pytest.fixture
@@ -75,16 +64,16 @@ def scheduled(tmp_path, pool, told, first=PICTURE, attempts=3):
 def test_what_is_done_is_passed_over_and_what_fails_is_tried_again(tmp_path, told):
     some = items(tmp_path / "art", 5)
     worker = Faulty(some, {1: (RuntimeError("bad  luck\nhere"), 2), 3: (InputError("is no picture"), 9)})
-    tally = scheduled(tmp_path, Here(worker), told).work_through(some)
+    tally = scheduled(tmp_path, Here(worker.do), told).work_through(some)
     assert (tally.done, tally.failed, tally.settled) == (4, 1, 5)
     assert ("again", "RuntimeError: bad luck here; it will be tried again") in told
     assert told.count(("failed", "is no picture")) == 1  # the same picture would be refused again
     assert not list((tmp_path / "out" / "leases").glob(f"{some[0].key[:32]}*"))
 
     worker = Faulty(some, {})
-    tally = scheduled(tmp_path, Here(worker), told).work_through(some)
+    tally = scheduled(tmp_path, Here(worker.do), told).work_through(some)
     assert worker.done == [] and (tally.before, tally.failed) == (4, 1)
-    schedule = scheduled(tmp_path, Here(worker), told)
+    schedule = scheduled(tmp_path, Here(worker.do), told)
     schedule.ledger.forget_failures()
     assert schedule.work_through(some).done == 1
 
@@ -93,14 +82,14 @@ def test_attempts_have_a_limit_over_several_calls(tmp_path, told):
     some = items(tmp_path / "art", 2)
     for _ in range(2):
         worker = Faulty(some, {0: (RuntimeError("bad"), 9)})
-        tally = scheduled(tmp_path, Here(worker), told, attempts=2).work_through(some)
+        tally = scheduled(tmp_path, Here(worker.do), told, attempts=2).work_through(some)
         assert tally.failed == 1
     assert sum("tried again" in what for _, what in told) == 1
 
 
 def test_an_item_that_kills_workers_is_left_alone(tmp_path, told):
     some = items(tmp_path / "art", 6)
-    worker = Faulty(some, {2: (Dies(), 9), 4: (Dies(), 1)})
+    worker = Faulty(some, {2: (WorkerDied(), 9), 4: (WorkerDied(), 1)})
     schedule = scheduled(tmp_path, Several(worker, 3), told)
     tally = schedule.work_through(some)
     assert (tally.done, tally.failed) == (5, 1)
@@ -113,7 +102,7 @@ def test_an_item_that_kills_the_driver_is_left_alone(tmp_path, told):
     for _ in range(3):  # three drivers that ended without a word
         Ledger(open_store(str(tmp_path / "out"))).note(some[0], BEGUN)
     worker = Faulty(some, {})
-    tally = scheduled(tmp_path, Here(worker), told).work_through(some)
+    tally = scheduled(tmp_path, Here(worker.do), told).work_through(some)
     assert [name for name, *_ in worker.done] == [some[1].name, some[2].name] and tally.failed == 1
     assert any("its worker died 3 times" in what for _, what in told)
 
@@ -122,7 +111,7 @@ def test_what_took_a_driver_with_it_once_comes_last(tmp_path, told):
     some = items(tmp_path / "art", 3)
     Ledger(open_store(str(tmp_path / "out"))).note(some[0], BEGUN)
     worker = Faulty(some, {})
-    scheduled(tmp_path, Here(worker), told).work_through(some)
+    scheduled(tmp_path, Here(worker.do), told).work_through(some)
     assert [name for name, *_ in worker.done] == [some[1].name, some[2].name, some[0].name]
 
 
@@ -148,15 +137,15 @@ def test_a_failed_segment_fails_its_item_and_nothing_else(tmp_path, told):
 def test_what_every_item_would_fail_of_ends_the_call(tmp_path, told, error):
     some = items(tmp_path / "art", 3)
     with pytest.raises(type(error)):
-        scheduled(tmp_path, Here(Faulty(some, {1: (error, 9)})), told).work_through(some)
+        scheduled(tmp_path, Here(Faulty(some, {1: (error, 9)}).do), told).work_through(some)
     worker = Faulty(some, {})  # nothing of it counts against the item
-    assert scheduled(tmp_path, Here(worker), told, attempts=1).work_through(some).done == 2
+    assert scheduled(tmp_path, Here(worker.do), told, attempts=1).work_through(some).done == 2
 
 
 def test_an_interrupt_gives_items_back(tmp_path, told):
     some = items(tmp_path / "art", 3)
     with pytest.raises(KeyboardInterrupt):
-        scheduled(tmp_path, Here(Faulty(some, {1: (KeyboardInterrupt(), 1)})), told).work_through(some)
+        scheduled(tmp_path, Here(Faulty(some, {1: (KeyboardInterrupt(), 1)}).do), told).work_through(some)
     ledger = Ledger(open_store(str(tmp_path / "out")))
     assert ledger.history(some[1].key).attempts == 0
     assert Leases(tmp_path / "out" / "leases").take(some[1].key)
@@ -174,8 +163,8 @@ def test_two_processes_draw_nothing_twice(tmp_path, told):
             return super().do(task, on_progress)
 
     theirs, ours = Faulty(some, {}), Meddler(some, {})
-    other = scheduled(tmp_path, Here(theirs), told)
-    tally = scheduled(tmp_path, Here(ours), told).work_through(some)
+    other = scheduled(tmp_path, Here(theirs.do), told)
+    tally = scheduled(tmp_path, Here(ours.do), told).work_through(some)
     assert Counter(name for name, *_ in theirs.done + ours.done) == Counter(item.name for item in some)
     assert (tally.done, tally.before, other.tally.elsewhere) == (2, 4, 1)
 
@@ -184,16 +173,29 @@ def test_a_picture_that_changed_or_went_is_told(tmp_path, told):
     some = items(tmp_path / "art", 3)
     (tmp_path / "art" / "picture 000.png").unlink()
     (tmp_path / "art" / "picture 001.png").write_bytes(b"another")
-    tally = scheduled(tmp_path, Here(Faulty(some, {})), told).work_through(some)
+    tally = scheduled(tmp_path, Here(Faulty(some, {}).do), told).work_through(some)
     assert (tally.done, tally.failed) == (1, 2)
     assert any("cannot be read" in what for _, what in told)
     assert any("is another picture than its sha256 says" in what for _, what in told)
 
 
+def test_a_picture_that_goes_while_its_segments_are_drawn_fails_alone(tmp_path, told):
+    some = items(tmp_path / "art", 2)
+
+    class Remover(Faulty):
+        def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
+            if task.item == some[0] and task.what == SEGMENT:
+                Path(task.item.artwork).unlink(missing_ok=True)
+            return super().do(task, on_progress)
+
+    tally = scheduled(tmp_path, Here(Remover(some, {}).do), told, first=KEYFRAMES).work_through(some)
+    assert (tally.done, tally.failed) == (1, 1) and any("cannot be read" in what for _, what in told)
+
+
 def test_nothing_to_do_and_wrong_beginnings(tmp_path, told):
-    assert scheduled(tmp_path, Here(Faulty([], {})), told).work_through([]).total == 0
+    assert scheduled(tmp_path, Here(Faulty([], {}).do), told).work_through([]).total == 0
     with pytest.raises(ValueError, match="cannot begin with 'segment'"):
-        scheduled(tmp_path, Here(Faulty([], {})), told, first=SEGMENT)
+        scheduled(tmp_path, Here(Faulty([], {}).do), told, first=SEGMENT)
 
 
 def test_rate_and_time_left(monkeypatch):

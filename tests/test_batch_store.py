@@ -5,7 +5,7 @@ import pickle
 import fsspec
 import pytest
 
-from paints_undo.batch.store import LocalStore, RemoteStore, open_store
+from paints_undo.batch.store import RemoteStore, Store, open_store
 from paints_undo.errors import InputError
 
 
@@ -64,4 +64,4 @@ def test_places_that_are_none(tmp_path):
         open_store(str(tmp_path / "file"))
     with pytest.raises(InputError, match="results cannot go to nowhere://x"):
         open_store("nowhere://x")
-    assert isinstance(open_store(f"file://{tmp_path}/x"), LocalStore)
+    assert isinstance(open_store(f"file://{tmp_path}/x"), Store)

@@ -5,10 +5,9 @@ import json
 import pyarrow.parquet
 from batch_pictures import items
 
-from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
-from paints_undo.batch.manifest import Found
+from paints_undo.batch.items import Found
+from paints_undo.batch.ledger import BEGUN, COLUMNS, DIED, DONE, FAILED, STOPPED, Ledger, rows_of, write_table
 from paints_undo.batch.store import open_store
-from paints_undo.batch.table import COLUMNS, rows_of, write_table
 
 
 def test_every_input_has_its_row(tmp_path):

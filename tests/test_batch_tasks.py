@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from batch_pictures import QuickEngine, items, options
 
-from paints_undo.batch.scheduling import content_of
+from paints_undo.batch.dataset import packed
+from paints_undo.batch.scheduling import picture_file
 from paints_undo.batch.store import open_store
 from paints_undo.batch.tasks import (
     KEYFRAMES,
@@ -17,7 +18,6 @@ from paints_undo.batch.tasks import (
     Task,
     Worker,
     forget_unlike,
-    packed,
     piece_name,
     tasks_after,
 )
@@ -27,9 +27,9 @@ from paints_undo.run.timeline import Keyframe, Timeline
 
 
 def in_pieces(worker, item):
-    first = Task(item, KEYFRAMES, content_of(item))
+    first = Task(item, KEYFRAMES, picture_file(item))
     worker.do(first)
-    for task in [*tasks_after(first), Task(item, TIMELAPSE, content_of(item))]:
+    for task in [*tasks_after(first), Task(item, TIMELAPSE, picture_file(item))]:
         facts = worker.do(task)
     return facts
 
@@ -38,7 +38,7 @@ def in_pieces(worker, item):
 def test_pieces_come_to_the_whole(tmp_path, place):
     (item,) = items(tmp_path / "art", 1)
     whole = Worker(QuickEngine, open_store(str(tmp_path / "whole")))
-    assert whole.do(Task(item, PICTURE, content_of(item))) == {"prompt": "x"}
+    assert whole.do(Task(item, PICTURE, picture_file(item))) == {"prompt": "x"}
     store = open_store(str(tmp_path / "pieces") if place == "local" else place)
     assert in_pieces(Worker(QuickEngine, store), item) == {"prompt": "x"}
     kept = {f"{item.folder}/{f}" for f in files_below(tmp_path / "whole" / item.folder) if f != ".lock"}
@@ -60,7 +60,7 @@ def test_pieces_that_are_there_are_not_drawn_again(tmp_path):
     for _ in range(2):
         engine = QuickEngine()
         worker = Worker(lambda engine=engine: engine, store)
-        worker.do(Task(item, KEYFRAMES, content_of(item)))
+        worker.do(Task(item, KEYFRAMES, picture_file(item)))
         worker.do(Task(item, SEGMENT, pair=1))
     assert engine.steps_done == 0
 
@@ -76,14 +76,14 @@ def test_an_engine_is_loaded_once_and_faulty_ones_are_no_pictures_fault(tmp_path
     some, loads = items(tmp_path / "art", 3), []
     worker = Worker(lambda: loads.append(1) or QuickEngine(), open_store(str(tmp_path / "out")))
     for item in some:
-        worker.do(Task(item, PICTURE, content_of(item)))
+        worker.do(Task(item, PICTURE, picture_file(item)))
     assert len(loads) == 1
 
     def refuse():
         raise InputError("device is 'tpu'")
 
     with pytest.raises(CheckpointError, match="device is 'tpu'"):
-        Worker(refuse, open_store(str(tmp_path / "out"))).do(Task(some[0], PICTURE, content_of(some[0])))
+        Worker(refuse, open_store(str(tmp_path / "out"))).do(Task(some[0], PICTURE, picture_file(some[0])))
 
 
 def test_half_a_run_of_another_device_is_drawn_anew(tmp_path):
@@ -111,7 +111,7 @@ def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage
     store = open_store(str(tmp_path / "out") if place == "local" else f"{place}/{damage}".replace(" ", "-"))
     worker = Worker(QuickEngine, store)
     for item in (first, second):
-        worker.do(Task(item, KEYFRAMES, content_of(item)))
+        worker.do(Task(item, KEYFRAMES, picture_file(item)))
         for task in tasks_after(Task(item, KEYFRAMES)):
             worker.do(task)
 
@@ -132,12 +132,12 @@ def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage
     if damage == "gone" and place == "local":
         (tmp_path / "out" / name).unlink()
     with pytest.raises(FileNotFoundError, match="segment-001.npz is gone or damaged; it will be drawn again"):
-        worker.do(Task(first, TIMELAPSE, content_of(first)))
+        worker.do(Task(first, TIMELAPSE, picture_file(first)))
     worker.do(Task(first, SEGMENT, pair=1))
     assert store.read(name) == whole
     with np.load(io.BytesIO(whole)) as arrays:  # the digest after its end is in nobody's way
         assert arrays["frames"].shape[0] == 16
     keyframes = piece_name(first, KEYFRAMES)
     store.write(keyframes, kept(piece_name(second, KEYFRAMES)))
-    worker.do(Task(first, KEYFRAMES, content_of(first)))
-    assert worker.do(Task(first, TIMELAPSE, content_of(first))) == {"prompt": "x"}
+    worker.do(Task(first, KEYFRAMES, picture_file(first)))
+    assert worker.do(Task(first, TIMELAPSE, picture_file(first))) == {"prompt": "x"}

@@ -129,7 +129,7 @@ def test_imports_point_one_way(file):
 PRINTS = (
     "paints_undo.cli",
     "paints_undo.bench.command",
-    "paints_undo.setup_commands",
+    "paints_undo.commands",
     "paints_undo.training.command",
     "gradio_app",
     "paints_undo.exports.command",

@@ -68,7 +68,6 @@ UNSEEN += (
     "provenance/verify",
     "provenance/command",
     "replay",
-    "setup_commands",
     "web/starting",
 )
 TOLD = {"Sentence", "DamagedFile", "MovedFolder", *(kind.__name__ for kind in Told.__subclasses__())}

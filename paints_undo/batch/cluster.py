@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paints_undo.batch.scheduling import Outcome
+from paints_undo.batch.scheduling import Outcome, WorkerDied
 from paints_undo.batch.tasks import Task, Worker
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import EXPECTED, CheckpointError, InputError
 
 if TYPE_CHECKING:
     import ray
@@ -133,19 +133,13 @@ class OnCluster:
     def __init__(self, engine: Any, make_worker: Callable[[Actors], Worker], actors: Actors):
         """engine: the module ray, connected.  make_worker: called in each actor; must be picklable."""
         self._ray = engine
-        self._actors = actors
+        self.size, self._actors = actors.count, actors
         self._make_worker = make_worker
         resources = {"num_cpus": actors.cpus, "num_gpus": actors.gpus, "max_restarts": 0, "max_task_retries": 0}
         self._kind = engine.remote(**resources)(Seat)
         self._idle: list[ActorHandle] = [self._start() for _ in range(actors.count)]
         self._under_way: dict[Any, tuple[ActorHandle, Task]] = {}
         self._check_start()
-
-    def free(self) -> int:
-        return len(self._idle)
-
-    def busy(self) -> int:
-        return len(self._under_way)
 
     def submit(self, task: Task) -> None:
         actor = self._idle.pop()
@@ -160,7 +154,7 @@ class OnCluster:
             log.info("a worker died: %s", death)
             self._ray.kill(actor)  # one that only cannot be reached must not go on, either
             self._idle.append(self._start())
-            return Outcome(task, died=True)
+            return Outcome(task, error=WorkerDied())
         self._idle.append(actor)
         return Outcome(task, facts, error)
 
@@ -169,7 +163,7 @@ class OnCluster:
 
     def _check_start(self) -> None:
         """Wait for one actor: where none can start, no item is to blame."""
-        waiting = [actor.ready.remote() for actor in self._idle]
+        waiting = [actor.__ray_ready__.remote() for actor in self._idle]
         ready, _ = self._ray.wait(waiting, timeout=START_SECONDS)
         if not ready:
             raise InputError(
@@ -194,12 +188,8 @@ class Seat:
         torch.set_num_threads(actors.threads)
         self._worker = make_worker(actors)
 
-    def ready(self) -> bool:
-        return True
-
     def do(self, task: Task) -> tuple[dict[str, Any], Exception | None]:
         try:
             return self._worker.do(task), None
         except Exception as error:
-            known = isinstance(error, InputError | CheckpointError | OSError | MemoryError | FloatingPointError)
-            return {}, error if known else RuntimeError(f"{type(error).__name__}: {error}")
+            return {}, error if isinstance(error, EXPECTED) else RuntimeError(f"{type(error).__name__}: {error}")

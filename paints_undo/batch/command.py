@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,52 +17,41 @@ from typing import Any
 
 from paints_undo import validation
 from paints_undo.batch.cluster import Actors, OnCluster, connected, share_out
-from paints_undo.batch.dataset import write_dataset
-from paints_undo.batch.items import Shard, WorkItem, item_of
-from paints_undo.batch.leases import Leases
-from paints_undo.batch.ledger import Ledger
-from paints_undo.batch.manifest import Found, find_items, manifest_lines
-from paints_undo.batch.samples import SampleOptions
+from paints_undo.batch.dataset import KINDS, SampleOptions, write_dataset
+from paints_undo.batch.items import Found, Shard, WorkItem, find_items, item_of, manifest_lines
+from paints_undo.batch.ledger import Leases, Ledger, rows_of, write_table
 from paints_undo.batch.scheduling import Here, Pool, Schedule, Tally
 from paints_undo.batch.store import Store, open_store
-from paints_undo.batch.table import rows_of, write_table
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker, is_sound
+from paints_undo.commands import (
+    BAD_INPUT,
+    DONE,
+    FAILED,
+    Meter,
+    add_drawing_flags,
+    add_engine_flags,
+    chosen_options,
+    complain,
+    drawing_flags,
+    load_engine,
+)
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.profiles import with_profile
 from paints_undo.progress import OnProgress, ignore, in_words
 
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 PLAIN_ENGINE = {"device": "cpu", "dtype": None, "attention": "sdpa", "compiled": False, "workers": 1}
 
 
-@dataclass(frozen=True)
-class RunFlags:
-    """The flags of `run` that `batch` shares, and what they are turned into."""
-
-    add_engine_flags: Callable[[argparse.ArgumentParser], None]
-    add_drawing_flags: Callable[[argparse.ArgumentParser], None]
-    load_engine: Callable[[argparse.Namespace], Engine]
-    chosen_options: Callable[[UndoOptions, argparse.Namespace], UndoOptions]
-    meter: Callable[[str, bool], OnProgress]
-
-    def names(self) -> set[str]:
-        """What the settings of a run are called, on the command line and in a manifest."""
-        bare = argparse.ArgumentParser()
-        self.add_drawing_flags(bare)
-        return set(vars(bare.parse_args([])))
-
-
-def add_commands(subparsers: argparse._SubParsersAction, flags: RunFlags) -> None:
+def add_commands(subparsers: argparse._SubParsersAction) -> None:
     """Add `batch` to the command line; it sets `work` to the function that does it."""
     batch = subparsers.add_parser("batch", help="draw many artworks: folders, globs, manifests, on a cluster too")
     batch.add_argument("inputs", nargs="+", metavar="INPUT", help="folder, glob, picture file or JSONL manifest")
     batch.add_argument(
         "--out", required=True, metavar="DIR", help="where results go: a folder, or s3:// and what else fsspec knows"
     )
-    flags.add_engine_flags(batch)
-    flags.add_drawing_flags(batch)
+    add_engine_flags(batch)
+    add_drawing_flags(batch)
     batch.add_argument("--save-frames", action="store_true", help="keep every frame as PNG, too")
     batch.add_argument("--quiet", action="store_true", help="say nothing but what went wrong")
     work = batch.add_argument_group("work")
@@ -88,15 +78,15 @@ def add_commands(subparsers: argparse._SubParsersAction, flags: RunFlags) -> Non
         help="what actors are given; with segments, one long video spreads over all of them",
     )
     samples = batch.add_argument_group("dataset")
-    samples.add_argument("--dataset", choices=["webdataset", "huggingface"], help="stage 1 alone, as training data")
+    samples.add_argument("--dataset", choices=KINDS, help="stage 1 alone, as training data")
     samples.add_argument("--line-art-step", type=int, help="operation step of the line art (600)")
     samples.add_argument("--sketch-step", type=int, help="operation step of the coarse sketch (950)")
     samples.add_argument("--tag-probability", type=float, help="the least of tags that are listed, 0 to 1 (0.1)")
     samples.add_argument("--samples-per-shard", type=int, default=256, help="of each file, 1 to 10000 (256)")
-    batch.set_defaults(work=partial(batch_command, flags))
+    batch.set_defaults(work=batch_command)
 
 
-def batch_command(flags: RunFlags, chosen: argparse.Namespace) -> int:
+def batch_command(chosen: argparse.Namespace) -> int:
     """Draw everything that is asked for and not done yet; the exit status."""
     shard = Shard.parse(chosen.shard)
     validation.whole_number("attempts", chosen.attempts, 1, 100)
@@ -105,23 +95,19 @@ def batch_command(flags: RunFlags, chosen: argparse.Namespace) -> int:
         raise InputError("--actors, --actor-cpus, --actor-gpus and --pieces say how --ray works; give --ray, too")
     store, sample = open_store(chosen.out), sample_options(chosen)
     # on a cluster only the actors compute: this process needs no more than the names of things
-    engine = flags.load_engine(argparse.Namespace(**{**vars(chosen), **PLAIN_ENGINE}) if chosen.ray else chosen)
+    engine = load_engine(argparse.Namespace(**{**vars(chosen), **PLAIN_ENGINE}) if chosen.ray else chosen)
     if chosen.models == "auto":
         chosen.models = engine.family.name  # the same on every node
-    found = find(flags, chosen, engine, sample, store)
-    found.items = [item for item in found.items if shard.holds(item)]
+    batch = Batch(chosen, engine, store, sample, shard)
+    found = batch.find()
     for name, item in found.duplicates:
-        say(chosen, f"{name}: the same picture and settings as {item.name}; drawn once")
+        batch.say(f"{name}: the same picture and settings as {item.name}; drawn once")
     for what, reason in found.rejected:
-        print(f"paints-undo: {what} {reason}", file=sys.stderr)
+        complain(f"{what} {reason}")
     if chosen.write_manifest:
         chosen.write_manifest.write_bytes(manifest_lines(found))
         print(f"{len(found.items)} work items are in {chosen.write_manifest}")
-        return BAD_INPUT if found.rejected else DONE
-    if not found.items:
-        return BAD_INPUT if found.rejected else DONE  # an empty shard is no fault
-    tally = work_through(flags, chosen, engine, found, store, sample, shard)
-    if tally.failed:
+    elif found.items and batch.work_through(found).failed:  # an empty shard is no fault
         return FAILED
     return BAD_INPUT if found.rejected else DONE
 
@@ -143,110 +129,119 @@ def sample_options(chosen: argparse.Namespace) -> SampleOptions | None:
     return SampleOptions(**given)
 
 
-def find(
-    flags: RunFlags, chosen: argparse.Namespace, engine: Engine, sample: SampleOptions | None, store: Store
-) -> Found:
-    """The work items of all inputs, each with the command line's settings and what its manifest line changes."""
-    made_with = {
-        "models": [engine.family.name, engine.family.revision],
-        "noise": chosen.noise,
-        "dtype": chosen.dtype,
-        "bit_exact": chosen.bit_exact,
-        "save_frames": chosen.save_frames,
-        "sample": sample and dataclasses.asdict(sample),
-    }
-    defaults = engine.default_options
+@dataclass(frozen=True)
+class Batch:
+    """One call of the command."""
 
-    chosen_before: dict[str, UndoOptions] = {}  # a million pictures have few different settings
+    chosen: argparse.Namespace
+    engine: Engine
+    store: Store
+    sample: SampleOptions | None  # where a dataset is asked for
+    shard: Shard
 
-    def options_of(settings: dict[str, Any]) -> UndoOptions:
-        line = argparse.Namespace(**{**vars(chosen), **settings})
-        options = flags.chosen_options(with_profile(defaults, line.profile), line)
-        engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-        return options
+    def find(self) -> Found:
+        """The shard's work items, each with the command line's settings and what its manifest line changes."""
+        chosen, family = self.chosen, self.engine.family
+        made_with = {
+            "models": [family.name, family.revision],
+            "noise": chosen.noise,
+            "dtype": chosen.dtype,
+            "bit_exact": chosen.bit_exact,
+            "save_frames": chosen.save_frames,
+            "sample": self.sample and dataclasses.asdict(self.sample),
+        }
+        chosen_before: dict[str, UndoOptions] = {}  # a million pictures have few different settings
 
-    def make_item(path: Path, digest: str, settings: dict[str, Any]) -> WorkItem:
-        text = json.dumps(settings, sort_keys=True)
-        if text not in chosen_before:
-            chosen_before[text] = options_of(settings)
-        return item_of(path, digest, chosen_before[text], made_with)
+        def make_item(path: Path, digest: str, settings: dict[str, Any]) -> WorkItem:
+            text = json.dumps(settings, sort_keys=True)
+            if text not in chosen_before:
+                line = argparse.Namespace(**{**vars(chosen), **settings})
+                options = chosen_before[text] = chosen_options(self.engine.default_options, line)
+                family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+            return item_of(path, digest, chosen_before[text], made_with)
 
-    make_item(Path("any"), "", {})  # the command line's own settings: wrong ones are not every picture's fault
-    return find_items(chosen.inputs, make_item, flags.names(), store.folder)
+        make_item(Path("any"), "", {})  # the command line's own settings: wrong ones are not every picture's fault
+        found = find_items(chosen.inputs, make_item, drawing_flags(), self.store.folder)
+        found.items = [item for item in found.items if self.shard.holds(item)]
+        return found
 
-
-def work_through(
-    flags: RunFlags,
-    chosen: argparse.Namespace,
-    engine: Engine,
-    found: Found,
-    store: Store,
-    sample: SampleOptions | None,
-    shard: Shard,
-) -> Tally:
-    """Everything but the inputs: the workers, the work, the run table, the dataset."""
-    ledger = Ledger(store)
-    if chosen.retry_failed:
-        ledger.forget_failures()
-    if chosen.check_done:
-        if store.folder is None or sample:
-            raise InputError("--check-done reads run folders: use it with a folder as --out, and without --dataset")
-        done = [item for item in found.items if ledger.history(item.key).done]
-        ledger.forget([item for item in done if not is_sound(store.folder / item.folder)])
-    first = SAMPLE if sample else KEYFRAMES if chosen.pieces == "segments" else PICTURE
-    leases = Leases(store.folder and store.folder / "batch" / "leases")
-
-    def work(pool: Pool) -> Tally:
-        schedule = Schedule(ledger, leases, pool, first, chosen.attempts, partial(tell, chosen))
-        return schedule.work_through(found.items)
-
-    with terminated_as_interrupted():
-        try:
-            if chosen.ray:
-                tally = on_ray(flags, chosen, store, sample, work)
-            else:
-                worker = Worker(lambda: engine, store, chosen.save_frames, sample)
-                tally = work(Here(worker, partial(meter_of, flags, chosen)))
-        finally:
-            ledger.refresh()
-            write_table(store, rows_of(ledger.histories, found))
-        if sample:
+    def work_through(self, found: Found) -> Tally:
+        """Everything but the inputs: the workers, the work, the run table, the dataset."""
+        chosen, store, ledger = self.chosen, self.store, Ledger(self.store)
+        if chosen.retry_failed:
+            ledger.forget_failures()
+        if chosen.check_done:
+            if store.folder is None or self.sample:
+                raise InputError("--check-done reads run folders: use it with a folder as --out, and without --dataset")
             done = [item for item in found.items if ledger.history(item.key).done]
-            for name in write_dataset(chosen.dataset, store, done, chosen.samples_per_shard, shard):
-                say(chosen, f"{chosen.out}/{name}")
-    say(
-        chosen,
-        f"{tally.done} drawn, {tally.before} drawn before, {tally.failed} failed, {tally.elsewhere} in other hands; "
-        f"{chosen.out}/runs.jsonl tells of each",
-    )
-    return tally
+            ledger.forget([item for item in done if not is_sound(store.folder / item.folder)])
+        first = SAMPLE if self.sample else KEYFRAMES if chosen.pieces == "segments" else PICTURE
+        leases = Leases(store.folder and store.folder / "batch" / "leases")
 
+        def work(pool: Pool) -> Tally:
+            return Schedule(ledger, leases, pool, first, chosen.attempts, self.tell).work_through(found.items)
 
-def on_ray(
-    flags: RunFlags,
-    chosen: argparse.Namespace,
-    store: Store,
-    sample: SampleOptions | None,
-    work: Callable[[Pool], Tally],
-) -> Tally:
-    """The work done by actors."""
-    portable = argparse.Namespace(**{name: value for name, value in vars(chosen).items() if name != "work"})
-    portable.workers = 1  # actors are the workers
-    load_engine, save_frames = flags.load_engine, chosen.save_frames
+        with terminated_as_interrupted():
+            try:
+                if chosen.ray:
+                    tally = self.on_ray(work)
+                else:
+                    worker = Worker(lambda: self.engine, store, chosen.save_frames, self.sample)
+                    tally = work(Here(worker.do, self.meter))
+            finally:
+                ledger.refresh()
+                write_table(store, rows_of(ledger.histories, found))
+            if self.sample:
+                done = [item for item in found.items if ledger.history(item.key).done]
+                for name in write_dataset(chosen.dataset, store, done, chosen.samples_per_shard, self.shard):
+                    self.say(f"{chosen.out}/{name}")
+        self.say(
+            f"{tally.done} drawn, {tally.before} drawn before, {tally.failed} failed, {tally.elsewhere} in other "
+            f"hands; {chosen.out}/runs.jsonl tells of each"
+        )
+        return tally
 
-    def make_worker(actors: Actors) -> Worker:
-        portable.vram = share_of_memory(portable.vram, portable.device, actors.gpus)
-        return Worker(partial(load_engine, portable), store, save_frames, sample)
+    def on_ray(self, work: Callable[[Pool], Tally]) -> Tally:
+        """The work done by actors."""
+        chosen, store, sample = self.chosen, self.store, self.sample  # all that travels: no engine
+        portable = argparse.Namespace(**{name: value for name, value in vars(chosen).items() if name != "work"})
+        portable.workers = 1  # actors are the workers
 
-    with connected(chosen.ray) as ray:
-        actors = share_out(ray.cluster_resources(), chosen.actors, chosen.actor_cpus, chosen.actor_gpus)
-        say(chosen, f"{actors.count} actors with {actors.cpus:g} CPUs and {actors.gpus:g} GPUs each")
-        return work(OnCluster(ray, make_worker, actors))
+        def make_worker(actors: Actors) -> Worker:
+            portable.vram = share_of_memory(portable.vram, portable.device, actors.gpus)
+            return Worker(partial(load_engine, portable), store, portable.save_frames, sample)
+
+        with connected(chosen.ray) as ray:
+            actors = share_out(ray.cluster_resources(), chosen.actors, chosen.actor_cpus, chosen.actor_gpus)
+            self.say(f"{actors.count} actors with {actors.cpus:g} CPUs and {actors.gpus:g} GPUs each")
+            return work(OnCluster(ray, make_worker, actors))
+
+    def meter(self, item: WorkItem) -> OnProgress:
+        """Progress within a picture, on a terminal alone: elsewhere it would hide the lines about pictures."""
+        return Meter(item.name, False) if sys.stderr.isatty() and not self.chosen.quiet else ignore
+
+    def tell(self, tally: Tally, item: WorkItem, state: str, what: str) -> None:
+        """One line about an item, with the rate and the time left."""
+        if state in ("failed", "again"):
+            complain(f"{item.name}: {what.removeprefix(item.name + ' ')}")
+            return
+        line = f"[{tally.settled}/{tally.total}] {item.name}: {what}"
+        if tally.seconds_left is not None and tally.settled < tally.total:
+            line += f"; {60 * tally.rate:.3g} a minute, {in_words(tally.seconds_left)} left"
+        self.say(line)
+
+    def say(self, line: str) -> None:
+        """Say it on stderr, if anything is to be said."""
+        if not self.chosen.quiet:
+            print(line, file=sys.stderr, flush=True)
 
 
 def share_of_memory(vram: str, device: str | None, gpus: float) -> str:
     """The memory that an actor may use: of a GPU that it shares no more than its part, which Ray does not see to."""
-    from memory_management import device_memory, pick_device  # loads PyTorch, which `--help` need not wait for
+    from memory_management import (
+        device_memory,  # loads torch
+        pick_device,  # loads torch
+    )
 
     if vram != "auto" or not 0 < gpus < 1:
         return vram
@@ -254,39 +249,14 @@ def share_of_memory(vram: str, device: str | None, gpus: float) -> str:
     return vram if total is None else f"{total * gpus / 2**30:.2f}"
 
 
-def meter_of(flags: RunFlags, chosen: argparse.Namespace, item: WorkItem) -> OnProgress:
-    """Progress within a picture, on a terminal alone: elsewhere it would hide the lines about pictures."""
-    return flags.meter(item.name, False) if sys.stderr.isatty() and not chosen.quiet else ignore
-
-
-def tell(chosen: argparse.Namespace, tally: Tally, item: WorkItem, state: str, what: str) -> None:
-    """One line about an item, with the rate and the time left."""
-    if state in ("failed", "again"):
-        print(f"paints-undo: {item.name}: {what.removeprefix(item.name + ' ')}", file=sys.stderr, flush=True)
-        return
-    line = f"[{tally.settled}/{tally.total}] {item.name}: {what}"
-    if tally.seconds_left is not None and tally.settled < tally.total:
-        line += f"; {60 * tally.rate:.3g} a minute, {in_words(tally.seconds_left)} left"
-    say(chosen, line)
-
-
-def say(chosen: argparse.Namespace, line: str) -> None:
-    if not chosen.quiet:
-        print(line, file=sys.stderr, flush=True)
-
-
-class terminated_as_interrupted:
+@contextlib.contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
     """In this block SIGTERM, which schedulers send before they kill, ends the program as Ctrl-C does."""
-
-    def __enter__(self) -> None:
-        self._before = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, interrupt)
-
-    def __exit__(self, *exception: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-
-
-def interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
+    if threading.current_thread() is not threading.main_thread():  # to which signals belong
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,23 +1,31 @@
-"""Samples as a dataset that other programs read: WebDataset shards, or a Hugging Face `datasets` folder.
+"""Samples of artworks as a dataset that other programs read: WebDataset shards, or a Hugging Face `datasets` folder.
 
-Samples come in the order of their keys, which are hashes, so that neighbours have nothing in common; the same samples
-give the same files, byte for byte.
+A sample is an artwork with earlier states of it, line art, a coarse sketch, and its tags.  In a dataset samples come in
+the order of their keys, which are hashes, so that neighbours have nothing in common; the same samples give the same
+files, byte for byte.
 """
 
+from __future__ import annotations
+
+import io
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
-from paints_undo.batch.items import Shard, WorkItem
-from paints_undo.batch.samples import Sample
-from paints_undo.batch.store import Store
-from paints_undo.batch.tasks import SAMPLES, unpacked
-from paints_undo.errors import InputError
-from paints_undo.pictures.pixels import encode_png
+import numpy as np
 
-KINDS = ("webdataset", "huggingface")
+from paints_undo import validation
+from paints_undo.batch.items import Shard, WorkItem
+from paints_undo.batch.store import Store
+from paints_undo.engine import Engine
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import encode_png
+from paints_undo.progress import OnProgress, ignore
+from wd14_tagger import Tagger
+
+SAMPLES = "batch/samples"  # one file for each sample, from which the dataset is written
 FOLDER = "dataset"
 CARD = """---
 pretty_name: Paints-UNDO samples
@@ -32,9 +40,89 @@ Artworks with states that a model predicts they could have passed through; nothi
 """
 
 
+@dataclass(frozen=True)
+class SampleOptions:
+    """What a sample holds beside the keyframes at the run's operation steps."""
+
+    line_art_step: int = 600  # the operation step whose keyframe serves as line art
+    sketch_step: int = 950  # and as coarse sketch
+    least_probability: float = 0.1  # of the tags that are listed
+
+    def __post_init__(self) -> None:
+        validation.whole_number("line art step", self.line_art_step, 0, 999)
+        validation.whole_number("sketch step", self.sketch_step, 0, 999)
+        validation.number("least probability", self.least_probability, 0, 1)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One artwork and what stage 1 made of it, all of it arrays; pictures are uint8 (height, width, 3)."""
+
+    artwork: np.ndarray  # cropped to the keyframes' size
+    steps: np.ndarray  # operation steps of the keyframes
+    keyframes: np.ndarray  # (n, height, width, 3)
+    line_art: np.ndarray
+    sketch: np.ndarray
+    prompt: np.ndarray  # one text
+    tags: np.ndarray  # texts, the most probable first
+    probabilities: np.ndarray  # of the tags, float32
+
+    @property
+    def probable(self) -> dict[str, float]:
+        """The tags with their probabilities, the greatest first."""
+        return dict(zip(self.tags.tolist(), (round(p, 4) for p in self.probabilities.tolist()), strict=True))
+
+
+def draw_sample(
+    engine: Engine,
+    tagger: Tagger,
+    item: WorkItem,
+    artwork: np.ndarray,
+    options: SampleOptions,
+    on_progress: OnProgress = ignore,
+) -> Sample:
+    """The sample of one artwork uint8 (H, W, 3): the same for the same picture, settings and seed."""
+    drawing = item.options.keyframes
+    prompt = drawing.prompt or (tagger.prompt(artwork) if item.options.tag else "")
+    steps = {*drawing.operation_steps, options.line_art_step, options.sketch_step}
+    drawn = engine.draw_keyframes(
+        artwork, replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps))), on_progress
+    )
+    keyframes = dict(zip(sorted(steps), drawn, strict=True))
+    tags = probable_tags(tagger, artwork, options.least_probability)
+    return Sample(
+        crop_to(artwork, drawing.width, drawing.height),
+        np.array(drawing.operation_steps),
+        np.stack([keyframes[step] for step in drawing.operation_steps]),
+        keyframes[options.line_art_step],
+        keyframes[options.sketch_step],
+        np.array(prompt),
+        np.array(list(tags), dtype=str),
+        np.array(list(tags.values()), dtype=np.float32),
+    )
+
+
+def tagger_of(engine: Engine) -> Tagger:
+    """The tagger of an engine's model family, whose probabilities a dataset holds; CheckpointError without one."""
+    family = engine.family
+    if family.tagger_model is None or family.tagger_tags is None:
+        raise CheckpointError(
+            f"the model family {family.name} has no tagger, which a dataset needs; take another family"
+        )
+    return Tagger(family.tagger_model, family.tagger_tags)
+
+
+def probable_tags(tagger: Tagger, artwork: np.ndarray, least: float) -> dict[str, float]:
+    """The tags, ratings included, of at least this probability, the most probable first."""
+    likely = [
+        (float(p), name) for p, name in zip(tagger.probabilities(artwork), tagger.names, strict=True) if p >= least
+    ]
+    return {name: p for p, name in sorted(likely, key=lambda tag: (-tag[0], tag[1]))}
+
+
 def write_dataset(kind: str, store: Store, items: Sequence[WorkItem], samples_per_shard: int, part: Shard) -> list[str]:
     """Write the samples of these items as files under dataset/; their names."""
-    write = {"webdataset": write_webdataset, "huggingface": write_huggingface}[kind]
+    write = KINDS[kind]
     ordered = sorted(items, key=lambda item: item.key)
     groups = [ordered[begin : begin + samples_per_shard] for begin in range(0, len(ordered), samples_per_shard)]
     return [write(store, group, f"{part.number - 1:05d}-{number:06d}") for number, group in enumerate(groups)]
@@ -46,7 +134,7 @@ def samples_of(store: Store, items: Sequence[WorkItem]) -> Iterator[tuple[WorkIt
         content = store.read(f"{SAMPLES}/{item.key}.npz")
         if content is None:
             raise InputError(f"the sample of {item.name} is gone from {SAMPLES}; give another folder for the results")
-        yield item, Sample.from_arrays(unpacked(content))
+        yield item, Sample(**unpacked(content))
 
 
 def write_webdataset(store: Store, items: Sequence[WorkItem], number: str) -> str:
@@ -55,23 +143,21 @@ def write_webdataset(store: Store, items: Sequence[WorkItem], number: str) -> st
         from webdataset import TarWriter
     except ImportError:
         raise missing("webdataset") from None
-    with tempfile.TemporaryDirectory(prefix="paints-undo-") as scratch:
-        local = Path(scratch, "shard.tar")
-        # nothing of the time and the place of writing shall be in it
-        with local.open("wb") as file, TarWriter(file, user="", group="", mtime=0) as tar:
-            for item, sample in samples_of(store, items):
-                pictures = {"artwork": sample.artwork, "line_art": sample.line_art, "sketch": sample.sketch}
-                pictures |= {f"keyframe_{step:04d}": picture for step, picture in sample.keyframes.items()}
-                tar.write(
-                    {
-                        "__key__": item.key[:32],
-                        **{f"{name}.png": encode_png(picture) for name, picture in pictures.items()},
-                        "txt": sample.prompt,
-                        "json": json.dumps(facts_of(item, sample), sort_keys=True).encode(),
-                    }
-                )
-        name = f"{FOLDER}/samples-{number}.tar"
-        store.put(local, name)
+    name = f"{FOLDER}/samples-{number}.tar"
+    # nothing of the time and the place of writing shall be in it
+    with store.new_file(name) as local, local.open("wb") as file, TarWriter(file, user="", group="", mtime=0) as tar:
+        for item, sample in samples_of(store, items):
+            pictures = {"artwork": sample.artwork, "line_art": sample.line_art, "sketch": sample.sketch}
+            keyframes = zip(sample.steps.tolist(), sample.keyframes, strict=True)
+            pictures |= {f"keyframe_{step:04d}": picture for step, picture in keyframes}
+            tar.write(
+                {
+                    "__key__": item.key[:32],
+                    **{f"{name}.png": encode_png(picture) for name, picture in pictures.items()},
+                    "txt": str(sample.prompt),
+                    "json": facts_of(item, sample).encode(),
+                }
+            )
     return name
 
 
@@ -103,35 +189,50 @@ def write_huggingface(store: Store, items: Sequence[WorkItem], number: str) -> s
         {
             "key": item.key[:32],
             "artwork": png(sample.artwork),
-            "operation_steps": list(sample.keyframes),
-            "keyframes": [png(picture) for picture in sample.keyframes.values()],
+            "operation_steps": sample.steps.tolist(),
+            "keyframes": [png(picture) for picture in sample.keyframes],
             "line_art": png(sample.line_art),
             "sketch": png(sample.sketch),
-            "prompt": sample.prompt,
-            "tags": list(sample.tags),
-            "probabilities": list(sample.tags.values()),
-            "facts": json.dumps(facts_of(item, sample), sort_keys=True),
+            "prompt": str(sample.prompt),
+            "tags": list(sample.probable),
+            "probabilities": list(sample.probable.values()),
+            "facts": facts_of(item, sample),
         }
         for item, sample in samples_of(store, items)
     ]
-    with tempfile.TemporaryDirectory(prefix="paints-undo-") as scratch:
-        local = Path(scratch, "shard.parquet")
+    name = f"{FOLDER}/data/samples-{number}.parquet"
+    with store.new_file(name) as local:
         Dataset.from_list(rows, features=features).to_parquet(local)
-        name = f"{FOLDER}/data/samples-{number}.parquet"
-        store.put(local, name)
     store.write(f"{FOLDER}/README.md", CARD.encode())
     return name
 
 
-def facts_of(item: WorkItem, sample: Sample) -> dict[str, Any]:
-    """What a sample was made of and with."""
-    return {
+def facts_of(item: WorkItem, sample: Sample) -> str:
+    """What a sample was made of and with, as JSON."""
+    facts = {
         "artwork_sha256": item.digest,
         "settings": item.options.to_settings()["keyframes"],
-        "prompt": sample.prompt,
-        "tags": sample.tags,
+        "prompt": str(sample.prompt),
+        "tags": sample.probable,
     }
+    return json.dumps(facts, sort_keys=True)
 
 
 def missing(library: str) -> InputError:
     return InputError(f"this dataset needs {library}; install it with pip install 'paints-undo[datasets]'")
+
+
+KINDS = {"webdataset": write_webdataset, "huggingface": write_huggingface}
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    """Arrays as the bytes of an npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # any name might be allow_pickle, to NumPy's stubs
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays in the bytes of an npz file."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

@@ -1,9 +1,12 @@
-"""What happened to each work item, told by every process in files of its own, so that none waits for another.
+"""What became of each work item, told by every process in files of its own, so that none waits for another.
 
 A line is written before an item is begun and after it has ended.  An item that was begun and never ended, though
 nobody works on it any more, took its process with it.
 """
 
+from __future__ import annotations
+
+import io
 import json
 import logging
 import os
@@ -12,10 +15,14 @@ import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from paints_undo import __version__
-from paints_undo.batch.items import WorkItem
+from paints_undo.atomic import explained
+from paints_undo.batch.items import Found, WorkItem, printable
 from paints_undo.batch.store import Store
 from paints_undo.errors import InputError
 
@@ -25,6 +32,19 @@ FORMAT = 1
 ABOUT = "batch/format.json"
 FOLDER = "batch/ledger"
 LINES = 500  # in each file; an object store writes a file again for every line
+
+COLUMNS = {  # of the run table
+    "key": str,
+    "artwork": str,
+    "state": str,  # done, failed, waiting, begun, duplicate or rejected
+    "folder": str,
+    "reason": str,
+    "attempts": int,
+    "seconds": float,
+    "prompt": str,
+    "time": float,  # of the last change, seconds since 1970
+    "where": str,  # host and process
+}
 
 BEGUN, STOPPED, DONE, FAILED, DIED = "begun", "stopped", "done", "failed", "died"
 
@@ -140,3 +160,81 @@ class Ledger:
                 f"the results folder has format {found!r} and this version works with format {FORMAT}; go on with the "
                 "version that began it, or give another folder"
             )
+
+
+class Leases:
+    """Locks on work items, in a folder that all processes see: each belongs to one process at a time.
+
+    They are the kernel's locks: they end with their holder, however it ends, so that nothing stale stays behind and no
+    heartbeat is needed.  An object store has none: there each call needs items of its own: a
+    shard, or one driver for all.
+    """
+
+    def __init__(self, folder: Path | None):
+        self.folder = folder
+        self._held: dict[str, FileLock] = {}
+
+    def take(self, key: str) -> bool:
+        """Whether the item is ours now, and nobody else's."""
+        if self.folder is None:
+            return True
+        with explained("make", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._file(self.folder, key), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        self._held[key] = lock
+        return True
+
+    def give_back(self, key: str, done: bool = False) -> None:
+        """Let go of an item; the lock of one that is done is not needed any more."""
+        if lock := self._held.pop(key, None):
+            if done and self.folder:  # whoever takes it between these lines reads in the ledger that it is done
+                self._file(self.folder, key).unlink(missing_ok=True)
+            lock.release()
+
+    @staticmethod
+    def _file(folder: Path, key: str) -> Path:
+        return folder / f"{key[:32]}.lock"
+
+
+def rows_of(histories: dict[str, History], found: Found) -> list[dict[str, Any]]:
+    """The run table: a row for everything that any process has worked on, and for each of our own inputs beside it."""
+    rows = [row_of(history) for history in histories.values() if history.row]
+    begun = {row["key"] for row in rows}
+    for item in found.items:
+        if item.key not in begun:
+            rows.append({"key": item.key, "artwork": item.artwork, "state": "waiting", "folder": item.folder})
+    for path, item in found.duplicates:
+        rows.append({"key": item.key, "artwork": path, "state": "duplicate", "folder": item.folder})
+    rows += [{"artwork": what, "state": "rejected", "reason": reason} for what, reason in found.rejected]
+    rows = [{name: row.get(name) for name in COLUMNS} for row in rows]
+    for row in rows:
+        row.update({name: printable(value) for name, value in row.items() if isinstance(value, str)})
+    return sorted(rows, key=lambda row: (row["artwork"], row["key"] or ""))
+
+
+def row_of(history: History) -> dict[str, Any]:
+    row = history.row or {"state": STOPPED}
+    state = {STOPPED: "waiting", DIED: "failed"}.get(row["state"], row["state"])
+    return {**row, "state": state, "attempts": history.begun}
+
+
+def write_table(store: Store, rows: Iterable[dict[str, Any]]) -> None:
+    """runs.jsonl, and runs.parquet where pyarrow is installed."""
+    rows = list(rows)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    store.write("runs.jsonl", lines.encode())
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        log.info("no runs.parquet: that needs pyarrow (pip install 'paints-undo[cluster]')")
+        return
+    kinds = {str: pyarrow.string(), int: pyarrow.int32(), float: pyarrow.float64()}
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), buffer, compression="zstd")
+    store.write("runs.parquet", buffer.getvalue())

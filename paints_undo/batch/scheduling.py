@@ -12,13 +12,12 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from paints_undo.batch.items import WorkItem
-from paints_undo.batch.leases import Leases
-from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
+from paints_undo.batch.items import WorkItem, content_of
+from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Leases, Ledger
 from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, tasks_after
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import OnProgress, ignore
@@ -30,49 +29,46 @@ _HOPELESS = {errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)} 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: facts, or an error, or the worker's end."""
+    """What came of a task: facts, or an error."""
 
     task: Task
     facts: dict[str, Any] = field(default_factory=dict)
     error: Exception | None = None
-    died: bool = False
+
+
+class WorkerDied(Exception):
+    """A task took its worker with it."""
+
+    def __str__(self) -> str:
+        return "its worker died"
 
 
 class Pool(Protocol):
     """Workers: each does one task at a time, so that one that dies takes nobody else's with it."""
 
-    def free(self) -> int:
-        """How many workers have nothing to do."""
-
-    def busy(self) -> int:
-        """How many tasks are under way."""
+    size: int  # how many workers there are
 
     def submit(self, task: Task) -> None:
-        """Give a task to a free worker."""
+        """Give a task to a worker that has none."""
 
     def wait(self) -> Outcome:
         """The outcome of a task that has ended."""
 
 
-class Does(Protocol):
-    """A worker, as far as those that share the tasks out need one."""
-
-    def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]: ...
-
-
 class Here:
     """The pool of one worker in this process; a task is done while it is waited for."""
 
-    def __init__(self, worker: Does, on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore):
-        self._worker = worker
+    size = 1
+
+    def __init__(
+        self,
+        do: Callable[[Task, OnProgress], dict[str, Any]],
+        on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore,
+    ):
+        """do: as Worker.do."""
+        self._do = do
         self._on_progress = on_progress
         self._task: Task | None = None
-
-    def free(self) -> int:
-        return int(self._task is None)
-
-    def busy(self) -> int:
-        return int(self._task is not None)
 
     def submit(self, task: Task) -> None:
         self._task = task
@@ -81,7 +77,7 @@ class Here:
         task, self._task = self._task, None
         assert task is not None, "wait is called while there is a task"
         try:
-            return Outcome(task, self._worker.do(task, self._on_progress(task.item)))
+            return Outcome(task, self._do(task, self._on_progress(task.item)))
         except Exception as error:
             return Outcome(task, error=error)
 
@@ -153,13 +149,17 @@ class Schedule:
         # what took its process with it before comes last: the others need not wait for it to do so again
         waiting = deque(sorted(items, key=lambda item: self.ledger.history(item.key).attempts))
         self.tally = Tally(len(waiting))
+        busy = 0
         try:
             while True:
-                while self.pool.free() and (task := self._next(waiting)):
+                while busy < self.pool.size and (task := self._next(waiting)):
                     self.pool.submit(task)
-                if not self.pool.busy():
+                    busy += 1
+                if not busy:
                     return self.tally
-                self._take(self.pool.wait(), waiting)
+                outcome = self.pool.wait()
+                busy -= 1
+                self._take(outcome, waiting)
         finally:
             for key in list(self._begun):
                 self.ledger.note(self._begun[key].item, STOPPED)
@@ -167,15 +167,17 @@ class Schedule:
 
     def _next(self, waiting: deque[WorkItem]) -> Task | None:
         """What a free worker shall do: first what belongs to items that are begun."""
-        if self._ready:
-            return self._ready.popleft()
-        while waiting:
-            item = waiting.popleft()
-            if self._begin(item):
-                try:
-                    return Task(item, self.first, content_of(item))
-                except InputError as error:
-                    self._failed(item, error, waiting)
+        while self._ready or waiting:
+            if self._ready:
+                task = self._ready.popleft()
+            elif self._begin(item := waiting.popleft()):
+                task = Task(item, self.first)
+            else:
+                continue
+            try:
+                return task if task.what == SEGMENT else replace(task, content=picture_file(task.item))
+            except InputError as error:
+                self._failed(task.item, error, waiting)
         return None
 
     def _begin(self, item: WorkItem) -> bool:
@@ -192,15 +194,11 @@ class Schedule:
         if history.done:
             self.tally.before += 1
         elif history.final or history.attempts >= self.attempts:
-            if history.row and history.row["state"] == BEGUN:
-                self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
+            row = history.row or {}
+            if row.get("state") == BEGUN:
+                row = self.ledger.note(item, FAILED, reason=given_up(history.attempts), final=True)
             self.tally.failed += 1
-            self.tell(
-                self.tally,
-                item,
-                FAILED,
-                f"{(history.row or {}).get('reason', '')} (in an earlier call; --retry-failed tries again)",
-            )
+            self.tell(self.tally, item, FAILED, row.get("reason", "") + EARLIER)
         else:
             self.ledger.note(item, BEGUN)
             self._begun[item.key] = Begun(item, time.monotonic())
@@ -214,7 +212,7 @@ class Schedule:
         begun = self._begun.get(item.key)
         if begun is None:  # a sister piece has failed meanwhile
             return
-        if outcome.error or outcome.died:
+        if outcome.error:
             self._failed(item, outcome.error, waiting)
             return
         if task.what == KEYFRAMES:
@@ -224,7 +222,7 @@ class Schedule:
         elif task.what == SEGMENT:
             begun.segments_left -= 1
             if not begun.segments_left:
-                self._ready.appendleft(Task(item, TIMELAPSE, content_of(item)))
+                self._ready.appendleft(Task(item, TIMELAPSE))
         else:
             seconds = round(time.monotonic() - begun.since, 3)
             self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
@@ -232,18 +230,18 @@ class Schedule:
             self.tally.done += 1
             self.tell(self.tally, item, DONE, f"{seconds:.1f} s")
 
-    def _failed(self, item: WorkItem, error: Exception | None, waiting: deque[WorkItem]) -> None:
-        """An attempt has failed; error: None where the worker died of it."""
+    def _failed(self, item: WorkItem, error: Exception, waiting: deque[WorkItem]) -> None:
+        """An attempt has failed."""
         if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.errno in _HOPELESS):
             raise error
         log.debug("%s failed", item.artwork, exc_info=error)
         final = isinstance(error, InputError)  # the same picture and settings would be refused again
-        reason = in_one_line(error) if error else "its worker died"
-        self.ledger.note(item, FAILED if error else DIED, reason=reason, final=final)
+        died, reason = isinstance(error, WorkerDied), in_one_line(error)
+        self.ledger.note(item, DIED if died else FAILED, reason=reason, final=final)
         self._end(item.key)
         failures = self.ledger.history(item.key).attempts
         if final or failures >= self.attempts:
-            if not error:
+            if died:
                 reason = given_up(failures)
                 self.ledger.note(item, FAILED, reason=reason, final=True)
             self.tally.failed += 1
@@ -258,12 +256,9 @@ class Schedule:
         self.leases.give_back(key, done)
 
 
-def content_of(item: WorkItem) -> bytes:
-    """The content of a picture's file; InputError where it is gone or another one by now."""
-    try:
-        content = Path(item.artwork).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({(error.strerror or str(error)).lower()}); check the path") from None
+def picture_file(item: WorkItem) -> bytes:
+    """The content of an item's picture; InputError where its file is gone or another one by now."""
+    content = content_of(Path(item.artwork))
     if hashlib.sha256(content).hexdigest() != item.digest:
         raise InputError("is another picture than its sha256 says; write the manifest again, or start again")
     return content
@@ -271,7 +266,8 @@ def content_of(item: WorkItem) -> bytes:
 
 def in_one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, InputError | OSError | MemoryError) else f"{type(error).__name__}: {text}"
+    says_all = isinstance(error, InputError | OSError | MemoryError | WorkerDied)
+    return text if says_all else f"{type(error).__name__}: {text}"
 
 
 def given_up(times: int) -> str:

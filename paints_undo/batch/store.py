@@ -3,14 +3,17 @@
 Every file appears whole or not at all: on a drive by renaming, in an object store because a put is one.
 """
 
+from __future__ import annotations
+
 import contextlib
+import errno
 import os
 import posixpath
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from paints_undo.atomic import explained, write_atomically, written_atomically
 from paints_undo.errors import InputError
@@ -19,51 +22,31 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
-class Store(Protocol):
-    """Files under one place, by names with "/" between their parts; can be sent to another process."""
-
-    folder: Path | None  # where the place is a folder that this program can see
-
-    def read(self, name: str) -> bytes | None:
-        """The file's content; None where there is none."""
-
-    def write(self, name: str, data: bytes) -> None:
-        """Put the file there."""
-
-    def append(self, name: str, line: bytes) -> None:
-        """Add to a file that nobody else writes."""
-
-    def sizes(self, folder: str) -> dict[str, int]:
-        """Names and bytes of the files in a folder, temporaries left out; nothing where it is not there."""
-
-    def remove(self, folder: str) -> None:
-        """Remove a folder with all that is in it, if it is there."""
-
-    def put(self, local: Path, name: str) -> None:
-        """Move a local file there."""
-
-    def working_copy(self, folder: str) -> contextlib.AbstractContextManager[Path]:
-        """A local folder whose content is in `folder` after the block, and may have been so on the way."""
-
-
-class LocalStore:
-    """A folder."""
+class Store:
+    """Files in a folder, by names with "/" between their parts; can be sent to another process."""
 
     def __init__(self, folder: Path):
-        self.folder: Path | None = folder
+        self.folder: Path | None = folder  # where the place is a folder that this program can see
         self._root = folder
         self._was_there = folder.is_dir()
 
     def read(self, name: str) -> bytes | None:
-        with contextlib.suppress(FileNotFoundError), explained_unless_missing("read", self._root / name):
-            return (self._root / name).read_bytes()
-        return None
+        """The file's content; None where there is none."""
+        try:
+            with explained("read", self._root / name):
+                return (self._root / name).read_bytes()
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
 
     def write(self, name: str, data: bytes) -> None:
+        """Put the file there."""
         self._make_room(name)
         write_atomically(self._root / name, data)
 
     def append(self, name: str, line: bytes) -> None:
+        """Add to a file that nobody else writes."""
         self._make_room(name)
         with explained("write", self._root / name), open(self._root / name, "ab") as file:
             file.write(line)
@@ -71,20 +54,25 @@ class LocalStore:
             os.fsync(file.fileno())
 
     def sizes(self, folder: str) -> dict[str, int]:
+        """Names and bytes of the files in a folder, temporaries left out; nothing where it is not there."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self._root / folder) as entries:
             return {e.name: e.stat().st_size for e in entries if e.is_file() and not e.name.startswith(".")}
         return {}
 
     def remove(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
         shutil.rmtree(self._root / folder, ignore_errors=True)
 
-    def put(self, local: Path, name: str) -> None:
+    @contextlib.contextmanager
+    def new_file(self, name: str) -> Iterator[Path]:
+        """A local file to write; it is there under its name after the block."""
         self._make_room(name)
         with written_atomically(self._root / name) as temporary:
-            shutil.copyfile(local, temporary)
+            yield temporary
 
     @contextlib.contextmanager
     def working_copy(self, folder: str) -> Iterator[Path]:
+        """A local folder whose content is in `folder` after the block, and may have been so on the way."""
         yield self._root / folder
 
     def _make_room(self, name: str) -> None:
@@ -99,13 +87,13 @@ class LocalStore:
         self._was_there = True
 
 
-class RemoteStore:
+class RemoteStore(Store):
     """A place on any file system that fsspec knows; what is appended is kept here and written again as a whole."""
 
-    def __init__(self, files: "AbstractFileSystem", root: str):
-        self.folder: Path | None = None
+    def __init__(self, files: AbstractFileSystem, root: str):
+        self.folder = None
         self._files = files
-        self._root = root
+        self._place = root
         self._appended: dict[str, bytes] = {}
 
     def read(self, name: str) -> bytes | None:
@@ -134,9 +122,11 @@ class RemoteStore:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm(self._path(folder), recursive=True)
 
-    def put(self, local: Path, name: str) -> None:
-        self._files.makedirs(posixpath.dirname(self._path(name)), exist_ok=True)
-        self._files.put_file(str(local), self._path(name))
+    @contextlib.contextmanager
+    def new_file(self, name: str) -> Iterator[Path]:
+        with self.working_copy(posixpath.dirname(name)) as folder:
+            folder.mkdir()
+            yield folder / posixpath.basename(name)
 
     @contextlib.contextmanager
     def working_copy(self, folder: str) -> Iterator[Path]:
@@ -145,10 +135,12 @@ class RemoteStore:
             local = Path(scratch, "run")
             yield local
             for file in sorted(path for path in local.rglob("*") if path.is_file()):
-                self.put(file, f"{folder}/{file.relative_to(local).as_posix()}")
+                target = self._path(f"{folder}/{file.relative_to(local).as_posix()}")
+                self._files.makedirs(posixpath.dirname(target), exist_ok=True)
+                self._files.put_file(str(file), target)
 
     def _path(self, name: str) -> str:
-        return posixpath.join(self._root, name)
+        return posixpath.join(self._place, name)
 
 
 def open_store(place: str) -> Store:
@@ -157,23 +149,11 @@ def open_store(place: str) -> Store:
         folder = Path(place).absolute()
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{place} is a file; give a folder for the results")
-        return LocalStore(folder)
+        return Store(folder)
     import fsspec
 
     try:
         files, root = fsspec.core.url_to_fs(place)
     except (ImportError, ValueError) as error:
         raise InputError(f"results cannot go to {place}: {error}") from None
-    return LocalStore(Path(root)) if place.startswith(("file://", "local://")) else RemoteStore(files, root)
-
-
-@contextlib.contextmanager
-def explained_unless_missing(action: str, path: Path) -> Iterator[None]:
-    """As explained(), for files that need not be there."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError:
-        with explained(action, path):
-            raise
+    return Store(Path(root)) if place.startswith(("file://", "local://")) else RemoteStore(files, root)

@@ -5,24 +5,26 @@ appears whole, so that any worker may draw any piece and what is there need not 
 its name and content: what is damaged, or the file of another piece, counts as not there.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from paints_undo.batch.dataset import SAMPLES, SampleOptions, draw_sample, packed, tagger_of, unpacked
 from paints_undo.batch.items import WorkItem
-from paints_undo.batch.samples import SampleOptions, draw_sample, tagger_of
 from paints_undo.batch.store import Store
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.options import pair_seeds, with_prompt
-from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.files import read_file
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.run.draw import draw, draw_keyframes, tagged
 from paints_undo.run.folder import RunFolder
@@ -32,7 +34,6 @@ from wd14_tagger import Tagger
 
 PICTURE, KEYFRAMES, SEGMENT, TIMELAPSE, SAMPLE = "picture", "keyframes", "segment", "timelapse", "sample"
 PIECES = "batch/pieces"
-SAMPLES = "batch/samples"
 _SEAL = 32  # bytes after the end of a piece's file, which programs that read npz pass over
 
 
@@ -51,27 +52,28 @@ class Worker:
 
     def __init__(
         self,
-        load: "Callable[[], Engine]",
+        load: Callable[[], Engine],
         store: Store,
         save_frames: bool = False,
         sample: SampleOptions | None = None,
     ):
         self._load = load
-        self._engine: Engine | None = None
-        self._tagger: Tagger | None = None
         self.store = store
         self.save_frames = save_frames
         self.sample = sample
 
-    @property
-    def engine(self) -> "Engine":
+    @cached_property
+    def engine(self) -> Engine:
         """The one engine of this worker."""
-        if self._engine is None:
-            try:
-                self._engine = self._load()
-            except InputError as error:  # of the engine's settings: no picture is at fault
-                raise CheckpointError(str(error)) from None
-        return self._engine
+        try:
+            return self._load()
+        except InputError as error:  # of the engine's settings: no picture is at fault
+            raise CheckpointError(str(error)) from None
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The one tagger of this worker."""
+        return tagger_of(self.engine)
 
     def do(self, task: Task, on_progress: OnProgress = ignore) -> dict[str, Any]:
         """Do it; facts for the ledger.  Raises whatever the engine raises."""
@@ -131,10 +133,9 @@ class Worker:
 
     def _sample(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
         assert self.sample is not None, "the work is samples only where their options are given"
-        self._tagger = self._tagger or tagger_of(self.engine)
-        sample = draw_sample(self.engine, self._tagger, task.item, picture_of(task), self.sample, on_progress)
-        self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**sample.arrays()))
-        return {"prompt": sample.prompt}
+        sample = draw_sample(self.engine, self.tagger, task.item, picture_of(task), self.sample, on_progress)
+        self.store.write(f"{SAMPLES}/{task.item.key}.npz", packed(**vars(sample)))
+        return {"prompt": str(sample.prompt)}
 
     def _piece(self, item: WorkItem, what: str, pair: int = 0) -> dict[str, np.ndarray]:
         content = self._kept(piece_name(item, what, pair))
@@ -161,10 +162,7 @@ def tasks_after(task: Task) -> list[Task]:
 
 def picture_of(task: Task) -> np.ndarray:
     """The artwork of a task, uint8 (H, W, 3); InputError names its file."""
-    with tempfile.TemporaryDirectory(prefix="paints-undo-") as scratch:
-        file = Path(scratch, Path(task.item.artwork).name)
-        file.write_bytes(task.content)
-        return read_picture(file)
+    return read_file(io.BytesIO(task.content), Path(task.item.artwork).name)
 
 
 def forget_unlike(folder: Path, settings: dict[str, Any]) -> None:
@@ -193,16 +191,3 @@ def is_sound(folder: Path) -> bool:
 
 def piece_name(item: WorkItem, what: str, pair: int = 0) -> str:
     return f"{PIECES}/{item.key}/{what}-{pair:03d}.npz"
-
-
-def packed(**arrays: np.ndarray) -> bytes:
-    """Arrays as the bytes of an npz file."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # any name might be allow_pickle, to NumPy's stubs
-    return buffer.getvalue()
-
-
-def unpacked(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays in the bytes of an npz file."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}

@@ -10,7 +10,6 @@ import numpy as np
 from paints_undo.exports.curves import Curves, lab_of, measure
 from paints_undo.exports.settling import match_colours
 from paints_undo.exports.source import Source
-from paints_undo.finishing.placement import fitted
 
 BLANK = "blank canvas"
 NAMES = (BLANK, "sketch", "line art", "colours", "finish")
@@ -32,8 +31,7 @@ class Phase:
 
 def phases_of(source: Source) -> list[Phase]:
     """A phase for each keyframe of a run, first stroke first, and one for the artwork."""
-    height, width = source.keyframes.shape[1:3]
-    finished = source.fit.uncover(fitted(source.artwork, width, height, source.fit))
+    finished = source.fit.uncover(source.fit.keyframe(source.artwork))
     frames = [*match_colours(source.fit.uncover(source.keyframes), finished), finished]
     return phases(frames, measure(frames, finished))
 

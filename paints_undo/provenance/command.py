@@ -6,9 +6,8 @@ import argparse
 import json
 import sys
 
+from paints_undo.commands import BAD_INPUT, DONE, FAILED
 from paints_undo.provenance.verify import RECORDED, UNREADABLE, verify
-
-DONE, FAILED, BAD_INPUT = 0, 1, 2
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
