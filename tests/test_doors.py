@@ -73,7 +73,12 @@ def test_the_page(app: RealApp, run: dict[str, Any]) -> None:
 
 
 def test_the_export_panel(app: RealApp, run: dict[str, Any]) -> None:
-    app.ask("export", run_id=run["run"], formats=["gif", "curves"], options={"hold_end": "1", "curve": "steps"})
+    app.ask(
+        "export",
+        run_id=run["run"],
+        formats=["gif", "curves"],
+        options={"hold_end": "1", "curve": "steps", "longest_side": "160"},
+    )
     view = ended(app, run["run"])
     assert view["message"] == {"key": "exports_ready", "values": {"count": 2}}, view
     made = [Path(file["path"]) for file in view["exports"]]
