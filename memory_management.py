@@ -134,6 +134,8 @@ def device_memory(device: torch.device) -> tuple[int | None, int | None]:
     if device.type == "mps":
         total = torch.mps.recommended_max_memory()
         return total - torch.mps.driver_allocated_memory(), total
+    if device.type == "meta":
+        return None, None
     try:
         with open("/proc/meminfo", encoding="ascii") as lines:
             values = {name: int(rest.split()[0]) * 1024 for name, _, rest in (line.partition(":") for line in lines)}

@@ -26,7 +26,6 @@ from paints_undo.pictures.video import write_video  # noqa: E402
 from paints_undo.provenance.records import Record  # noqa: E402
 from paints_undo.run.timelapse import join_timelapse  # noqa: E402
 
-CATEGORY = "Paints-UNDO"
 FAMILY = "PAINTS_UNDO_FAMILY"
 SEED = ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generate": True})
 FAMILY_DEFAULT = "0: the model family's default"
@@ -40,10 +39,15 @@ def _text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
     return "STRING", {"default": default, "multiline": True, "tooltip": tooltip}
 
 
-class LoadFamily:
+class Node:
+    """Where ComfyUI lists every node of this folder."""
+
+    CATEGORY: ClassVar[str] = "Paints-UNDO"
+
+
+class LoadFamily(Node):
     """A model family on a device; its weights are read when a node first needs them."""
 
-    CATEGORY: ClassVar[str] = CATEGORY
     FUNCTION = "load"
     RETURN_TYPES = (FAMILY,)
     RETURN_NAMES = ("family",)
@@ -80,10 +84,9 @@ class LoadFamily:
         return (PaintsUndo.load(models, noise=noise, vram=str(vram) if vram else "auto", **choice),)
 
 
-class TagArtwork:
+class TagArtwork(Node):
     """The tags of an artwork, the prompt of its keyframes."""
 
-    CATEGORY: ClassVar[str] = CATEGORY
     FUNCTION = "tag"
     RETURN_TYPES = ("STRING",)
     RETURN_NAMES = ("prompt",)
@@ -96,10 +99,9 @@ class TagArtwork:
         return (family.tag(_one_picture(artwork)),)
 
 
-class DrawKeyframes:
+class DrawKeyframes(Node):
     """Earlier states of an artwork, first to last stroke taken back: as one batch, and as a list of single pictures."""
 
-    CATEGORY: ClassVar[str] = CATEGORY
     FUNCTION = "draw"
     RETURN_TYPES = ("IMAGE", "IMAGE", "IMAGE")
     RETURN_NAMES = ("artwork", "keyframes", "keyframe list")
@@ -145,10 +147,9 @@ class DrawKeyframes:
         return pixels_to_unit(crop[None]), keyframes, list(keyframes.split(1))
 
 
-class FillSegments:
+class FillSegments(Node):
     """The 16 frames from each picture to the next: the artwork, the keyframes however they come, a white canvas."""
 
-    CATEGORY: ClassVar[str] = CATEGORY
     FUNCTION = "fill"
     INPUT_IS_LIST = True
     RETURN_TYPES = ("IMAGE",)
@@ -191,10 +192,9 @@ class FillSegments:
         return ([pixels_to_unit(frames) for frames in filled],)
 
 
-class JoinTimelapse:
+class JoinTimelapse(Node):
     """The timelapse of a list of segments, first stroke first: its frames, and an MP4 file in the output folder."""
 
-    CATEGORY: ClassVar[str] = CATEGORY
     FUNCTION = "join"
     INPUT_IS_LIST = True
     OUTPUT_NODE = True

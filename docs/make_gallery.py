@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from take_screenshots import BROWSERS, opened, served
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -34,8 +35,6 @@ from paints_undo.web.history import CARD, owner_of  # noqa: E402
 
 FOLDER = Path(__file__).parent / "gallery"
 EXAMPLE = ROOT / "paints_undo" / "examples" / "girl.png"
-PORT = 7898
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOST_BYTES = 3 * 2**20  # of the whole folder
 PACING = Pacing(fps=8, hold_end=2, curve="strokes")
 # format -> longest side in pixels; what is not here is too large to be kept, or no picture
@@ -131,16 +130,8 @@ def panel(page: Page, run: Path, out: Path) -> None:
     (out / name / CARD).write_text(json.dumps(card))
     kept = {"visitor": visitor, "run": name}
     page.add_init_script("".join(f"localStorage.setItem('paints-undo-{k}', '{v}');" for k, v in kept.items()))
-    command = [sys.executable, str(ROOT / "gradio_app.py"), "--models", "mini", "--port", str(PORT), "--out", str(out)]
-    server = subprocess.Popen(command)
-    try:
-        for _ in range(240):
-            try:
-                page.goto(f"http://127.0.0.1:{PORT}/", timeout=60_000)
-                break
-            except Exception:  # playwright's own error type says only that nobody answers yet
-                time.sleep(0.5)
-        page.wait_for_selector("[data-ready=true]", state="attached", timeout=120_000)
+    with served("mini", out):
+        opened(page)
         page.locator("#export > button").first.click(timeout=60_000)
         for name in ("gif", "contact", "heatmap", "curves-png"):
             page.locator("#export label", has_text=f"{name}: ").first.click(timeout=60_000)
@@ -148,9 +139,6 @@ def panel(page: Page, run: Path, out: Path) -> None:
         page.locator("#export-status", has_text="✓").wait_for(timeout=300_000)
         page.wait_for_timeout(3000)
         keep(page.locator("#export"), "panel")
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def keep(page, name: str) -> None:

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -35,22 +37,31 @@ def main() -> None:
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, str(ROOT / "gradio_app.py"), "--models", options.models, "--port", str(PORT)]
-        server = subprocess.Popen([*command, "--out", str(Path(out) / "outputs")])
-        try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=options.browser, args=["--no-sandbox"])
-                visitor = browser.new_context(viewport={"width": 1440, "height": 900})
-                _on_a_desk(visitor, options.sampling_steps)
-                _elsewhere(browser, visitor.storage_state())
-        finally:
-            server.terminate()
-            server.wait()
+    with (
+        tempfile.TemporaryDirectory() as out,
+        served(options.models, Path(out) / "outputs"),
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=options.browser, args=["--no-sandbox"])
+        visitor = browser.new_context(viewport={"width": 1440, "height": 900})
+        _on_a_desk(visitor, options.sampling_steps)
+        _elsewhere(browser, visitor.storage_state())
+
+
+@contextmanager
+def served(models: str, out: Path) -> Iterator[None]:
+    """The web app answers at ADDRESS, or soon will, until the block ends; out: the folder of its runs."""
+    command = [sys.executable, str(ROOT / "gradio_app.py"), "--models", models, "--port", str(PORT)]
+    server = subprocess.Popen([*command, "--out", str(out)])
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def _on_a_desk(visitor: BrowserContext, sampling_steps: int | None) -> None:
-    page = _open(visitor)
+    page = opened(visitor.new_page())
     _keep(page, "empty")
     page.get_by_role("button", name="Example: girl").click()
     _press(page, "prompt")
@@ -97,7 +108,7 @@ def _elsewhere(browser: Browser, kept: StorageState) -> None:
         context = browser.new_context(
             viewport={"width": width, "height": height}, locale=locale, storage_state=kept, has_touch=width < 500
         )
-        page = _open(context, query)
+        page = opened(context.new_page(), query)
         page.locator("#strip img").first.wait_for(timeout=60_000)
         if width > 500:
             page.locator("#strip [data-id=segment-2]").click()
@@ -107,15 +118,15 @@ def _elsewhere(browser: Browser, kept: StorageState) -> None:
         _keep(page, name)
 
 
-def _open(visitor: BrowserContext, query: str = "") -> Page:
-    page = visitor.new_page()
+def opened(page: Page, query: str = "") -> Page:
+    """The page with the app in it, ready."""
     for _ in range(240):
         try:
             page.goto(ADDRESS + query)
             break
         except Exception:  # playwright's own error type says only that nobody answers yet
             time.sleep(0.5)
-    page.wait_for_selector("[data-ready=true]", state="attached", timeout=60_000)
+    page.wait_for_selector("[data-ready=true]", state="attached", timeout=120_000)
     return page
 
 

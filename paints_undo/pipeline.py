@@ -20,7 +20,7 @@ from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import Candidate, Plan, parse_budget
+from paints_undo.execution.plans import Candidate, parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.family.choice import defaults_of, find_family
 from paints_undo.family.weights import load_tokenizer
@@ -143,10 +143,6 @@ class PaintsUndo:
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
         return self.planner.plan(options)
-
-    def use(self, plan: Plan) -> None:
-        """Work by this plan from now on, whatever the sizes and the memory."""
-        self.planner.use(plan)
 
     @one_at_a_time
     def tag(self, artwork: Picture) -> str:

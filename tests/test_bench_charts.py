@@ -1,23 +1,27 @@
 """Charts show what they are given."""
 
 import numpy as np
+from PIL import ImageColor
 
 from paints_undo.bench.charts import COLOURS, ROW, TOP, bar_chart, line_chart
 
 
-def pixels_of(picture: np.ndarray, colour: tuple[int, int, int]) -> int:
-    return int((picture == colour).all(axis=-1).sum())
+def pixels_of(picture: np.ndarray, colour: str) -> int:
+    return int((picture == ImageColor.getrgb(colour)).all(axis=-1).sum())
 
 
 def test_each_line_has_its_colour_and_rises_with_its_values():
-    picture = line_chart({"low": [(0, 1), (10, 1)], "high": [(0, 4), (10, 4)]}, "memory", "s", steps=True)
+    picture = line_chart({"low": [(0, 1), (10, 1)], "high": [(0, 4), (10, 4)]}, "memory", "s")
     assert picture.shape == (360, 900, 3) and picture.dtype == np.uint8
-    rows = [np.argwhere((picture[:, 100:700] == colour).all(axis=-1))[:, 0].mean() for colour in COLOURS[:2]]
+    rows = [
+        np.argwhere((picture[:, 100:700] == ImageColor.getrgb(colour)).all(axis=-1))[:, 0].mean()
+        for colour in COLOURS[:2]
+    ]
     assert rows[1] < rows[0]
 
 
 def test_a_chart_of_nothing_is_an_empty_frame():
-    assert pixels_of(line_chart({"none": []}, "memory", "s"), (255, 255, 255)) > 250_000
+    assert pixels_of(line_chart({"none": []}, "memory", "s"), "white") > 250_000
     assert bar_chart({}, "time", "s").shape[1] == 900
 
 

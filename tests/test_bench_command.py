@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from paints_undo.bench import command, report
+from paints_undo.bench import command
 from paints_undo.errors import InputError
 
 
@@ -23,7 +23,7 @@ def test_a_count_is_printed_written_and_drawn(parse, tiny_family, tmp_path, caps
     )
     assert chosen.work(chosen) == 0
     said = capsys.readouterr().out
-    assert "plan auto:" in said and "| segment denoise" in said
+    assert "plan auto:" in said and "| segments sampling" in said
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["plans"]["auto"]["counted"]["flop"] > 0 and figures["machine"]["versions"]["torch"]
     assert [file.name for file in (tmp_path / "charts").iterdir()] == ["memory_counted.png"]
@@ -34,11 +34,12 @@ def test_measured_plans_are_compared(parse, tiny_family, tmp_path, capsys, monke
 
     from paints_undo.bench import measure
 
-    monkeypatch.setattr(measure, "measure", lambda requests, repeats: [[run(2.0)] * repeats, [run(5.0)] * repeats])
+    monkeypatch.setattr(measure, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
     monkeypatch.setattr(command, "count_plan", lambda chosen, plan: COUNTED)
-    chosen = parse("bench", "--models", tiny_family, "--repeats", 2, "--device", "cpu", "--charts", tmp_path)
+    words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu", "--charts", tmp_path)
+    chosen = parse("bench", "--models", tiny_family, *words)
     assert chosen.work(chosen) == 0
-    assert "auto is 2.50 times as fast as original" in capsys.readouterr().out
+    assert "resident is 2.50 times as fast as sliced" in capsys.readouterr().out
     assert {file.name for file in tmp_path.iterdir()} == {"memory.png", "memory_counted.png", "time.png"}
 
 
@@ -52,32 +53,18 @@ def test_the_fast_profile_is_compared_with_the_exact_one(parse, tiny_family, cap
 
 def test_an_unknown_plan_is_one_sentence(parse):
     chosen = parse("bench", "--plan", "auto,fast")
-    with pytest.raises(InputError, match="plan is 'fast'; use one or more of auto, original"):
+    with pytest.raises(InputError, match="plan is 'fast'; use one or more of auto, resident"):
         chosen.work(chosen)
 
 
-def test_a_family_without_a_tagger_gets_a_prompt(parse, tiny_family, monkeypatch):
-    from paints_undo.pipeline import PaintsUndo
+def test_a_family_without_a_tagger_gets_a_prompt(parse, tiny_family, tmp_path):
+    import shutil
 
     chosen = parse("bench", "--sampling-steps", 3)
     assert command.chosen_options(chosen, str(tiny_family)).tag
-    monkeypatch.setattr(PaintsUndo, "load", classmethod(lambda cls, models: command_engine(tiny_family)))
-    options = command.chosen_options(chosen, str(tiny_family))
+    shutil.copytree(tiny_family, tmp_path / "bare", ignore=shutil.ignore_patterns("tagger"))
+    options = command.chosen_options(chosen, str(tmp_path / "bare"))
     assert not options.tag and options.keyframes.prompt == command.PROMPT and options.segments.sampling_steps == 3
-
-
-def command_engine(folder):
-    import torch
-
-    from paints_undo.bench.families import sizes_of
-    from paints_undo.execution.parts import Parts
-    from paints_undo.family.model_family import open_family
-    from paints_undo.pipeline import PaintsUndo
-
-    family = open_family(folder)
-    object.__setattr__(family, "tagger_model", None)
-    assert sizes_of(family).described["name"] == family.name
-    return PaintsUndo(Parts(family, torch.device("cpu"), torch.float32))
 
 
 def test_size_and_models_exclude_each_other(parse, capsys):
@@ -87,4 +74,4 @@ def test_size_and_models_exclude_each_other(parse, capsys):
 
 
 def test_the_example_is_there():
-    assert command.ARTWORK.is_file() and report.PACKAGES
+    assert command.ARTWORK.is_file()

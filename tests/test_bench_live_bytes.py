@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from paints_undo.bench.live_bytes import ACTIVATIONS, WEIGHTS, LiveBytes
 
@@ -11,7 +12,9 @@ KB = 1024
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_tensors_count_while_they_live(device):
+    given = torch.empty(5 * KB, dtype=torch.uint8, device=device)
     with LiveBytes(torch.device(device)) as live:
+        given[KB:].view(2, -1).detach()  # what was there before is not of this block
         first = torch.empty(KB, dtype=torch.uint8, device=device)
         again = first.view(2, -1)  # the same memory
         assert live.live == KB
@@ -27,27 +30,29 @@ def test_tensors_count_while_they_live(device):
 
 
 def test_copies_are_counted_both_ways_by_kind_and_arrive_as_zeros():
-    host = torch.ones(KB, dtype=torch.uint8)
+    network, host = nn.Linear(KB // 4, 1), torch.ones(KB, dtype=torch.uint8)
     with torch.no_grad(), LiveBytes(META) as live:
-        live.kind = WEIGHTS
+        weights = [parameter.to(META) for parameter in (network.weight, network.bias)]
         there = host.to(META)
-        live.kind = ACTIVATIONS
         back = (there + 1).cpu()
         assert not back.any() and back.device.type == "cpu"
         kept = torch.ones(KB, dtype=torch.uint8)
         kept.copy_(there)
         there.copy_(host)
-    assert live.moved == {WEIGHTS: KB, ACTIVATIONS: 3 * KB}
+        weights[0] = network.weight.to(META)
+    assert live.moved == {WEIGHTS: 2 * KB + 4, ACTIVATIONS: 4 * KB}
+    assert live.loads == 2
 
 
-def test_networks_that_are_built_while_weights_come_do_not_count():
+def test_networks_that_are_built_do_not_count():
     with LiveBytes(META) as live:
-        live.kind = WEIGHTS
-        built = torch.empty(KB, device=META)
-        assert live.live == 0
+        with META:
+            built = nn.Linear(KB, KB)
+        built.state_dict()
+        assert live.live == live.peak == 0
         brought = torch.ones(KB).to(META)
         assert live.live == 4 * KB
-    assert built.is_meta and brought.is_meta
+    assert built.weight.is_meta and brought.is_meta
 
 
 def test_numbers_can_be_read_off_tensors_without_values():

@@ -30,8 +30,8 @@ def test_ssim_is_the_one_of_scikit_image():
 
 def test_the_worst_frame_is_told():
     found = quality(np.stack([PICTURE, PICTURE]), np.stack([PICTURE, OTHER]))
-    assert found.worst_psnr == psnr(PICTURE, OTHER) and found.psnr == (EQUAL + found.worst_psnr) / 2
-    assert found.worst_ssim < found.ssim < 1
+    assert found["worst_psnr"] == psnr(PICTURE, OTHER) and found["psnr"] == (EQUAL + found["worst_psnr"]) / 2
+    assert found["worst_ssim"] < found["ssim"] < 1
 
 
 def test_frames_of_other_shapes_are_refused():

@@ -4,67 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
-FONT, SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-COLOURS = ((84, 104, 160), (200, 120, 60), (90, 150, 90), (160, 80, 140), (120, 120, 120))
-INK, GRID = (70, 70, 70), (225, 225, 225)
+COLOURS = ("#5468a0", "#c8783c", "#5a965a", "#a0508c", "#787878")
+INK, GRID = "#464646", "#e1e1e1"
+WIDTH, HEIGHT = 900, 360
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 30, 40
 ROW = 22  # pixels for each bar
+NAMES, VALUES = 190, 110  # pixels beside the bars for what they are and how much
 
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(
-    lines: Mapping[str, Points], title: str, across: str, width: int = 900, height: int = 360, steps: bool = False
-) -> np.ndarray:
-    """A picture uint8 (height, width, 3) of lines through (x, y) points from 0 up; steps: flat between two points."""
-    canvas = np.full((height, width, 3), 255, np.uint8)
+def line_chart(lines: Mapping[str, Points], title: str, across: str) -> np.ndarray:
+    """A picture uint8 (360, 900, 3) of lines through (x, y) points, both axes from 0 up."""
+    picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
+    draw, wide, high = ImageDraw.Draw(picture), WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     most_x = max((x for points in lines.values() for x, _ in points), default=0) or 1
     most_y = max((y for points in lines.values() for _, y in points), default=0) or 1
-    write(canvas, title, (LEFT, 18))
-    write(canvas, across, (width // 2 - 4 * len(across), height - 8))
-    for share in np.linspace(0, 1, 5):
-        y = round(height - BOTTOM - share * (height - TOP - BOTTOM))
-        x = round(LEFT + share * (width - LEFT - RIGHT))
-        cv2.line(canvas, (LEFT, y), (width - RIGHT, y), GRID, 1)
-        write(canvas, f"{share * most_y:.3g}", (6, y + 4))
-        write(canvas, f"{share * most_x:.3g}", (x - 10, height - BOTTOM + 16))
+    draw.text((LEFT, 8), title, INK)
+    draw.text((WIDTH / 2, HEIGHT - 8), across, INK, anchor="ms")
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = LEFT + share * wide, TOP + (1 - share) * high
+        draw.line([(LEFT, y), (WIDTH - RIGHT, y)], GRID)
+        draw.text((LEFT - 6, y), f"{share * most_y:.3g}", INK, anchor="rm")
+        draw.text((x, HEIGHT - BOTTOM + 16), f"{share * most_x:.3g}", INK, anchor="ms")
     for number, (name, points) in enumerate(lines.items()):
-        colour, (x, y) = COLOURS[number % len(COLOURS)], np.array(points, dtype=np.float64).reshape(-1, 2).T
-        if steps:
-            x, y = np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]
-        at = np.stack(
-            [LEFT + x / most_x * (width - LEFT - RIGHT), height - BOTTOM - y / most_y * (height - TOP - BOTTOM)]
-        )
-        cv2.polylines(canvas, [np.round(at.T * 8).astype(np.int32)], False, colour, 2, cv2.LINE_AA, 3)
-        write(canvas, name, (width - RIGHT - 150, TOP + 14 + 18 * number), colour)
-    return canvas
+        colour = COLOURS[number % len(COLOURS)]
+        draw.line([(LEFT + x / most_x * wide, TOP + (1 - y / most_y) * high) for x, y in points], colour, 2)
+        draw.text((WIDTH - RIGHT - 150, TOP + 4 + 18 * number), name, colour)
+    return np.asarray(picture)
 
 
-def bar_chart(bars: dict[str, dict[str, float]], title: str, unit: str, width: int = 900) -> np.ndarray:
-    """A picture uint8 (h, width, 3): for each name one bar for each of its values, all on one scale from 0."""
+def bar_chart(bars: Mapping[str, Mapping[str, float]], title: str, unit: str) -> np.ndarray:
+    """A picture uint8 (h, 900, 3): for each name one bar for each of its values, all on one scale from 0."""
     groups = list(dict.fromkeys(group for values in bars.values() for group in values))
     most = max((value for values in bars.values() for value in values.values()), default=0) or 1
     space = ROW * len(groups) + ROW // 2
-    canvas = np.full((TOP + BOTTOM + space * len(bars), width, 3), 255, np.uint8)
-    write(canvas, title, (10, 18))
-    start, room = 170, width - 170 - 110
+    picture = Image.new("RGB", (WIDTH, TOP + BOTTOM + space * len(bars)), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.text((10, 8), title, INK)
     for row, (name, values) in enumerate(bars.items()):
-        top = TOP + row * space
-        write(canvas, name, (10, top + ROW * len(groups) // 2 + 4))
-        for number, group in enumerate(groups):
-            value, y = values.get(group, 0.0), top + ROW * number
-            end = round(start + value / most * room)
-            cv2.rectangle(
-                canvas, (start, y + 3), (max(end, start + 1), y + ROW - 3), COLOURS[number % len(COLOURS)], -1
-            )
-            write(canvas, f"{value:.3g} {unit}", (end + 6, y + ROW - 7))
+        draw.text((10, TOP + row * space + ROW * len(groups) / 2), name, INK, anchor="lm")
+        for group, value in values.items():
+            number = groups.index(group)
+            y = TOP + row * space + ROW * number
+            end = NAMES + value / most * (WIDTH - NAMES - VALUES)
+            draw.rectangle([NAMES, y + 3, max(end, NAMES + 1), y + ROW - 3], COLOURS[number % len(COLOURS)])
+            draw.text((end + 6, y + ROW / 2), f"{value:.3g} {unit}", INK, anchor="lm")
     for number, group in enumerate(groups):
-        write(canvas, group, (start + 160 * number, canvas.shape[0] - 12), COLOURS[number % len(COLOURS)])
-    return canvas
-
-
-def write(canvas: np.ndarray, text: str, place: tuple[int, int], colour: tuple[int, int, int] = INK) -> None:
-    cv2.putText(canvas, text, place, FONT, SCALE, colour, 1, cv2.LINE_AA)
+        draw.text((NAMES + 160 * number, picture.height - 12), group, COLOURS[number % len(COLOURS)], anchor="ls")
+    return np.asarray(picture)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paints_undo import examples
-from paints_undo.errors import InputError
 
 if TYPE_CHECKING:
     from paints_undo.bench.count import Count
@@ -30,10 +29,10 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     family.add_argument("--models", metavar="mini|released|FOLDER", help="a model family instead")
     bench.add_argument(
         "--plan",
-        default="auto,original",
+        default="auto",
         metavar="PLAN,...",
-        help="auto: this program; original: the same networks in the original's order of work; or resident, stage, "
-        "sliced, streamed, least (auto,original)",
+        help="auto: what a run would choose; or resident, stage, sliced, streamed, least; the first is what others "
+        "are compared with (auto)",
     )
     bench.add_argument("--repeats", type=int, default=3, help="runs of each plan, in turn (3)")
     bench.add_argument("--count", action="store_true", help="run nothing: count FLOP, bytes and memory, needing no GPU")
@@ -62,35 +61,33 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
 def bench_command(chosen: argparse.Namespace) -> int:
     """Measure or count, print the tables, and write what was asked for."""
     from paints_undo.bench import report
-    from paints_undo.bench.measure import PLANS
+    from paints_undo.bench.plans import check_plan
 
     logging.getLogger("paints_undo").setLevel(logging.INFO)
     if chosen.quality:
         print(json.dumps(compare_profiles(chosen), indent=2))
         return 0
     if chosen.edit or chosen.pairs:
-        measure_growth(chosen)
-        return 0
-    plans = chosen.plan.split(",")
-    for plan in plans:
-        if plan not in PLANS:
-            raise InputError(f"plan is {plan!r}; use one or more of {', '.join(PLANS)}, with commas between them")
-    values: dict[str, Any] = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
-    print(json.dumps(values["machine"], indent=2))
-    if chosen.count:
-        for plan in plans:
-            counted = count_plan(chosen, plan)
-            values["plans"][plan] = {"counted": report.counts(counted)}
-            print(
-                f"\nplan {plan}: {counted.loads} networks loaded, {counted.unloads} taken back, "
-                f"{counted.bytes_moved / 1e9:.2f} GB moved\n{report.count_table(counted)}"
-            )
+        values = measure_growth(chosen)
+        print(json.dumps(values, indent=2))
     else:
-        measure_plans(chosen, plans, values)
+        plans = chosen.plan.split(",")
+        for plan in plans:
+            check_plan(plan)
+        values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
+        print(json.dumps(values["machine"], indent=2))
+        counted = {plan: count_plan(chosen, plan) for plan in plans}
+        if chosen.count:
+            values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
+            for plan, count in counted.items():
+                moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
+                print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
+        else:
+            values["plans"] = measure_plans(chosen, counted)
+        if chosen.charts:
+            draw_charts(chosen.charts, values["plans"])
     if chosen.json:
         chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    if chosen.charts:
-        draw_charts(chosen.charts, values)
     return 0
 
 
@@ -101,69 +98,57 @@ def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
     from paints_undo.bench.count import count
     from paints_undo.bench.families import no_tensor, write_family
     from paints_undo.bench.sizes import SIZES
-    from paints_undo.pipeline import find_family
+    from paints_undo.family.choice import find_family
 
     if chosen.models:
-        family = find_family(chosen.models)
-        return count(family, chosen_options(chosen, chosen.models), plan)
+        return count(find_family(chosen.models), chosen_options(chosen, chosen.models), plan)
     with tempfile.TemporaryDirectory() as folder:
-        family = write_family(Path(folder) / "family", SIZES[chosen.size or "small"], no_tensor)
-        return count(family, chosen_options(chosen, str(folder / Path("family"))), plan)
+        models = Path(folder) / "family"
+        family = write_family(models, SIZES[chosen.size or "small"], no_tensor)
+        return count(family, chosen_options(chosen, str(models)), plan)
 
 
 def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
-    """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag.
-
-    The picture is cut as the original cuts it, whose order of work is among what is compared.
-    """
+    """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag."""
     from dataclasses import replace
 
-    from paints_undo.bench.measure import with_options
+    from paints_undo.family.choice import defaults_of, find_family
     from paints_undo.options import with_prompt
-    from paints_undo.pipeline import PaintsUndo
 
-    engine = PaintsUndo.load(models)
-    options = with_options(engine.default_options, chosen.sampling_steps, chosen.operation_steps)
-    options = replace(options, fit="crop")
-    can_tag = engine.family.tagger_model is not None
-    return replace(options, tag=True) if can_tag else with_prompt(options, PROMPT)
+    family = find_family(models)
+    options = defaults_of(family)
+    keyframes, segments = options.keyframes, options.segments
+    if chosen.sampling_steps is not None:
+        keyframes = replace(keyframes, sampling_steps=chosen.sampling_steps)
+        segments = replace(segments, sampling_steps=chosen.sampling_steps)
+    if chosen.operation_steps is not None:
+        keyframes = replace(keyframes, operation_steps=tuple(chosen.operation_steps))
+    options = replace(options, keyframes=keyframes, segments=segments)
+    return options if family.tagger_model is not None else with_prompt(options, PROMPT)
 
 
-def measure_plans(chosen: argparse.Namespace, plans: list[str], values: dict[str, Any]) -> None:
-    """Run the plans in turn; figures go into `values` and onto the screen."""
+def measure_plans(chosen: argparse.Namespace, counted: dict[str, Count]) -> dict[str, Any]:
+    """The figures of each plan, run in turn; they go onto the screen, too."""
     from paints_undo.bench import report
     from paints_undo.bench.measure import Request, measure
 
     models = models_of(chosen)
-    options = chosen_options(chosen, models)
-    requests = [
-        Request(
-            models,
-            str(chosen.artwork),
-            options,
-            plan,
-            chosen.device,
-            chosen.dtype,
-            chosen.threads,
-            chosen.compiled and plan != "original",
+    options, common = chosen_options(chosen, models), (chosen.device, chosen.dtype, chosen.threads, chosen.compiled)
+    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in counted]
+    measured = dict(zip(counted, measure(requests, chosen.repeats), strict=True))
+    values = {plan: report.summary(runs, counted[plan]) for plan, runs in measured.items()}
+    for figures in values.values():
+        print("", *report.plan_lines(figures), report.stage_table(figures), sep="\n")
+    first, *others = measured
+    for plan in others:
+        compared = values[plan]["compared"] = {"with": first, **report.compare(measured[plan], measured[first])}
+        faster = compared["times_faster"]
+        print(
+            f"\n{plan} is {faster['median']:.2f} times as fast as {first} ({faster['least']:.2f} .. "
+            f"{faster['most']:.2f}); their frames differ by at most {compared['greatest_difference']} grey "
+            f"levels, {100 * compared['share_different']:.3f} % of values at all"
         )
-        for plan in plans
-    ]
-    measured = measure(requests, chosen.repeats)
-    for plan, runs in zip(plans, measured, strict=True):
-        values["plans"][plan] = report.summary(runs, count_plan(chosen, plan))
-        print("", *report.plan_lines(values["plans"][plan]), report.stage_table(values["plans"][plan]), sep="\n")
-    if "original" in plans and len(plans) > 1:
-        against = measured[plans.index("original")]
-        for plan, runs in zip(plans, measured, strict=True):
-            if plan != "original":
-                compared = values["plans"][plan]["against_original"] = report.compare(runs, against)
-                faster = compared["times_faster"]
-                print(
-                    f"\n{plan} is {faster['median']:.2f} times as fast as original ({faster['least']:.2f} .. "
-                    f"{faster['most']:.2f}); their frames differ by at most {compared['greatest_difference']} grey "
-                    f"levels, {100 * compared['share_different']:.3f} % of values at all"
-                )
+    return values
 
 
 def models_of(chosen: argparse.Namespace) -> str:
@@ -179,7 +164,6 @@ def models_of(chosen: argparse.Namespace) -> str:
 def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
     """The profile "fast" against "exact" with the same seeds: how alike the frames are, and the seconds of both."""
     import time
-    from dataclasses import asdict
 
     from paints_undo.bench.quality import quality
     from paints_undo.pipeline import PaintsUndo
@@ -191,13 +175,11 @@ def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
         engine, began = PaintsUndo.load(models, chosen.device, chosen.dtype), time.perf_counter()
         frames[profile] = engine.undo(chosen.artwork, with_profile(options, profile)).frames
         seconds[profile] = round(time.perf_counter() - began, 2)
-    return {"seconds": seconds, **asdict(quality(frames["exact"], frames["fast"]))}
+    return {"seconds": seconds, **quality(frames["exact"], frames["fast"])}
 
 
-def measure_growth(chosen: argparse.Namespace) -> None:
-    """What an edited keyframe costs, and what one more segment does; printed, and written where that is asked for."""
-    from dataclasses import asdict
-
+def measure_growth(chosen: argparse.Namespace) -> dict[str, Any]:
+    """What an edited keyframe costs, and what one more segment does, with the machine that says so."""
     from paints_undo.bench import report
     from paints_undo.bench.scaling import edited, growing
     from paints_undo.pictures.pixels import read_picture
@@ -208,34 +190,30 @@ def measure_growth(chosen: argparse.Namespace) -> None:
     engine = PaintsUndo.load(models, chosen.device, chosen.dtype, compiled=chosen.compiled)
     values: dict[str, Any] = {"machine": report.machine(chosen.device, chosen.threads)}
     if chosen.edit:
-        edit = edited(engine, read_picture(chosen.artwork), options)
-        values["edit"] = {**asdict(edit), "share": edit.share}
+        values["edit"] = edited(engine, read_picture(chosen.artwork), options)
     if chosen.pairs:
-        values["pairs"] = [asdict(pairs) for pairs in growing(engine, options, chosen.pairs)]
-    print(json.dumps(values, indent=2))
-    if chosen.json:
-        chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        values["pairs"] = growing(engine, options, chosen.pairs)
+    return values
 
 
-def draw_charts(folder: Path, values: dict[str, Any]) -> None:
-    """memory.png, and time.png where there were runs."""
+def draw_charts(folder: Path, plans: dict[str, Any]) -> None:
+    """memory_counted.png; and, where there were runs, memory.png and time.png."""
     from paints_undo.atomic import write_atomically
     from paints_undo.bench.charts import bar_chart, line_chart
     from paints_undo.pictures.pixels import encode_png
 
     folder.mkdir(parents=True, exist_ok=True)
-    plans = values["plans"]
-    counted = {
-        plan: [(number, peak / 2**30) for number, (_, peak) in enumerate(numbers["counted"]["spans"])]
-        for plan, numbers in plans.items()
-    }
-    picture = line_chart(counted, "device memory, GiB (counted)", "networks in the order of their use", steps=True)
-    write_atomically(folder / "memory_counted.png", encode_png(picture))
-    if all("stages" in numbers for numbers in plans.values()):
+    peaks: dict[str, dict[str, float]] = {}
+    seconds: dict[str, dict[str, float]] = {}
+    for plan, numbers in plans.items():
+        for stage, figures in numbers["counted"]["stages"].items():
+            peaks.setdefault(stage, {})[plan] = figures["peak_bytes"] / 2**30
+        for stage, figures in numbers.get("stages", {}).items():
+            seconds.setdefault(stage, {})[plan] = figures["seconds"]["median"]
+    charts = {"memory_counted": bar_chart(peaks, "device memory by stage (counted)", "GiB")}
+    if seconds:
         host = {plan: [(s, b / 2**30) for s, b in numbers["host_memory"]] for plan, numbers in plans.items()}
-        write_atomically(folder / "memory.png", encode_png(line_chart(host, "host memory, GiB", "seconds")))
-        bars: dict[str, dict[str, float]] = {}
-        for plan, numbers in plans.items():
-            for stage, figures in numbers["stages"].items():
-                bars.setdefault(stage, {})[plan] = figures["seconds"]["median"]
-        write_atomically(folder / "time.png", encode_png(bar_chart(bars, "time by stage (median)", "s")))
+        charts["memory"] = line_chart(host, "host memory, GiB", "seconds")
+        charts["time"] = bar_chart(seconds, "time by stage (median)", "s")
+    for name, picture in charts.items():
+        write_atomically(folder / f"{name}.png", encode_png(picture))

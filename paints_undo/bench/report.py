@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,8 @@ import torch
 from memory_management import describe, pick_device
 from paints_undo.bench.count import Count
 from paints_undo.bench.measure import Measurement
-from paints_undo.bench.watch import STAGES
+from paints_undo.run.packages import package_versions
 
-PACKAGES = ("paints-undo", "torch", "diffusers", "transformers", "safetensors", "numpy")
 CPU_INFO = Path("/proc/cpuinfo")
 
 
@@ -29,7 +28,7 @@ def machine(device: str | None, threads: int | None) -> dict[str, Any]:
         "threads": threads or torch.get_num_threads(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": package_versions(),
     }
 
 
@@ -41,43 +40,29 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def summary(measured: Sequence[Measurement], counted: Count | None) -> dict[str, Any]:
+def summary(measured: Sequence[Measurement], counted: Count) -> dict[str, Any]:
     """One plan's runs in plain values: medians, smallest and largest, and what was counted."""
     stages: dict[str, Any] = {}
-    for stage in STAGES:
-        runs = [m.stages[stage] for m in measured if stage in m.stages]
-        if not runs:
-            continue
+    for stage in measured[0].stages:
+        runs = [m.stages[stage] for m in measured]
+        seconds, loading = ([run[name] for run in runs] for name in ("seconds", "loading"))
+        computing = statistics.median(seconds) - statistics.median(loading)
+        flop = counted.stages.get(stage, {}).get("flop", 0.0)
         stages[stage] = {
-            "seconds": spread([run["seconds"] for run in runs]),
-            "loading_seconds": spread([run["loading"] for run in runs]),
+            "seconds": spread(seconds),
+            "loading_seconds": spread(loading),
             "peak_device_bytes": max(run["peak_bytes"] for run in runs),
+            "flop": flop,
+            "flop_per_second": flop / computing if computing > 0 else 0.0,
         }
-        if counted and stage in counted.stages:
-            flop = counted.stages[stage]["flop"]
-            computing = stages[stage]["seconds"]["median"] - stages[stage]["loading_seconds"]["median"]
-            stages[stage] |= {"flop": flop, "flop_per_second": flop / computing if computing > 0 else 0.0}
     return {
         "plan": measured[0].plan,
         "seconds": spread([m.seconds for m in measured]),
-        "first_step_seconds": {
-            kind: spread([m.first_step[kind] for m in measured if kind in m.first_step])
-            for kind in measured[0].first_step
-        },
-        "loading_seconds": {
-            part: spread([m.loading[part] for m in measured if part in m.loading]) for part in measured[0].loading
-        },
+        "first_step_seconds": {kind: spread([m.first_step[kind] for m in measured]) for kind in measured[0].first_step},
         "peak_host_bytes": spread([m.host_peak for m in measured]),
         "stages": stages,
         "host_memory": measured[0].host_memory,
-        "counted": None if counted is None else counts(counted),
+        "counted": counts(counted),
     }
 
 
@@ -87,16 +72,8 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 def counts(counted: Count) -> dict[str, Any]:
     """A count in plain values."""
-    return {
-        "plan": counted.plan,
-        "flop": counted.flop,
-        "bytes_moved": counted.bytes_moved,
-        "module_loads": counted.loads,
-        "module_unloads": counted.unloads,
-        "peak_device_bytes": counted.peak_bytes,
-        "stages": counted.stages,
-        "spans": counted.spans,
-    }
+    sums = {"flop": counted.flop, "bytes_moved": counted.bytes_moved, "peak_device_bytes": counted.peak_bytes}
+    return {**asdict(counted), **sums}
 
 
 def compare(measured: Sequence[Measurement], against: Sequence[Measurement]) -> dict[str, Any]:
@@ -126,15 +103,15 @@ def stage_table(values: dict[str, Any]) -> str:
     """One plan's stages as measured."""
     rows = [("stage", "seconds", "least .. most", "loading s", "TFLOP", "GFLOP/s", "device peak GiB")]
     for stage, numbers in values["stages"].items():
-        seconds, flop = numbers["seconds"], numbers.get("flop")
+        seconds = numbers["seconds"]
         rows.append(
             (
                 stage,
                 f"{seconds['median']:.2f}",
                 f"{seconds['least']:.2f} .. {seconds['most']:.2f}",
                 f"{numbers['loading_seconds']['median']:.2f}",
-                f"{flop / 1e12:.3f}" if flop else "",
-                f"{numbers['flop_per_second'] / 1e9:.0f}" if flop else "",
+                f"{numbers['flop'] / 1e12:.3f}" if numbers["flop"] else "",
+                f"{numbers['flop_per_second'] / 1e9:.0f}" if numbers["flop"] else "",
                 f"{numbers['peak_device_bytes'] / 2**30:.2f}" if numbers["peak_device_bytes"] else "",
             )
         )
@@ -142,31 +119,22 @@ def stage_table(values: dict[str, Any]) -> str:
 
 
 def count_table(counted: Count) -> str:
-    """One plan's stages as counted."""
+    """One plan's stages as counted, and the run."""
+    names = ("flop", "weight_bytes", "activation_bytes")
+    whole = {name: sum(numbers[name] for numbers in counted.stages.values()) for name in names}
     rows: list[tuple[str, ...]] = [("stage", "TFLOP", "weights moved GB", "other moved GB", "device peak GiB")]
-    rows += [count_row(stage, numbers) for stage, numbers in counted.stages.items()]
-    whole = {name: sum(numbers[name] for numbers in counted.stages.values()) for name in ROW}
-    return table([*rows, count_row("run", {**whole, "peak_bytes": counted.peak_bytes})])
-
-
-ROW = ("flop", "weight_bytes", "activation_bytes")
-
-
-def count_row(name: str, numbers: dict[str, float]) -> tuple[str, ...]:
-    moved = (f"{numbers[key] / 1e9:.3f}" for key in ("weight_bytes", "activation_bytes"))
-    return (name, f"{numbers['flop'] / 1e12:.3f}", *moved, f"{numbers['peak_bytes'] / 2**30:.2f}")
+    for stage, numbers in {**counted.stages, "run": {**whole, "peak_bytes": counted.peak_bytes}}.items():
+        moved = (f"{numbers[name] / 1e9:.3f}" for name in names[1:])
+        rows.append((stage, f"{numbers['flop'] / 1e12:.3f}", *moved, f"{numbers['peak_bytes'] / 2**30:.2f}"))
+    return table(rows)
 
 
 def plan_lines(values: dict[str, Any]) -> list[str]:
     """What one plan's runs took, in sentences."""
     seconds, host = values["seconds"], values["peak_host_bytes"]
-    lines = [
+    firsts = values["first_step_seconds"].items()
+    return [
         f"plan {values['plan']}: {seconds['median']:.2f} s ({seconds['least']:.2f} .. {seconds['most']:.2f}), "
-        f"host memory at most {host['median'] / 2**30:.2f} GiB"
+        f"host memory at most {host['median'] / 2**30:.2f} GiB",
+        *(f"first step of the {kind} after {first['median']:.2f} s" for kind, first in firsts),
     ]
-    for kind, first in values["first_step_seconds"].items():
-        lines.append(f"first step of the {kind} after {first['median']:.2f} s")
-    unet = values["loading_seconds"].get("multi_frame/unet")
-    if unet:
-        lines.append(f"3D UNet loaded in {unet['median']:.2f} s")
-    return lines

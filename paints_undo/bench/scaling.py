@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,39 +12,19 @@ import torch
 from memory_management import peak_memory
 from paints_undo.bench.host_memory import resident_bytes
 from paints_undo.bench.measure import clock
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder
 
 
-@dataclass(frozen=True)
-class Edit:
-    """Seconds of a whole run, and of the run again after one inner keyframe was drawn with another seed."""
+def edited(engine: Engine, artwork: np.ndarray, options: UndoOptions) -> dict[str, float]:
+    """Seconds of a whole run, and of the run again with its middle keyframe re-rolled; the video is written each time.
 
-    whole: float
-    again: float
-    segments: int
-
-    @property
-    def share(self) -> float:
-        return self.again / self.whole
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Seconds and memory of one call that fills so many segments."""
-
-    pairs: int
-    seconds: float
-    host_bytes: int  # resident after the call
-    device_peak: int  # bytes of tensors on a CUDA device during the call; 0 elsewhere
-
-
-def edited(engine: PaintsUndo, artwork: np.ndarray, options: UndoOptions) -> Edit:
-    """One whole run, then the same with its middle keyframe re-rolled; the video is written both times."""
-    steps = options.keyframes.operation_steps
+    The keys are "whole", "again", "segments" and "share", which the second is of the first.
+    """
+    steps, device = options.keyframes.operation_steps, torch.device(engine.describe().device)
     if len(steps) < 3:
         raise InputError(f"there are {len(steps)} operation steps; an inner keyframe needs 3 or more")
     device = torch.device(engine.describe().device)
@@ -57,23 +36,29 @@ def edited(engine: PaintsUndo, artwork: np.ndarray, options: UndoOptions) -> Edi
         run.change(run.options, run.timeline.changed(steps[len(steps) // 2], seed=options.keyframes.seed + 1))
         began = clock(device)
         draw(engine, run)
-        return Edit(whole, clock(device) - began, len(steps) + 1)
+        again = clock(device) - began
+    return {"whole": whole, "again": again, "segments": len(steps) + 1, "share": again / whole}
 
 
-def growing(engine: PaintsUndo, options: UndoOptions, counts: Sequence[int]) -> list[Pairs]:
-    """Segments between noise pictures, in calls of so many; the first call, which loads, is not among them."""
+def growing(engine: Engine, options: UndoOptions, counts: Sequence[int]) -> list[dict[str, float]]:
+    """Seconds and memory of calls that fill so many segments between noise pictures; none of them loads.
+
+    The keys are "pairs", "seconds", "host_bytes", resident after the call, and "device_peak", the most bytes of tensors
+    on a CUDA device during it, 0 elsewhere.
+    """
     if min(counts) < 1:
         raise InputError(f"pairs is {min(counts)}; use 1 or more")
-    height, width = options.keyframes.height, options.keyframes.width
-    random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (max(counts) + 1, height, width, 3), np.uint8)
-    engine.fill_segments(pictures[:2], options.segments)
-    measured, device = [], torch.device(engine.describe().device)
-    for count in counts:
-        engine.forget()
+    device, random = torch.device(engine.describe().device), np.random.default_rng(0)
+    measured = []
+    for number, count in enumerate([1, *counts]):
+        # pictures of its own for each call: an engine computes no segment twice
+        shape = (count + 1, options.keyframes.height, options.keyframes.width, 3)
+        pictures = random.integers(0, 256, shape, np.uint8)
         peak_memory(device)
         began = clock(device)
-        engine.fill_segments(pictures[: count + 1], options.segments)
+        engine.fill_segments(pictures, options.segments)
         seconds = clock(device) - began
-        measured.append(Pairs(count, seconds, resident_bytes(), peak_memory(device)))
+        if number:
+            memory = {"host_bytes": resident_bytes(), "device_peak": peak_memory(device)}
+            measured.append({"pairs": count, "seconds": seconds, **memory})
     return measured

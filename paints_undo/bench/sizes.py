@@ -12,7 +12,10 @@ from paints_undo.models.video_vae import VideoVAEConfig
 
 @dataclass(frozen=True)
 class FamilySizes:
-    """A model family without weights: each part's config.json and what model_family.json says."""
+    """A model family without weights: each part's config.json and what model_family.json says.
+
+    What a config.json leaves out is the libraries' own default, and the published value.
+    """
 
     configs: dict[str, dict[str, Any]]
     described: dict[str, Any]
@@ -21,32 +24,22 @@ class FamilySizes:
 def text_encoder(width: int, layers: int, heads: int, activation: str) -> dict[str, Any]:
     return {
         "model_type": "clip_text_model",
-        "vocab_size": 49408,
         "hidden_size": width,
         "intermediate_size": 4 * width,
         "projection_dim": width,
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
-        "max_position_embeddings": 77,
         "hidden_act": activation,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "pad_token_id": 1,
     }
 
 
 def picture_vae(widths: tuple[int, ...], layers: int) -> dict[str, Any]:
     return {
         "_class_name": "AutoencoderKL",
-        "in_channels": 3,
-        "out_channels": 3,
-        "latent_channels": 4,
         "block_out_channels": list(widths),
         "down_block_types": ["DownEncoderBlock2D"] * len(widths),
         "up_block_types": ["UpDecoderBlock2D"] * len(widths),
         "layers_per_block": layers,
-        "norm_num_groups": 32,
-        "scaling_factor": 0.18215,
     }
 
 
@@ -55,15 +48,11 @@ def keyframe_unet(widths: tuple[int, ...], layers: int, text_width: int) -> dict
     attending = len(widths) - 1
     return {
         "_class_name": "KeyframeUNet",
-        "in_channels": 4,
-        "out_channels": 4,
         "block_out_channels": list(widths),
         "down_block_types": ["CrossAttnDownBlock2D"] * attending + ["DownBlock2D"],
         "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * attending,
         "layers_per_block": layers,
-        "attention_head_dim": 8,
         "cross_attention_dim": text_width,
-        "norm_num_groups": 32,
     }
 
 
@@ -75,7 +64,6 @@ def image_encoder(width: int, layers: int, heads: int, projection: int) -> dict[
         "num_hidden_layers": layers,
         "num_attention_heads": heads,
         "projection_dim": projection,
-        "image_size": 224,
         "patch_size": 14,
         "hidden_act": "gelu",
     }

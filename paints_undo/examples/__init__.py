@@ -1,1 +1,1 @@
-"""Example pictures of the web app and the script that draws them."""
+"""Example pictures of the web app, the project's own and under its licence."""
