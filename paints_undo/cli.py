@@ -20,12 +20,14 @@ from paints_undo.commands import (
     add_engine_flags,
     chosen_options,
     complain,
+    later,
     load_engine,
     status_of,
 )
 from paints_undo.engine import Engine
 from paints_undo.errors import EXPECTED, InputError
 from paints_undo.exports.command import add_commands as add_export_command
+from paints_undo.family.released import download_released
 from paints_undo.logs import configure
 from paints_undo.provenance.command import add_commands as add_verify_command
 from paints_undo.provenance.content_credentials import Credentials, sign_run
@@ -119,10 +121,9 @@ def run_command(chosen: argparse.Namespace) -> int:
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.plan(options)
     if not chosen.quiet:
-        from paints_undo.execution.plans import expectation  # loads PyTorch, as the engine has
-
         told = engine.describe()
-        print(f"{told.device}: {expectation(plan, told.device, told.dtype)}", file=sys.stderr)
+        expected = later("execution.plans:expectation")(plan, told.device, told.dtype)
+        print(f"{told.device}: {expected}", file=sys.stderr)
 
     worst, begun = DONE, False
     for name, draw in jobs:
@@ -164,8 +165,6 @@ def warn_of_differences(settings: dict, engine: Engine) -> None:
 
 def download_command(chosen: argparse.Namespace) -> int:
     """Fetch what is lacking, and say where the family is."""
-    from paints_undo.family.released import download_released
-
     logging.getLogger().handlers[0].setLevel(logging.INFO)  # a download is followed, not only its warnings
     family = download_released(chosen.source)
     print(f"the model family released is complete in {family.folders['single_frame'].parents[2]}")
@@ -174,8 +173,8 @@ def download_command(chosen: argparse.Namespace) -> int:
 
 def doctor_command(chosen: argparse.Namespace) -> int:
     """Print the report; done only when a run can succeed."""
-    from paints_undo.doctor import examine
-
-    report = examine(chosen.models, chosen.device, chosen.dtype, chosen.attention, chosen.vram, chosen.out)
+    report = later("doctor:examine")(
+        chosen.models, chosen.device, chosen.dtype, chosen.attention, chosen.vram, chosen.out
+    )
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if chosen.json else report.text())
     return DONE if report.ready else FAILED

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import pkgutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import FITS, UndoOptions
 from paints_undo.profiles import PROFILES, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
-
-if TYPE_CHECKING:
-    from paints_undo.pipeline import PaintsUndo
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit statuses of every command
 
@@ -48,6 +47,11 @@ SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
         "help": "approximation: guidance at these timesteps alone, 0 to 999",
     },
 }
+
+
+def later(home: str) -> Callable[..., Any]:
+    """The function at "module:name" in this package, imported when it is called: what it needs takes seconds."""
+    return lambda *arguments, **named: pkgutil.resolve_name(f"paints_undo.{home}")(*arguments, **named)
 
 
 def complain(sentence: object) -> None:
@@ -118,11 +122,9 @@ def drawing_flags() -> set[str]:
     return set(vars(bare.parse_args([])))
 
 
-def load_engine(chosen: argparse.Namespace) -> PaintsUndo:
+def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
-    from paints_undo.pipeline import PaintsUndo  # takes seconds, which --help and bad flags need not wait for
-
-    return PaintsUndo.load(**{name: getattr(chosen, name) for name in ENGINE_FLAGS})
+    return later("pipeline:PaintsUndo.load")(**{name: getattr(chosen, name) for name in ENGINE_FLAGS})
 
 
 def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOptions:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from paints_undo.bench import command
+from paints_undo.bench import command, work
 from paints_undo.errors import InputError
 
 
@@ -35,7 +35,7 @@ def test_measured_plans_are_compared(parse, tiny_family, tmp_path, capsys, monke
     from paints_undo.bench import measure
 
     monkeypatch.setattr(measure, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
-    monkeypatch.setattr(command, "count_plan", lambda chosen, plan: COUNTED)
+    monkeypatch.setattr(work, "count_plan", lambda chosen, plan: COUNTED)
     words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu", "--charts", tmp_path)
     chosen = parse("bench", "--models", tiny_family, *words)
     assert chosen.work(chosen) == 0
@@ -61,10 +61,10 @@ def test_a_family_without_a_tagger_gets_a_prompt(parse, tiny_family, tmp_path):
     import shutil
 
     chosen = parse("bench", "--sampling-steps", 3)
-    assert command.chosen_options(chosen, str(tiny_family)).tag
+    assert work.chosen_options(chosen, str(tiny_family)).tag
     shutil.copytree(tiny_family, tmp_path / "bare", ignore=shutil.ignore_patterns("tagger"))
-    options = command.chosen_options(chosen, str(tmp_path / "bare"))
-    assert not options.tag and options.keyframes.prompt == command.PROMPT and options.segments.sampling_steps == 3
+    options = work.chosen_options(chosen, str(tmp_path / "bare"))
+    assert not options.tag and options.keyframes.prompt == work.PROMPT and options.segments.sampling_steps == 3
 
 
 def test_size_and_models_exclude_each_other(parse, capsys):

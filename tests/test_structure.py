@@ -126,9 +126,9 @@ def test_imports_point_one_way(file):
 
 PRINTS = (
     "paints_undo.cli",
-    "paints_undo.bench.command",
+    "paints_undo.bench.work",
     "paints_undo.commands",
-    "paints_undo.training.command",
+    "paints_undo.training.work",
     "gradio_app",
     "paints_undo.exports.command",
     "paints_undo.batch.command",

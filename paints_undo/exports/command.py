@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 from paints_undo.atomic import explained, written_atomically
+from paints_undo.commands import later
 from paints_undo.errors import InputError
+from paints_undo.exports.charts import write_curves
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
@@ -76,9 +78,8 @@ def export_command(chosen: argparse.Namespace) -> int:
             print(path)
         return 0
     if chosen.midpoints:
-        from paints_undo.exports.midpoints import midpoints_of_run  # loads the networks' libraries
-
-        source = dataclasses.replace(source, frames=midpoints_of_run(chosen.run, source.frames, chosen.midpoints))
+        frames = later("exports.midpoints:midpoints_of_run")(chosen.run, source.frames, chosen.midpoints)
+        source = dataclasses.replace(source, frames=frames)
     for name in wanted:
         print(f"{name} ...", end="\r", file=sys.stderr, flush=True)
         print(export(source, [name], out, options)[name])
@@ -87,8 +88,6 @@ def export_command(chosen: argparse.Namespace) -> int:
 
 def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
     """The curves of two runs as SVG and PNG; the paths."""
-    from paints_undo.exports.charts import write_curves
-
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]

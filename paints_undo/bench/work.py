@@ -1,0 +1,156 @@
+"""The measurements of `python -m paints_undo bench`, and how they are told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from paints_undo.atomic import write_atomically
+from paints_undo.bench import report
+from paints_undo.bench.charts import bar_chart, line_chart
+from paints_undo.bench.count import Count, count
+from paints_undo.bench.families import CACHE, no_tensor, random_family, write_family
+from paints_undo.bench.measure import Request, measure
+from paints_undo.bench.plans import check_plan
+from paints_undo.bench.quality import quality
+from paints_undo.bench.scaling import edited, growing
+from paints_undo.bench.sizes import SIZES
+from paints_undo.family.choice import defaults_of, find_family
+from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.pictures.pixels import encode_png, read_picture
+from paints_undo.pipeline import PaintsUndo
+from paints_undo.profiles import PROFILES, with_profile
+
+PROMPT = "1girl, solo, upper body"  # of families without a tagger
+
+
+def bench_command(chosen: argparse.Namespace) -> int:
+    """Measure or count, print the tables, and write what was asked for."""
+    logging.getLogger("paints_undo").setLevel(logging.INFO)
+    if chosen.quality:
+        print(json.dumps(compare_profiles(chosen), indent=2))
+        return 0
+    if chosen.edit or chosen.pairs:
+        values = measure_growth(chosen)
+        print(json.dumps(values, indent=2))
+    else:
+        plans = chosen.plan.split(",")
+        for plan in plans:
+            check_plan(plan)
+        values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
+        print(json.dumps(values["machine"], indent=2))
+        counted = {plan: count_plan(chosen, plan) for plan in plans}
+        if chosen.count:
+            values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
+            for plan, count in counted.items():
+                moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
+                print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
+        else:
+            values["plans"] = measure_plans(chosen, counted)
+        if chosen.charts:
+            draw_charts(chosen.charts, values["plans"])
+    if chosen.json:
+        chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
+    """A run of the chosen family, counted; the random families need not have been written for that."""
+    if chosen.models:
+        return count(find_family(chosen.models), chosen_options(chosen, chosen.models), plan)
+    with tempfile.TemporaryDirectory() as folder:
+        models = Path(folder) / "family"
+        family = write_family(models, SIZES[chosen.size or "small"], no_tensor)
+        return count(family, chosen_options(chosen, str(models)), plan)
+
+
+def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
+    """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag."""
+    family = find_family(models)
+    options = defaults_of(family)
+    keyframes, segments = options.keyframes, options.segments
+    if chosen.sampling_steps is not None:
+        keyframes = replace(keyframes, sampling_steps=chosen.sampling_steps)
+        segments = replace(segments, sampling_steps=chosen.sampling_steps)
+    if chosen.operation_steps is not None:
+        keyframes = replace(keyframes, operation_steps=tuple(chosen.operation_steps))
+    options = replace(options, keyframes=keyframes, segments=segments)
+    return options if family.tagger_model is not None else with_prompt(options, PROMPT)
+
+
+def measure_plans(chosen: argparse.Namespace, counted: dict[str, Count]) -> dict[str, Any]:
+    """The figures of each plan, run in turn; they go onto the screen, too."""
+    models = models_of(chosen)
+    options, common = chosen_options(chosen, models), (chosen.device, chosen.dtype, chosen.threads, chosen.compiled)
+    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in counted]
+    measured = dict(zip(counted, measure(requests, chosen.repeats), strict=True))
+    values = {plan: report.summary(runs, counted[plan]) for plan, runs in measured.items()}
+    for figures in values.values():
+        print("", *report.plan_lines(figures), report.stage_table(figures), sep="\n")
+    first, *others = measured
+    for plan in others:
+        compared = values[plan]["compared"] = {"with": first, **report.compare(measured[plan], measured[first])}
+        faster = compared["times_faster"]
+        print(
+            f"\n{plan} is {faster['median']:.2f} times as fast as {first} ({faster['least']:.2f} .. "
+            f"{faster['most']:.2f}); their frames differ by at most {compared['greatest_difference']} grey "
+            f"levels, {100 * compared['share_different']:.3f} % of values at all"
+        )
+    return values
+
+
+def models_of(chosen: argparse.Namespace) -> str:
+    """The chosen family, or the folder of the random one, written if it is not there."""
+    if chosen.models:
+        return chosen.models
+    family = random_family(chosen.size or "small", chosen.cache or CACHE)
+    return str(family.folders["single_frame"].parent)
+
+
+def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
+    """The profile "fast" against "exact" with the same seeds: how alike the frames are, and the seconds of both."""
+    models = models_of(chosen)
+    options, frames, seconds = chosen_options(chosen, models), {}, {}
+    for profile in PROFILES:
+        engine, began = PaintsUndo.load(models, chosen.device, chosen.dtype), time.perf_counter()
+        frames[profile] = engine.undo(chosen.artwork, with_profile(options, profile)).frames
+        seconds[profile] = round(time.perf_counter() - began, 2)
+    return {"seconds": seconds, **quality(frames["exact"], frames["fast"])}
+
+
+def measure_growth(chosen: argparse.Namespace) -> dict[str, Any]:
+    """What an edited keyframe costs, and what one more segment does, with the machine that says so."""
+    models = models_of(chosen)
+    options = chosen_options(chosen, models)
+    engine = PaintsUndo.load(models, chosen.device, chosen.dtype, compiled=chosen.compiled)
+    values: dict[str, Any] = {"machine": report.machine(chosen.device, chosen.threads)}
+    if chosen.edit:
+        values["edit"] = edited(engine, read_picture(chosen.artwork), options)
+    if chosen.pairs:
+        values["pairs"] = growing(engine, options, chosen.pairs)
+    return values
+
+
+def draw_charts(folder: Path, plans: dict[str, Any]) -> None:
+    """memory_counted.png; and, where there were runs, memory.png and time.png."""
+    folder.mkdir(parents=True, exist_ok=True)
+    peaks: dict[str, dict[str, float]] = {}
+    seconds: dict[str, dict[str, float]] = {}
+    for plan, numbers in plans.items():
+        for stage, figures in numbers["counted"]["stages"].items():
+            peaks.setdefault(stage, {})[plan] = figures["peak_bytes"] / 2**30
+        for stage, figures in numbers.get("stages", {}).items():
+            seconds.setdefault(stage, {})[plan] = figures["seconds"]["median"]
+    charts = {"memory_counted": bar_chart(peaks, "device memory by stage (counted)", "GiB")}
+    if seconds:
+        host = {plan: [(s, b / 2**30) for s, b in numbers["host_memory"]] for plan, numbers in plans.items()}
+        charts["memory"] = line_chart(host, "host memory, GiB", "seconds")
+        charts["time"] = bar_chart(seconds, "time by stage (median)", "s")
+    for name, picture in charts.items():
+        write_atomically(folder / f"{name}.png", encode_png(picture))
