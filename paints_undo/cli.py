@@ -173,7 +173,7 @@ def download_command(chosen: argparse.Namespace) -> int:
 
 def doctor_command(chosen: argparse.Namespace) -> int:
     """Print the report; done only when a run can succeed."""
-    report = later("doctor:examine")(
+    report = later("doctor.examination:examine")(
         chosen.models, chosen.device, chosen.dtype, chosen.attention, chosen.vram, chosen.out
     )
     print(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if chosen.json else report.text())

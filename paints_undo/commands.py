@@ -11,8 +11,7 @@ from typing import Any
 
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
-from paints_undo.options import FITS, UndoOptions
-from paints_undo.profiles import PROFILES, with_profile
+from paints_undo.options import FITS, PROFILES, UndoOptions, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
 

@@ -21,7 +21,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from memory_management import pick_device, picture_vae_dtype
-from paints_undo.diffusers_values import ImageInput, as_output, check_output_type, picture_of, seeds_of
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
 from paints_undo.execution.plans import RESIDENT, Plan
@@ -29,6 +28,7 @@ from paints_undo.family.choice import defaults_of, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.progress import Progress
+from paints_undo.stages.diffusers_values import ImageInput, as_output, check_output_type, picture_of, seeds_of
 from paints_undo.stages.keyframes import KeyframeSampling
 from paints_undo.stages.segments import SegmentSampling
 

@@ -14,11 +14,11 @@ import imageio_ffmpeg
 import pytest
 import torch
 
-from paints_undo import doctor
 from paints_undo.cli import doctor_command
-from paints_undo.doctor import examine
+from paints_undo.doctor import examination as doctor
+from paints_undo.doctor.examination import examine
+from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Finding, Report
 from paints_undo.family import status as hub_status
-from paints_undo.findings import FINE, NOTE, PROBLEM, Finding, Report
 from paints_undo.models.attention import BACKENDS
 
 

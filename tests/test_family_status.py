@@ -8,8 +8,8 @@ import pytest
 from huggingface_hub import constants
 from local_hub import local_hub
 
+from paints_undo.doctor.findings import FINE, NOTE, Report
 from paints_undo.family import status as hub_status
-from paints_undo.findings import FINE, NOTE, Report
 
 
 def test_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from paints_undo import doctor
+from paints_undo.doctor import examination as doctor
+from paints_undo.doctor.findings import Report
 from paints_undo.errors import InputError
-from paints_undo.findings import Report
 from paints_undo.pictures import ffmpeg
 from paints_undo.pictures.video import read_video, video_frames, write_video
 from paints_undo.training.own_timelapses import load_timelapses

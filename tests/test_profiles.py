@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.options import UndoOptions
-from paints_undo.profiles import with_profile
+from paints_undo.options import UndoOptions, with_profile
 
 OPTIONS = UndoOptions()
 

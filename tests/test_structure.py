@@ -72,6 +72,7 @@ MAY_IMPORT = {
         "paints_undo.family",
         "paints_undo.run.course",
         "paints_undo.diffusion",
+        "paints_undo.errors",
         "paints_undo.execution",
         "paints_undo.pictures.pixels",
         "paints_undo.models",

@@ -9,8 +9,8 @@ import pytest
 from huggingface_hub import constants
 from real_app import RealApp
 
+from paints_undo.doctor.findings import FINE, PROBLEM, Report
 from paints_undo.errors import CheckpointError
-from paints_undo.findings import FINE, PROBLEM, Report
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import machine
 from paints_undo.web.engine import EngineOnUse

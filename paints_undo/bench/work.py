@@ -22,10 +22,9 @@ from paints_undo.bench.quality import quality
 from paints_undo.bench.scaling import edited, growing
 from paints_undo.bench.sizes import SIZES
 from paints_undo.family.choice import defaults_of, find_family
-from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
 from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.profiles import PROFILES, with_profile
 
 PROMPT = "1girl, solo, upper body"  # of families without a tagger
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
+from paints_undo.doctor.findings import Report
 from paints_undo.family.cache import find, original_caches, own_cache
 from paints_undo.family.downloads import wrong_setting
 from paints_undo.family.released import files
-from paints_undo.findings import Report
 
 PATIENCE = 3.0  # seconds
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import gradio as gr
 
+from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.texts import say
 
@@ -39,7 +39,7 @@ def examine_engine(engine: EngineOnUse, out: Path) -> Report:
         loaded: Engine | None = engine.get()
     except (CheckpointError, InputError):
         loaded = None
-    from paints_undo.doctor import (
+    from paints_undo.doctor.examination import (
         examine,  # loads the networks' libraries: not before the engine has, or the page waits
     )
 

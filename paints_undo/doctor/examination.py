@@ -17,13 +17,13 @@ import PIL
 import torch
 
 from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
+from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
 from paints_undo.family import status as hub_status
 from paints_undo.family.choice import find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import what_else
-from paints_undo.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.ffmpeg import INSTALL, VARIABLE
