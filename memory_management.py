@@ -89,7 +89,7 @@ def mixed_precision_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" else torch.float32
 
 
-def describe(device: torch.device) -> str:
+def device_in_words(device: torch.device) -> str:
     """A device in words: its name and memory, or its threads."""
     if device.type == "cuda":
         free, total = free_memory(device) or 0, torch.cuda.get_device_properties(device).total_memory

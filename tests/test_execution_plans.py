@@ -54,9 +54,9 @@ def test_published_family_stays_below_the_goals(published):
 def test_flop_of_the_default_run(published):
     [candidate, *_] = plans_for(published, Work(), CARD, torch.float16)
     assert candidate.flop == pytest.approx(10.24e15, rel=0.01)
-    assert plans.describe(candidate, 50e12) == "plan resident, about 11.9 GiB, about 3 min"
-    assert plans.describe(candidate, 1e18) == "plan resident, about 11.9 GiB, less than a minute"
-    assert plans.describe(replace(candidate, flop=None), 50e12) == "plan resident, about 11.9 GiB"
+    assert plans.plan_in_words(candidate, 50e12) == "plan resident, about 11.9 GiB, about 3 min"
+    assert plans.plan_in_words(candidate, 1e18) == "plan resident, about 11.9 GiB, less than a minute"
+    assert plans.plan_in_words(replace(candidate, flop=None), 50e12) == "plan resident, about 11.9 GiB"
 
 
 class FusedAttention(TorchFunctionMode):

@@ -146,7 +146,7 @@ def test_one_at_a_time_beside_the_device_and_each_can_be_cancelled(desk):
 
 
 def test_what_a_restart_left_undone_is_gone_on_with(desk):
-    start_export(desk.studio._history.piece(ME, RUN), ["curves"], {**OPTIONS, "title": "春", "fps": "12"})
+    start_export(desk.studio._history.entry(ME, RUN), ["curves"], {**OPTIONS, "title": "春", "fps": "12"})
     kept = json.loads((desk.out / RUN / CARD).read_text())["wanted"]
     assert desk.wait(RUN, 60)
     card = {**CARD_OF_RUN, "wanted": kept}

@@ -10,7 +10,7 @@ from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.timeline import Timeline
-from paints_undo.web.history import History, Piece, message
+from paints_undo.web.history import Entry, History, message
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.work import WORK, frame_files, start
 
@@ -21,7 +21,7 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-def piece(tmp_path, engine) -> Piece:
+def entry(tmp_path, engine) -> Entry:
     drawing = KeyframeOptions(operation_steps=(400, 800), width=64, height=64, sampling_steps=2)
     options = UndoOptions(drawing, SegmentOptions(sampling_steps=2))
     timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
@@ -30,53 +30,53 @@ def piece(tmp_path, engine) -> Piece:
     return history.add("visitor-one-secret", run, "", None, message("opened"))
 
 
-def done(engine: FakeEngine, piece: Piece, name: str) -> None:
-    start(engine, piece, name)
-    assert piece.job.wait(30)
+def done(engine: FakeEngine, entry: Entry, name: str) -> None:
+    start(engine, entry, name)
+    assert entry.job.wait(30)
 
 
 @pytest.mark.parametrize(
     ("name", "said"), [("prompt", "prompt_written"), ("keyframes", "keyframes_ready"), ("video", "video_ready")]
 )
-def test_each_job_ends_with_its_message(engine, piece, name, said):
+def test_each_job_ends_with_its_message(engine, entry, name, said):
     assert name in WORK
-    done(engine, piece, name)
-    assert piece["message"]["key"] == said and piece["wanted"] is None
-    assert piece["state"] == ("finished" if name == "video" else "idle")
+    done(engine, entry, name)
+    assert entry["message"]["key"] == said and entry["wanted"] is None
+    assert entry["state"] == ("finished" if name == "video" else "idle")
 
 
-def test_the_preview_of_the_job_before_is_gone_when_the_next_one_starts(engine, piece):
-    piece.preview.path.write_bytes(b"what was drawn before")
-    done(engine, piece, "prompt")  # which draws nothing
-    assert not piece.preview.path.exists()
+def test_the_preview_of_the_job_before_is_gone_when_the_next_one_starts(engine, entry):
+    entry.preview.path.write_bytes(b"what was drawn before")
+    done(engine, entry, "prompt")  # which draws nothing
+    assert not entry.preview.path.exists()
 
 
-def test_while_it_runs_the_card_says_what_is_wanted(engine, piece):
+def test_while_it_runs_the_card_says_what_is_wanted(engine, entry):
     engine.seconds_per_step = 0.05
-    start(engine, piece, "keyframes")
-    assert piece["wanted"] == "keyframes"
+    start(engine, entry, "keyframes")
+    assert entry["wanted"] == "keyframes"
     with pytest.raises(InputError, match="this picture is being drawn"):
-        start(engine, piece, "video")
-    piece.job.cancel()
-    assert piece.job.wait(5) and piece["wanted"] is None and piece["state"] == "cancelled"
+        start(engine, entry, "video")
+    entry.job.cancel()
+    assert entry.job.wait(5) and entry["wanted"] is None and entry["state"] == "cancelled"
 
 
-def test_frame_files_follow_the_video(engine, piece):
+def test_frame_files_follow_the_video(engine, entry):
     with pytest.raises(InputError, match="this run has no video yet"):
-        frame_files(piece)
-    done(engine, piece, "video")
-    files = frame_files(piece)
+        frame_files(entry)
+    done(engine, entry, "video")
+    files = frame_files(entry)
     assert len(files) == 45 and read_picture(files[0]).shape == (64, 64, 3), "square as the artwork"
     written = files[0].stat().st_mtime_ns
-    assert frame_files(piece)[0].stat().st_mtime_ns == written
-    piece.run.segment_file(0).unlink()
-    done(engine, piece, "video")  # what is gone is drawn again
+    assert frame_files(entry)[0].stat().st_mtime_ns == written
+    entry.run.segment_file(0).unlink()
+    done(engine, entry, "video")  # what is gone is drawn again
     assert engine.segments_drawn == [0, 1, 2, 0]
-    assert frame_files(piece)[0].stat().st_mtime_ns > written
+    assert frame_files(entry)[0].stat().st_mtime_ns > written
 
 
-def test_a_failure_names_no_folder(engine, piece):
-    engine.fail_with = OSError(f"Cannot write {piece.path}/keyframes: no space left")
-    done(engine, piece, "keyframes")
-    assert piece["message"]["key"] == "failed"
-    assert str(piece.path.parent) not in str(piece["message"])
+def test_a_failure_names_no_folder(engine, entry):
+    engine.fail_with = OSError(f"Cannot write {entry.path}/keyframes: no space left")
+    done(engine, entry, "keyframes")
+    assert entry["message"]["key"] == "failed"
+    assert str(entry.path.parent) not in str(entry["message"])

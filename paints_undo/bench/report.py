@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from memory_management import describe, pick_device
+from memory_management import device_in_words, pick_device
 from paints_undo.bench.count import Count
 from paints_undo.bench.measure import Measurement
 from paints_undo.run.packages import package_versions
@@ -23,7 +23,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 def machine(device: str | None, threads: int | None) -> dict[str, Any]:
     """The machine and the versions that the figures belong to."""
     return {
-        "device": describe(pick_device(device)),
+        "device": device_in_words(pick_device(device)),
         "processor": processor(),
         "threads": threads or torch.get_num_threads(),
         "system": platform.platform(),

@@ -16,7 +16,7 @@ import numpy as np
 import PIL
 import torch
 
-from memory_management import DTYPES, describe, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
+from memory_management import DTYPES, device_in_words, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
@@ -85,7 +85,7 @@ def examine_python(report: Report) -> None:
 
 def examine_device(report: Report, device: torch.device, chosen: str | None) -> None:
     """What computes, and the fix where an NVIDIA GPU is there that this PyTorch was not built for."""
-    report.add("device", f"{describe(device)}, PyTorch {torch.__version__}", device=str(device))
+    report.add("device", f"{device_in_words(device)}, PyTorch {torch.__version__}", device=str(device))
     if chosen is None and device.type == "cpu" and misses_an_nvidia_gpu():
         fix = cuda_install_command(compute_capability())
         text = "there is an NVIDIA GPU, but this PyTorch is built without CUDA"
@@ -235,5 +235,5 @@ def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtyp
         candidate = dataclasses.replace(candidate, flop=MINI_FLOP)
     speed = plans.measure_speed(device, dtype)
     minutes = None if candidate.flop is None else candidate.flop / speed / 60
-    text = f"the default run: {plans.describe(candidate, speed)}"
+    text = f"the default run: {plans.plan_in_words(candidate, speed)}"
     report.add("run", text, plan=candidate.plan.name, peak=candidate.peak, minutes=minutes)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, Transfer, describe, picture_vae_dtype
+from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
@@ -124,7 +124,7 @@ class Parts:
             raise OutOfMemory(
                 "{device} has too little memory for {part}; make the pictures smaller (--width, --height), "
                 "close other programs that use the GPU, or take --device cpu",
-                describe(self.device),
+                device_in_words(self.device),
                 part,
             ) from error
         finally:

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from memory_management import DTYPES, device_memory, picture_vae_dtype
-from memory_management import describe as describe_device
+from memory_management import DTYPES, device_in_words, device_memory, picture_vae_dtype
 from paints_undo.errors import InputError
 from paints_undo.execution.lanes import lanes_for
 from paints_undo.family.model_family import PARTS, ModelFamily
@@ -239,7 +238,7 @@ def choose(candidates: Sequence[Candidate], free: int | None, device: torch.devi
         if candidate.need <= free:
             return candidate
     smallest = min(candidates, key=lambda candidate: candidate.need)
-    name = describe_device(device)
+    name = device_in_words(device)
     need = f"{free / GIB:.1f} GiB may be used, but the plan {smallest.plan.name} needs {smallest.need / GIB:.1f}"
     if device.type != "cpu":
         sentence = "{device}: {need}; close other programs that use it, make the pictures smaller or use --device cpu"
@@ -248,7 +247,7 @@ def choose(candidates: Sequence[Candidate], free: int | None, device: torch.devi
     return smallest
 
 
-def describe(candidate: Candidate, speed: float | None = None) -> str:
+def plan_in_words(candidate: Candidate, speed: float | None = None) -> str:
     """One line: the plan, its predicted peak and, where operations and speed (a second) are known, minutes."""
     line = f"plan {candidate.plan.name}, about {candidate.peak / GIB:.1f} GiB"
     if candidate.flop is None or speed is None:
@@ -260,7 +259,7 @@ def describe(candidate: Candidate, speed: float | None = None) -> str:
 def expectation(plan: Candidate, device: str, dtype: str) -> str:
     """A plan in words, with how long a run by it takes on this device, "cuda:1", in this precision, "fp16"."""
     speed = measure_speed(torch.device(device), DTYPES[dtype]) if plan.flop else None
-    return describe(plan, speed)
+    return plan_in_words(plan, speed)
 
 
 def measure_speed(device: torch.device, dtype: torch.dtype, size: int | None = None) -> float:

@@ -16,39 +16,39 @@ from paints_undo.run.edits import EDITS, Edited, replace_keyframe
 from paints_undo.run.record import picture_digest
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.web import settings
-from paints_undo.web.history import Piece, message
+from paints_undo.web.history import Entry, message
 
 Check = Callable[[UndoOptions], None]  # raises InputError for options that cannot be worked with
 
 
-def edit(piece: Piece, name: str, *place: Any, **values: Any) -> None:
+def edit(entry: Entry, name: str, *place: Any, **values: Any) -> None:
     """Do one of EDITS to a run. Raises InputError where it is impossible, or while the run is at work."""
-    with piece.lock:
-        piece.refuse_while_at_work()
-        _keep(piece, EDITS[name](piece.run.timeline, piece.run.options, *place, **values))
+    with entry.lock:
+        entry.refuse_while_at_work()
+        _keep(entry, EDITS[name](entry.run.timeline, entry.run.options, *place, **values))
 
 
-def set_settings(piece: Piece, changes: dict[str, Any], check: Check) -> None:
+def set_settings(entry: Entry, changes: dict[str, Any], check: Check) -> None:
     """Change flat settings; a timeline among them replaces the present one."""
-    with piece.lock:
-        piece.refuse_while_at_work()
+    with entry.lock:
+        entry.refuse_while_at_work()
         key = "settings_changed" if changes.get("timeline") is None else "restored"
-        _keep(piece, Edited(*_with_settings(piece, changes, check), key, {}))
+        _keep(entry, Edited(*_with_settings(entry, changes, check), key, {}))
 
 
-def at_stake(piece: Piece, changes: dict[str, Any], check: Check) -> dict[str, int]:
+def at_stake(entry: Entry, changes: dict[str, Any], check: Check) -> dict[str, int]:
     """How many drawn keyframes and segments flat settings would take away; nothing is changed."""
-    run, after = piece.run, _with_settings(piece, changes, check)
+    run, after = entry.run, _with_settings(entry, changes, check)
     keyframes = [run.keyframe_path(name) for name in {*run.keyframe_names} - {*keyframe_names(*after)}]
     segments = [run.segment_path(name) for name in {*run.segment_names} - {*segment_names(*after)}]
     return {"keyframes": sum(p.exists() for p in keyframes), "segments": sum(p.exists() for p in segments)}
 
 
-def put_picture(piece: Piece, step: int, picture: np.ndarray) -> None:
+def put_picture(entry: Entry, step: int, picture: np.ndarray) -> None:
     """A picture of one's own, uint8 (H, W, 3) of any size, cut to what people see of a keyframe when it is used."""
-    with piece.lock:
-        piece.refuse_while_at_work()
-        run, fit = piece.run, piece.run.fit
+    with entry.lock:
+        entry.refuse_while_at_work()
+        run, fit = entry.run, entry.run.fit
         edited = replace_keyframe(run.timeline, run.options, step, picture_digest(picture))
         place = [keyframe.step for keyframe in edited.timeline.keyframes].index(edited.timeline.keyframe(step).step)
         run.save_keyframe(keyframe_names(edited.timeline, run.options)[place], picture)
@@ -56,12 +56,12 @@ def put_picture(piece: Piece, step: int, picture: np.ndarray) -> None:
             (width, height), (from_height, from_width) = fit.shown, picture.shape[:2]
             size = {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
             edited = edited._replace(message="keyframe_fitted", values={**edited.values, **size})
-        _keep(piece, edited)
+        _keep(entry, edited)
 
 
-def ready_keyframe(piece: Piece, step: int) -> np.ndarray:
+def ready_keyframe(entry: Entry, step: int) -> np.ndarray:
     """The picture of a keyframe as people see it, uint8 (H, W, 3). Raises InputError while it is not drawn."""
-    run, steps = piece.run, [keyframe.step for keyframe in piece.run.timeline.keyframes]
+    run, steps = entry.run, [keyframe.step for keyframe in entry.run.timeline.keyframes]
     step = run.timeline.keyframe(validation.whole_number("operation step", step, 0, 999)).step
     name = run.keyframe_names[steps.index(step)]
     if (picture := run.keyframe_named(name)) is None:
@@ -76,9 +76,9 @@ def without_own_pictures(timeline: Timeline) -> Timeline:
     return dataclasses.replace(timeline, keyframes=tuple(keyframes))
 
 
-def _with_settings(piece: Piece, changes: dict[str, Any], check: Check) -> tuple[Timeline, UndoOptions]:
+def _with_settings(entry: Entry, changes: dict[str, Any], check: Check) -> tuple[Timeline, UndoOptions]:
     """Timeline and options after flat settings were changed."""
-    given, before, timeline = dict(changes), piece.run.options, piece.run.timeline
+    given, before, timeline = dict(changes), entry.run.options, entry.run.timeline
     record = given.pop("timeline", None)
     after = settings.changed(before, given)
     if record is not None:
@@ -86,15 +86,15 @@ def _with_settings(piece: Piece, changes: dict[str, Any], check: Check) -> tuple
         check(settings.agreeing(after, timeline))
     else:
         check(after)
-        missing = [timeline.keyframes[place] for place in piece.run.missing_keyframes]
+        missing = [timeline.keyframes[place] for place in entry.run.missing_keyframes]
         timeline = settings.following(timeline, before, after, lambda keyframe: keyframe not in missing)
     return timeline, settings.agreeing(after, timeline)
 
 
-def _keep(piece: Piece, edited: Edited) -> None:
+def _keep(entry: Entry, edited: Edited) -> None:
     """Keep what an edit gives, and the message of it."""
-    run, timeline = piece.run, edited.timeline
+    run, timeline = entry.run, edited.timeline
     options = settings.agreeing(edited.options, timeline)
     if (timeline, options) != (run.timeline, run.options):
         run.change(options, timeline)
-    piece.note(message=message(edited.message, **edited.values), state="finished" if run.finished else "idle")
+    entry.note(message=message(edited.message, **edited.values), state="finished" if run.finished else "idle")

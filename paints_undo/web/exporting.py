@@ -17,7 +17,7 @@ from paints_undo.exports.source import Source
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.run.folder import EXPORTS
 from paints_undo.web.form import IN_THE_BROWSER
-from paints_undo.web.history import Piece, message
+from paints_undo.web.history import Entry, message
 from paints_undo.web.run_files import handed_out
 from paints_undo.web.texts import say
 from paints_undo.web.work import submit
@@ -64,7 +64,7 @@ def _choices(key: str, values: Iterable[str]) -> list[tuple[str, str]]:
     return [(say(f"{key}.of.{value}"), value) for value in values]
 
 
-def start_export(piece: Piece, formats: Any, given: Any) -> None:
+def start_export(entry: Entry, formats: Any, given: Any) -> None:
     """Hand a run to the queue of the exports, whose cores are one export's at a time.
 
     given: ExportOptions by their names, numbers as a person wrote them. Raises InputError for what cannot be done.
@@ -80,25 +80,25 @@ def start_export(piece: Piece, formats: Any, given: Any) -> None:
     more = {"hold_end": chosen["hold_end"] or 0, "curve": given.get("curve"), "title": given.get("title") or ""}
     options, wanted = ExportOptions.of({**chosen, **more}), chosen_formats(formats)
     again = {"formats": wanted, "options": {**chosen, **more, "title": options.title}}
-    piece.preview.clear()  # what was drawn last is not what is done now
-    submit(piece, partial(_write, piece, wanted, options), again, "exports")
+    entry.preview.clear()  # what was drawn last is not what is done now
+    submit(entry, partial(_write, entry, wanted, options), again, "exports")
 
 
-def _write(piece: Piece, wanted: list[str], options: ExportOptions, on_progress: OnProgress) -> None:
+def _write(entry: Entry, wanted: list[str], options: ExportOptions, on_progress: OnProgress) -> None:
     """Write the formats into the run's folder, and keep which of them the page may show; no lock: it only reads."""
-    piece.exports = []
-    source = Source.of_run(piece.path, options.title or piece["title"] or "Paints-UNDO")
+    entry.exports = []
+    source = Source.of_run(entry.path, options.title or entry["title"] or "Paints-UNDO")
 
     def report(progress: Progress) -> None:
-        piece.check_is_there()
-        for name in wanted[len(piece.exports) : progress.done]:
-            file = piece.path / EXPORTS / FORMATS[name].file
+        entry.check_is_there()
+        for name in wanted[len(entry.exports) : progress.done]:
+            file = entry.path / EXPORTS / FORMATS[name].file
             about = {"name": file.name, "size": file.stat().st_size, "picture": name in _SHOWN}
-            piece.exports = [*piece.exports, {"path": handed_out(file), **about}]
+            entry.exports = [*entry.exports, {"path": handed_out(file), **about}]
         on_progress(progress)
 
-    export(source, wanted, piece.path / EXPORTS, options, report)
-    piece.note(message=message("exports_ready", count=len(wanted)))
+    export(source, wanted, entry.path / EXPORTS, options, report)
+    entry.note(message=message("exports_ready", count=len(wanted)))
 
 
 def _number(field: str, written: Any) -> float | None:

@@ -31,7 +31,7 @@ RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 _GONE = Sentence("this run is not there (any more); choose one from the history or start with a new picture")
 
 
-class Piece:
+class Entry:
     """One run as the app keeps it.  One object for each folder: its edits and its job share one record in memory."""
 
     def __init__(self, path: Path, card: dict[str, Any]) -> None:
@@ -103,30 +103,30 @@ class History:
         self._out = out
         self._guard = threading.Lock()
         sweep(out, older_than_s=3600)  # what an interrupted delete left; another app may be deleting there just now
-        self._pieces = {path.parent.name: piece for path in sorted(out.glob(f"*/{CARD}")) if (piece := _read(path))}
+        self._entries = {path.parent.name: entry for path in sorted(out.glob(f"*/{CARD}")) if (entry := _read(path))}
 
-    def piece(self, visitor: str, run_id: str) -> Piece:
+    def entry(self, visitor: str, run_id: str) -> Entry:
         """A run of this visitor. Raises InputError where there is none, whoever else may have one of that name."""
-        piece = self._pieces.get(run_id) if isinstance(run_id, str) else None
-        if piece is None or piece["owner"] != owner_of(visitor) or not (piece.path / "run.json").is_file():
+        entry = self._entries.get(run_id) if isinstance(run_id, str) else None
+        if entry is None or entry["owner"] != owner_of(visitor) or not (entry.path / "run.json").is_file():
             raise InputError(_GONE)
-        return piece
+        return entry
 
-    def pieces(self, visitor: str) -> list[Piece]:
+    def entries(self, visitor: str) -> list[Entry]:
         """All runs of this visitor, newest first."""
         owner = owner_of(visitor)
         with self._guard:
-            own = [piece for piece in self._pieces.values() if piece["owner"] == owner]
-        return sorted((piece for piece in own if piece.path.is_dir()), key=lambda p: (p["created"], p.id), reverse=True)
+            own = [entry for entry in self._entries.values() if entry["owner"] == owner]
+        return sorted((entry for entry in own if entry.path.is_dir()), key=lambda p: (p["created"], p.id), reverse=True)
 
     def new_folder(self) -> Path:
         """Where a new run belongs: not derived from the upload's name, and not to be guessed by another visitor."""
         return self._out / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(8)}"
 
-    def add(self, visitor: str, run: PlayableRun, title: str, parent: str | None, said: dict[str, Any]) -> Piece:
+    def add(self, visitor: str, run: PlayableRun, title: str, parent: str | None, said: dict[str, Any]) -> Entry:
         """Keep a new run as this visitor's."""
         with self._guard:  # a clock that was put back does not change the order
-            newest = max((piece["created"] for piece in self._pieces.values()), default=0.0)
+            newest = max((entry["created"] for entry in self._entries.values()), default=0.0)
         card = {
             "owner": owner_of(visitor),
             "title": legible(title)[:100],
@@ -137,21 +137,21 @@ class History:
             "message": said,
             "frames": 0,
         }
-        piece = Piece(run.path, card)
-        piece.note()
+        entry = Entry(run.path, card)
+        entry.note()
         with self._guard:
-            self._pieces[piece.id] = piece
-        return piece
+            self._entries[entry.id] = entry
+        return entry
 
-    def delete(self, piece: Piece) -> None:
+    def delete(self, entry: Entry) -> None:
         """Remove a run and its folder."""
-        with piece.lock, explained("delete", piece.path):
-            piece.refuse_while_at_work()
-            doomed = temporary_for(piece.path)  # first out of sight as a whole, then gone
-            piece.path.rename(doomed)
+        with entry.lock, explained("delete", entry.path):
+            entry.refuse_while_at_work()
+            doomed = temporary_for(entry.path)  # first out of sight as a whole, then gone
+            entry.path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
         with self._guard:
-            self._pieces.pop(piece.id, None)
+            self._entries.pop(entry.id, None)
 
 
 def owner_of(visitor: str) -> str:
@@ -161,17 +161,17 @@ def owner_of(visitor: str) -> str:
     return hashlib.sha256(visitor.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(path: Path) -> Piece | None:
+def _read(path: Path) -> Entry | None:
     """The run that a card belongs to, offered to be continued if the program ended while it was at work."""
     try:
         card = json.loads(path.read_bytes())
         if not RUN_ID.fullmatch(path.parent.name) or not (path.parent / "run.json").is_file():
             return None
         known = {"owner", "title", "created", "parent", "wanted", "state", "message", "frames"}
-        piece = Piece(path.parent, {field: card[field] for field in known})
-        if piece["wanted"] and piece["message"]["key"] != "paused":
-            piece.note(message=message("unfinished"))
-        return piece
+        entry = Entry(path.parent, {field: card[field] for field in known})
+        if entry["wanted"] and entry["message"]["key"] != "paused":
+            entry.note(message=message("unfinished"))
+        return entry
     except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         log.warning("%s is left out of the history (%s)", path.parent, error)
         return None

@@ -88,7 +88,7 @@ class Studio:
 
         With them the seed and `drawn`, the paths of the keyframes that are there, first stroke first.
         """
-        return [row_of(piece) for piece in self._history.pieces(visitor)]
+        return [row_of(entry) for entry in self._history.entries(visitor)]
 
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.
@@ -98,49 +98,49 @@ class Studio:
         keyframes (step, seed, state, locked, own, path), segments (index, from, to, seed, state), video,
         frames (paths, first stroke first), exports (path, name, size, picture), preview and version.
         """
-        return view_of(self._history.piece(visitor, run_id))
+        return view_of(self._history.entry(visitor, run_id))
 
     def version(self, visitor: str, run_id: str) -> int:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""
-        return self._history.piece(visitor, run_id).version
+        return self._history.entry(visitor, run_id).version
 
     def duplicate(self, visitor: str, run_id: str) -> str:
         """Another run with everything that this one has; its run id."""
-        piece = self._history.piece(visitor, run_id)
-        run = piece.run.copied_to(self._history.new_folder())
-        copied = self._history.add(visitor, run, piece["title"], piece.id, message("duplicated"))
-        copied.note(frames=piece["frames"], state="finished" if run.finished else "idle")
+        entry = self._history.entry(visitor, run_id)
+        run = entry.run.copied_to(self._history.new_folder())
+        copied = self._history.add(visitor, run, entry["title"], entry.id, message("duplicated"))
+        copied.note(frames=entry["frames"], state="finished" if run.finished else "idle")
         return copied.id
 
     def branch(self, visitor: str, run_id: str, step: int, seed: int | None = None) -> str:
         """A new run with a keyframe that is ready as its artwork; its run id."""
-        piece = self._history.piece(visitor, run_id)
-        picture = edits.ready_keyframe(piece, step)
-        same = settings.flat(piece.run.options) | ({} if seed is None else {"seed": seed})
-        return self._new_run(visitor, picture, same, piece["title"], piece.id, message("branched", step=step))
+        entry = self._history.entry(visitor, run_id)
+        picture = edits.ready_keyframe(entry, step)
+        same = settings.flat(entry.run.options) | ({} if seed is None else {"seed": seed})
+        return self._new_run(visitor, picture, same, entry["title"], entry.id, message("branched", step=step))
 
     def delete(self, visitor: str, run_id: str) -> None:
         """Delete a run and everything in it."""
-        self._history.delete(self._history.piece(visitor, run_id))
+        self._history.delete(self._history.entry(visitor, run_id))
 
     def recipe(self, visitor: str, run_id: str, name: str) -> list[str]:
         """Apply "defaults", "coarse_sketches" or "draft" to a run, or "many": three further runs with other seeds.
 
         The run ids that now hold the recipe, the given one first; nothing is computed yet.
         """
-        piece = self._history.piece(visitor, run_id)
+        entry = self._history.entry(visitor, run_id)
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
-            changes, before = recipes.changes_of(name, self._engine.default_options), piece.run.options
-            edits.set_settings(piece, changes, self._check)
-            if piece.run.options == before:
+            changes, before = recipes.changes_of(name, self._engine.default_options), entry.run.options
+            edits.set_settings(entry, changes, self._check)
+            if entry.run.options == before:
                 said = message("recipe_changes_nothing", name=name)
-            piece.note(message=said)
-            return [piece.id]
-        options, artwork = piece.run.options, piece.run.artwork
+            entry.note(message=said)
+            return [entry.id]
+        options, artwork = entry.run.options, entry.run.artwork
         same = settings.flat(options)
-        return [piece.id] + [
-            self._new_run(visitor, artwork, same | {"seed": seed}, piece["title"], piece.id, said)
+        return [entry.id] + [
+            self._new_run(visitor, artwork, same | {"seed": seed}, entry["title"], entry.id, said)
             for seed in recipes.other_seeds(options.keyframes.seed)
         ]
 
@@ -148,12 +148,12 @@ class Studio:
         self, visitor: str, run_id: str, recipe: str | None = None, settings: dict[str, Any] | None = None
     ) -> dict[str, int]:
         """How many drawn {"keyframes", "segments"} a recipe or settings would take away; nothing is changed."""
-        piece = self._history.piece(visitor, run_id)
+        entry = self._history.entry(visitor, run_id)
         if recipe is not None:
             given = recipes.changes_of(recipe, self._engine.default_options)
         else:
-            given = self._with_size(settings or {}, piece.run.artwork_size, always=False)
-        return edits.at_stake(piece, given, self._check)
+            given = self._with_size(settings or {}, entry.run.artwork_size, always=False)
+        return edits.at_stake(entry, given, self._check)
 
     def look_into(self, visitor: str, path: str | Path) -> dict[str, Any]:
         """What an uploaded file can be: {"picture": whether as an artwork}, and what restore() says where it can.
@@ -179,7 +179,7 @@ class Studio:
         "piece": "artwork", "keyframe", "frame", "timelapse" or "run"}.  An "artwork" can itself be given to open().
         """
         found, file_id = read_settings(uploaded(path))
-        own = [piece for piece in self._history.pieces(visitor) if file_id and piece.run.id == file_id]
+        own = [entry for entry in self._history.entries(visitor) if file_id and entry.run.id == file_id]
         return {**found, "run": own[0].id if own else None}
 
     # Edits: refused while the run is at work
@@ -190,18 +190,18 @@ class Studio:
         Other operation steps keep the keyframes they share with the present ones; another seed re-rolls all keyframes
         that are not locked, another video seed all segments.
         """
-        piece = self._history.piece(visitor, run_id)
-        given = self._with_size(changes, piece.run.artwork_size, always=False)
-        edits.set_settings(piece, given, self._check)
+        entry = self._history.entry(visitor, run_id)
+        given = self._with_size(changes, entry.run.artwork_size, always=False)
+        edits.set_settings(entry, given, self._check)
 
     def edit(self, visitor: str, run_id: str, name: str, *place: Any, **values: Any) -> None:
         """One of the edits of paints_undo.run.edits.EDITS, by its name and with what that function takes."""
-        edits.edit(self._history.piece(visitor, run_id), name, *place, **values)
+        edits.edit(self._history.entry(visitor, run_id), name, *place, **values)
 
     def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
         """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""
         with picture_of(picture) as own:
-            edits.put_picture(self._history.piece(visitor, run_id), step, own)
+            edits.put_picture(self._history.entry(visitor, run_id), step, own)
 
     # Work
 
@@ -221,61 +221,61 @@ class Studio:
         """Start a job: write a finished run in other formats; options as ExportOptions.of() takes them."""
         if not run_id:
             raise InputError("there is no run yet: generate a video first")
-        piece = self._history.piece(visitor, run_id)
+        entry = self._history.entry(visitor, run_id)
         self._refuse_many_of(visitor)
-        start_export(piece, formats, options)
+        start_export(entry, formats, options)
 
     def cancel(self, visitor: str, run_id: str) -> None:
         """End the run's job before its next sampling step; what is finished stays."""
-        piece = self._history.piece(visitor, run_id)
-        with piece.lock:
-            if piece.job and piece.at_work:
-                piece.job.cancel()
-                piece.touch()
-            elif piece["wanted"]:
-                give_up(piece, "cancelled", message("cancelled"))
+        entry = self._history.entry(visitor, run_id)
+        with entry.lock:
+            if entry.job and entry.at_work:
+                entry.job.cancel()
+                entry.touch()
+            elif entry["wanted"]:
+                give_up(entry, "cancelled", message("cancelled"))
 
     def pause(self, visitor: str, run_id: str) -> None:
         """Hold the run's job before its next sampling step; it makes way when others wait for the device."""
-        piece = self._history.piece(visitor, run_id)
-        with piece.lock:
-            if piece.job and piece.at_work:
-                piece.job.pause()
-                piece.touch()
+        entry = self._history.entry(visitor, run_id)
+        with entry.lock:
+            if entry.job and entry.at_work:
+                entry.job.pause()
+                entry.touch()
 
     def resume(self, visitor: str, run_id: str) -> None:
         """Go on with a run that is paused, or that a restart of the program found unfinished."""
-        piece = self._history.piece(visitor, run_id)
-        with piece.lock:
-            if piece.job and piece.at_work:
-                piece.job.resume()
-                piece.touch()
-            elif isinstance(piece["wanted"], dict):
-                self.export(visitor, run_id, **piece["wanted"])
-            elif piece["wanted"]:
-                self._start(visitor, run_id, piece["wanted"])
+        entry = self._history.entry(visitor, run_id)
+        with entry.lock:
+            if entry.job and entry.at_work:
+                entry.job.resume()
+                entry.touch()
+            elif isinstance(entry["wanted"], dict):
+                self.export(visitor, run_id, **entry["wanted"])
+            elif entry["wanted"]:
+                self._start(visitor, run_id, entry["wanted"])
 
     def unfinished(self, visitor: str) -> list[dict[str, Any]]:
         """Runs, as in runs(), that were at work when the program ended, or are paused."""
-        return [summary_of(piece) for piece in self._history.pieces(visitor) if state_of(piece) == "paused"]
+        return [summary_of(entry) for entry in self._history.entries(visitor) if state_of(entry) == "paused"]
 
     def wait(self, visitor: str, run_id: str, timeout: float | None = None) -> bool:
         """Wait for the run's job to end; whether it has ended within `timeout` seconds."""
-        job = self._history.piece(visitor, run_id).job
+        job = self._history.entry(visitor, run_id).job
         return job is None or job.wait(timeout)
 
     def frame_files(self, visitor: str, run_id: str) -> list[Path]:
         """Every frame of a finished run as an exact PNG file, first stroke first."""
-        return frame_files(self._history.piece(visitor, run_id))
+        return frame_files(self._history.entry(visitor, run_id))
 
     # The inside
 
     def _put_back(self, visitor: str, picture: np.ndarray) -> None:
         """Give the visitor's earlier runs of a picture their artwork back, where its file is gone."""
-        for piece in self._history.pieces(visitor):
-            with piece.lock, suppress(InputError, OSError):  # what else is wrong with such a run is told there
-                if not piece.at_work and not piece.run.artwork_file.exists() and piece.run.is_of(picture):
-                    piece.run.keep_artwork(picture)
+        for entry in self._history.entries(visitor):
+            with entry.lock, suppress(InputError, OSError):  # what else is wrong with such a run is told there
+                if not entry.at_work and not entry.run.artwork_file.exists() and entry.run.is_of(picture):
+                    entry.run.keep_artwork(picture)
 
     def _new_run(
         self,
@@ -328,13 +328,13 @@ class Studio:
             return 0
 
     def _start(self, visitor: str, run_id: str, name: str) -> None:
-        piece, engine = self._history.piece(visitor, run_id), self._engine.get()
+        entry, engine = self._history.entry(visitor, run_id), self._engine.get()
         self._refuse_many_of(visitor)
-        self._check(piece.run.options)  # the timeline was edited since
-        start(engine, piece, name)
+        self._check(entry.run.options)  # the timeline was edited since
+        start(engine, entry, name)
 
     def _refuse_many_of(self, visitor: str) -> None:
-        if sum(other.at_work for other in self._history.pieces(visitor)) >= MOST_JOBS:
+        if sum(other.at_work for other in self._history.entries(visitor)) >= MOST_JOBS:
             raise InputError(
                 "{count} of your pictures are being drawn or wait for it; let some be done first", MOST_JOBS
             )

@@ -6,21 +6,21 @@ import time
 from typing import Any
 
 from paints_undo.errors import InputError
-from paints_undo.web.history import Piece
+from paints_undo.web.history import Entry
 from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat
 
 
-def view_of(piece: Piece) -> dict[str, Any]:
+def view_of(entry: Entry) -> dict[str, Any]:
     """The view that Studio.view() gives; decodes no picture."""
-    version = piece.version  # first: what changes meanwhile is shown by the next view
+    version = entry.version  # first: what changes meanwhile is shown by the next view
     # Then the job, what it says, and what it says it of: it writes them the other way round, the last one first.
-    job = piece.job
+    job = entry.job
     update = job.update() if job and not job.ended else None
-    summary, said = summary_of(piece), piece["message"]
-    run = piece.run
+    summary, said = summary_of(entry), entry["message"]
+    run = entry.run
     options, timeline = run.options, run.timeline
-    drawing = _drawing(piece, update)
+    drawing = _drawing(entry, update)
     names = run.segment_names
     keyframes = []
     for keyframe, name in zip(timeline.keyframes, run.keyframe_names, strict=True):
@@ -55,45 +55,45 @@ def view_of(piece: Piece) -> dict[str, Any]:
         "segments": segments,
         "video": str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None,
         "frames": run.previews,
-        "exports": piece.exports,
-        "preview": str(piece.preview.path) if update and piece.preview.path.exists() else None,
+        "exports": entry.exports,
+        "preview": str(entry.preview.path) if update and entry.preview.path.exists() else None,
         "version": version,
     }
 
 
-def row_of(piece: Piece) -> dict[str, Any]:
+def row_of(entry: Entry) -> dict[str, Any]:
     """What the history shows of a run: its summary, the seed, and the keyframes that are there, first stroke first."""
     try:
-        run, options = piece.run, piece.run.options
+        run, options = entry.run, entry.run.options
         names = run.keyframe_names
     except InputError:  # deleted or damaged under the app: still a row, so that it can be deleted
-        return {**summary_of(piece), "seed": None, "drawn": []}
+        return {**summary_of(entry), "seed": None, "drawn": []}
     drawn = [str(run.shown_keyframe(name)) for name in reversed(names) if run.keyframe_path(name).exists()]
-    return {**summary_of(piece), "seed": options.keyframes.seed, "drawn": drawn}
+    return {**summary_of(entry), "seed": options.keyframes.seed, "drawn": drawn}
 
 
-def summary_of(piece: Piece) -> dict[str, Any]:
+def summary_of(entry: Entry) -> dict[str, Any]:
     """What names a run; reads nothing but the record in memory."""
     return {
-        "run": piece.id,
-        "parent": piece["parent"],
-        "title": piece["title"],
-        "state": state_of(piece),
-        "created": piece["created"],
-        "thumbnail": str(piece.path / "thumbnail.jpg"),
-        "frame_count": piece["frames"],
+        "run": entry.id,
+        "parent": entry["parent"],
+        "title": entry["title"],
+        "state": state_of(entry),
+        "created": entry["created"],
+        "thumbnail": str(entry.path / "thumbnail.jpg"),
+        "frame_count": entry["frames"],
     }
 
 
-def state_of(piece: Piece) -> str:
+def state_of(entry: Entry) -> str:
     """idle, waiting, running, paused, finished, failed or cancelled."""
-    job = piece.job
+    job = entry.job
     if job and not job.ended:
         update = job.update()
         if update.paused:
             return "paused"
         return "waiting" if update.ahead else "running"
-    return "paused" if piece["wanted"] else piece["state"]
+    return "paused" if entry["wanted"] else entry["state"]
 
 
 def _state(there: bool, in_hand: bool) -> str:
@@ -102,9 +102,9 @@ def _state(there: bool, in_hand: bool) -> str:
     return "drawing" if in_hand else "missing"
 
 
-def _drawing(piece: Piece, update: Update | None) -> tuple[str, int] | None:
+def _drawing(entry: Entry, update: Update | None) -> tuple[str, int] | None:
     """Stage and place of the piece under way: pieces are drawn one after the other, each in the same time."""
-    progress, planned = update.progress if update else None, piece.planned
+    progress, planned = update.progress if update else None, entry.planned
     if progress is None or not planned or not progress.total or progress.detail in ("preparing", "conditions"):
         return None
     return progress.stage, planned[min(len(planned) - 1, progress.done * len(planned) // progress.total)]

@@ -13,59 +13,59 @@ from paints_undo.options import with_prompt
 from paints_undo.progress import Course, OnProgress, Progress, along
 from paints_undo.run import draw as run_draw
 from paints_undo.run.course import TAGS, kind_of
-from paints_undo.web.history import Piece, message
+from paints_undo.web.history import Entry, message
 from paints_undo.web.jobs import Job, queue_of
 from paints_undo.web.run_files import without_folders
 
 
-def start(engine: Engine, piece: Piece, name: str) -> None:
+def start(engine: Engine, entry: Entry, name: str) -> None:
     """Hand a run to the queue of the device, to do what WORK has under this name.
 
     Raises InputError where that can be told to be impossible at once.
     """
-    with piece.lock:
-        piece.refuse_while_at_work()
-        check_family(engine, piece)
-        submit(piece, partial(_watched, WORK[name], engine, piece), name, engine.describe().device)
+    with entry.lock:
+        entry.refuse_while_at_work()
+        check_family(engine, entry)
+        submit(entry, partial(_watched, WORK[name], engine, entry), name, engine.describe().device)
 
 
-def submit(piece: Piece, work: Callable[[OnProgress], None], wanted: Any, line: str) -> None:
+def submit(entry: Entry, work: Callable[[OnProgress], None], wanted: Any, line: str) -> None:
     """Put work on a run at the end of a line.
 
     wanted: plain values by which the studio can ask for it again, for a job that a pause or a restart left undone: the
     name of a button, or what an export is made of.  Raises InputError while the run is at work, and for too many jobs.
     """
-    with piece.lock:
-        piece.refuse_while_at_work()
-        job = Job(work, partial(_told, piece))
+    with entry.lock:
+        entry.refuse_while_at_work()
+        job = Job(work, partial(_told, entry))
         queue = queue_of(line)
         queue.refuse_many_of(job.client)
-        piece.planned, piece.job = [], job
-        piece.note(wanted=wanted, message=message(""))
+        entry.planned, entry.job = [], job
+        entry.note(wanted=wanted, message=message(""))
         queue.submit(job)
 
 
-def write_prompt(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
+def write_prompt(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
     """Let the tagger write the keyframes' prompt."""
     along(Course(kind_of(engine), (TAGS,)), on_progress)(Progress("tags", "tagging", 0, 1))
-    run = piece.run
+    run = entry.run
     prompt = engine.tag(run.artwork)
     run.change(with_prompt(run.options, prompt), run.timeline)
-    piece.note(message=message("prompt_written"))
+    entry.note(message=message("prompt_written"))
 
 
-def draw_keyframes(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
+def draw_keyframes(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
     """Draw the keyframes that are missing."""
-    run, keyframes = piece.run, piece.run.timeline.keyframes
+    run, keyframes = entry.run, entry.run.timeline.keyframes
     if missing := run.missing_keyframes:
-        piece.planned = [keyframes[place].step for place in missing]
+        entry.planned = [keyframes[place].step for place in missing]
         run_draw.draw_keyframes(engine, run, on_progress)
-    piece.note(message=message("keyframes_ready", count=len(keyframes)))
+    entry.note(message=message("keyframes_ready", count=len(keyframes)))
 
 
-def draw_video(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
+def draw_video(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
     """Draw everything that is missing, and write the video."""
-    run = piece.run
+    run = entry.run
     if not run.is_complete:
         keyframes = run.timeline.keyframes
         plans = {
@@ -74,32 +74,32 @@ def draw_video(engine: Engine, piece: Piece, on_progress: OnProgress) -> None:
         }
 
         def report(progress: Progress) -> None:
-            piece.planned = plans.get(progress.stage, [])
+            entry.planned = plans.get(progress.stage, [])
             on_progress(progress)
 
         run_draw.draw(engine, run, report)
     for name in run.segment_names:
         run.make_playable(name)
     frames = len(run.previews)
-    piece.note(frames=frames, message=message("video_ready", frames=frames))
+    entry.note(frames=frames, message=message("video_ready", frames=frames))
 
 
-WORK: dict[str, Callable[[Engine, Piece, OnProgress], None]] = {
+WORK: dict[str, Callable[[Engine, Entry, OnProgress], None]] = {
     "prompt": write_prompt,
     "keyframes": draw_keyframes,
     "video": draw_video,
 }
 
 
-def frame_files(piece: Piece) -> list[Path]:
+def frame_files(entry: Entry) -> list[Path]:
     """Every frame of a finished run as an exact PNG file, first stroke first. Raises InputError before it is finished.
 
     They are written when they are first asked for, and again after the video has changed.
     """
-    run = piece.run
+    run = entry.run
     if not (run.finished and run.timelapse_file.exists()):
         raise InputError("this run has no video yet; generate it first")
-    with piece.lock:
+    with entry.lock:
         if not run.frames_are_whole:
             if run.missing_segments:
                 raise InputError("a segment of this run is gone; generate the video again")
@@ -107,12 +107,12 @@ def frame_files(piece: Piece) -> list[Path]:
         return sorted((run.path / "frames").glob("*.png"))
 
 
-def check_family(engine: Engine, piece: Piece) -> None:
+def check_family(engine: Engine, entry: Entry) -> None:
     """Raises InputError where the run was made with other weights than the program works with now."""
-    options = piece.run.options
+    options = entry.run.options
     made_with, present = (
         f"{models['name']} {models['revision']}".strip()
-        for models in (piece.run.settings["models"], engine.settings_of(options)["models"])
+        for models in (entry.run.settings["models"], engine.settings_of(options)["models"])
     )
     if made_with != present:
         raise InputError(
@@ -125,38 +125,38 @@ def check_family(engine: Engine, piece: Piece) -> None:
 
 
 def _watched(
-    work: Callable[[Engine, Piece, OnProgress], None], engine: Engine, piece: Piece, on_progress: OnProgress
+    work: Callable[[Engine, Entry, OnProgress], None], engine: Engine, entry: Entry, on_progress: OnProgress
 ) -> None:
     """Do the work as long as the run folder is there."""
 
     def report(progress: Progress) -> None:
-        piece.check_is_there()
+        entry.check_is_there()
         on_progress(progress)
 
-    piece.preview.clear()  # not at the end, when a page may still be fetching it
-    with piece.run.held():
-        work(engine, piece, report)
+    entry.preview.clear()  # not at the end, when a page may still be fetching it
+    with entry.run.held():
+        work(engine, entry, report)
 
 
-def _told(piece: Piece, job: Job) -> None:
+def _told(entry: Entry, job: Job) -> None:
     """Show how far a job is, and keep how it ended."""
     if job.outcome is None or job.ended:
         if job.progress is not None:
-            piece.preview.show(job.progress)
-        piece.touch()
+            entry.preview.show(job.progress)
+        entry.touch()
         return
     if job.outcome == "finished":
-        piece.note(wanted=None, state="finished" if piece.run.finished else "idle")
+        entry.note(wanted=None, state="finished" if entry.run.finished else "idle")
     elif job.outcome == "paused":
-        piece.note(message=message("paused"))
+        entry.note(message=message("paused"))
     elif job.outcome == "cancelled":
-        give_up(piece, "cancelled", message("cancelled"))
+        give_up(entry, "cancelled", message("cancelled"))
     else:
-        sentence = without_folders(job.sentence, piece.path.parent)
-        key = "export_failed" if isinstance(piece["wanted"], dict) else "failed"
-        give_up(piece, "failed", message(key, sentence=sentence.to_record()) if sentence else message("internal_error"))
+        sentence = without_folders(job.sentence, entry.path.parent)
+        key = "export_failed" if isinstance(entry["wanted"], dict) else "failed"
+        give_up(entry, "failed", message(key, sentence=sentence.to_record()) if sentence else message("internal_error"))
 
 
-def give_up(piece: Piece, state: str, said: dict[str, Any]) -> None:
+def give_up(entry: Entry, state: str, said: dict[str, Any]) -> None:
     """Keep that what was wanted of a run is not done; an export leaves the run's own state as it is."""
-    piece.note(wanted=None, state=piece["state"] if isinstance(piece["wanted"], dict) else state, message=said)
+    entry.note(wanted=None, state=entry["state"] if isinstance(entry["wanted"], dict) else state, message=said)
