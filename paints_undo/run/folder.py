@@ -60,7 +60,7 @@ from paints_undo.run.record import (
 from paints_undo.run.recorded_folder import EXPORTS, RecordedFolder, make_directory
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
-from paints_undo.run.timeline import Timeline
+from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 
@@ -331,6 +331,12 @@ class RunFolder(RecordedFolder, Run):
     def has_segment(self, place: int) -> bool:
         """Whether the segment at a place is there and the one that this run made; reads its file."""
         return self.is_whole(self.segment_file(place))
+
+    def would_lose(self, timeline: Timeline, options: UndoOptions) -> tuple[int, int]:
+        """How many keyframes and segments that are there would fit neither this timeline nor these options."""
+        keyframes = map(self.keyframe_path, {*self.keyframe_names} - {*keyframe_names(timeline, options)})
+        segments = map(self.segment_path, {*self.segment_names} - {*segment_names(timeline, options)})
+        return sum(file.exists() for file in keyframes), sum(file.exists() for file in segments)
 
     def keyframe_file(self, place: int) -> Path:
         """Where the keyframe at a place belongs."""

@@ -14,7 +14,7 @@ from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.edits import EDITS, Edited, replace_keyframe
 from paints_undo.run.record import picture_digest
-from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.run.timeline import Timeline, keyframe_names
 from paints_undo.web import settings
 from paints_undo.web.history import Entry, message
 
@@ -38,10 +38,8 @@ def set_settings(entry: Entry, changes: dict[str, Any], check: Check) -> None:
 
 def at_stake(entry: Entry, changes: dict[str, Any], check: Check) -> dict[str, int]:
     """How many drawn keyframes and segments flat settings would take away; nothing is changed."""
-    run, after = entry.run, _with_settings(entry, changes, check)
-    keyframes = [run.keyframe_path(name) for name in {*run.keyframe_names} - {*keyframe_names(*after)}]
-    segments = [run.segment_path(name) for name in {*run.segment_names} - {*segment_names(*after)}]
-    return {"keyframes": sum(p.exists() for p in keyframes), "segments": sum(p.exists() for p in segments)}
+    keyframes, segments = entry.run.would_lose(*_with_settings(entry, changes, check))
+    return {"keyframes": keyframes, "segments": segments}
 
 
 def put_picture(entry: Entry, step: int, picture: np.ndarray) -> None:
