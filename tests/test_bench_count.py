@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from paints_undo.bench.count import OneKernelAttention, count, count_once
 from paints_undo.bench.families import no_tensor, sizes_of, write_family
 from paints_undo.bench.live_bytes import LiveBytes
+from paints_undo.bench.sizes import SIZES
 from paints_undo.errors import InputError
 from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import PARTS, open_family
@@ -52,9 +53,12 @@ def test_counts_of_two_short_runs_give_those_of_a_longer_one(family, options, st
     assert stage_by_stage.bytes_moved == pytest.approx(once.bytes_moved, rel=1e-9)
 
 
-def test_streaming_cannot_be_counted(family, options):
+def test_streaming_cannot_be_counted(tmp_path, family, options):
+    with pytest.raises(InputError, match="the plan least is none of those that this device has memory for"):
+        count(family, options, "least")  # its networks are smaller than a ring
+    full = write_family(tmp_path / "full", SIZES["full"], no_tensor)
     with pytest.raises(InputError, match="the plan least streams networks block by block, which --count cannot follow"):
-        count(family, options, "least")
+        count(full, defaults_of(full), "least")
 
 
 def test_products_and_convolutions_count_two_for_each_multiplication():

@@ -116,3 +116,8 @@ def test_paths_are_told_from_the_folder_of_runs_on() -> None:
 )  # fmt: skip
 def test_sentences_name_files_and_no_folders_of_the_server(sentence: str, told: str) -> None:
     assert without_folders(Sentence(sentence), OUT) == told
+
+
+def test_values_lose_their_folders_before_a_language_puts_its_own_words_beside_them() -> None:
+    sentence = without_folders(Sentence("the run in {folder} has {count} of {wanted} segments", f"{OUT}/b", 0, 4), OUT)
+    assert sentence.values["folder"] == "runs/b" and str(sentence) == "the run in runs/b has 0 of 4 segments"

@@ -50,5 +50,5 @@ def defaults_of(family: ModelFamily) -> UndoOptions:
     try:
         return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
     except (TypeError, InputError) as error:
-        sentence = "the defaults in {file} of the model family {family} cannot be used: {reason}"
-        raise CheckpointError(sentence, FAMILY_FILE, family.name, error) from None
+        sentence = "the defaults in model_family.json of the model family {family} cannot be used: {reason}"
+        raise CheckpointError(sentence, family.name, error) from None

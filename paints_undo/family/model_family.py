@@ -66,23 +66,21 @@ class ModelFamily:
         if self.segment_hint not in SEGMENT_HINTS:
             raise CheckpointError(
                 "model family {family}: segment_hint is {value!r}, which this program does not know; use one "
-                "of {choices} in {file}, or a newer program",
+                "of {choices} in model_family.json, or a newer program",
                 self.name,
                 self.segment_hint,
                 ", ".join(SEGMENT_HINTS),
-                FAMILY_FILE,
             )
         for height, width in self.video_sizes:
             multiple = self.video_size_multiple
             if height % multiple or width % multiple:
                 raise CheckpointError(
                     "model family {family}: video size {height} x {width} is no multiple of {multiple}, which "
-                    "its networks need; correct video_sizes in {file}",
+                    "its networks need; correct video_sizes in model_family.json",
                     self.name,
                     height,
                     width,
                     multiple,
-                    FAMILY_FILE,
                 )
         self.check_keyframe_size(*self.keyframe_size)
 
