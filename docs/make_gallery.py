@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -136,12 +137,12 @@ def panel(page: Page, run: Path, out: Path) -> None:
         for name in ("gif", "contact", "heatmap", "curves-png"):
             page.locator("#export label", has_text=f"{name}: ").first.click(timeout=60_000)
         page.locator("#export-now").click()
-        page.locator("#export-status", has_text="✓").wait_for(timeout=300_000)
+        page.locator("#export-files a, #export-gallery img").first.wait_for(timeout=300_000)
         page.wait_for_timeout(3000)
         keep(page.locator("#export"), "panel")
 
 
-def keep(page, name: str) -> None:
+def keep(page: Any, name: str) -> None:
     time.sleep(1.5)  # pictures fade in
     small(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), name)
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
+
+from skimage import data, filters  # noqa: E402
 
 from paints_undo import PaintsUndo  # noqa: E402
 from paints_undo.pictures.fit import crop_to  # noqa: E402
@@ -24,8 +27,6 @@ STEPS = (0, 200, 400, 600, 800, 900, 950, 999)
 
 def held_out(count: int) -> list[np.ndarray]:
     """Finished pictures that training never saw, uint8 (128, 128, 3)."""
-    import torch
-
     data = recipe.draw_pictures("held_out", 300, SIZE, None)
     finished = data.finished(torch.arange(count)).permute(0, 2, 3, 1)
     return list(((finished + 1) * 127.5).clamp(0, 255).byte().numpy())
@@ -33,8 +34,6 @@ def held_out(count: int) -> list[np.ndarray]:
 
 def outsiders() -> list[np.ndarray]:
     """What the family was not made for: a photo, a line drawing, a painting-like picture and a poster."""
-    from skimage import data, filters
-
     photo = crop_to(data.astronaut(), 256, 256)
     edges = filters.sobel(cv2.cvtColor(crop_to(data.chelsea(), 256, 256), cv2.COLOR_RGB2GRAY))
     line_drawing = np.repeat((255 * (1 - np.clip(edges * 6, 0, 1))).astype(np.uint8)[..., None], 3, axis=2)

@@ -4,6 +4,9 @@
 >>> timelapse = PaintsUndo.load().undo(artwork, out="outputs/artwork")  # doctest: +SKIP
 """
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
 
 # Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.pictures` needs none of them.
@@ -21,9 +24,7 @@ _HOMES = {
 __all__ = list(_HOMES)  # noqa: PLE0604
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -17,7 +17,6 @@ from paints_undo.run.timelapse import Timelapse
 
 if TYPE_CHECKING:  # plain data, but its home loads PyTorch
     from paints_undo.execution.plans import Candidate
-    from paints_undo.run.timelapse import Timelapse
 
 Picture = np.ndarray | Image.Image | Path | str
 

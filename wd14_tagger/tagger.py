@@ -225,10 +225,14 @@ def _square(picture: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(canvas)[None, :, :, ::-1], dtype=np.float32)
 
 
-def _check_providers(providers: Sequence[str]) -> None:
+def _runtime() -> Any:
     import onnxruntime  # imported where it is used: it takes a moment, and importing the package must not
 
-    available = onnxruntime.get_available_providers()
+    return onnxruntime
+
+
+def _check_providers(providers: Sequence[str]) -> None:
+    available = _runtime().get_available_providers()
     unknown = [name for name in providers if name not in available]
     if unknown or not providers:
         raise ValueError(
@@ -238,11 +242,9 @@ def _check_providers(providers: Sequence[str]) -> None:
 
 
 def _open_session(path: Path, requested: Sequence[str] | None) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
     if requested is not None:
         return _open_with(path, requested)
-    available = onnxruntime.get_available_providers()
+    available = _runtime().get_available_providers()
     preferred = [name for name in PREFERRED_PROVIDERS if name in available]
     if preferred[:-1]:
         try:
@@ -253,11 +255,9 @@ def _open_session(path: Path, requested: Sequence[str] | None) -> onnxruntime.In
 
 
 def _open_with(path: Path, names: Sequence[str]) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
     providers: list[Any] = [(name, PROVIDER_OPTIONS.get(name, {})) for name in names]
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=providers)
+        session = _runtime().InferenceSession(str(path), providers=providers)
     except Exception as error:  # onnxruntime's exceptions have no closer common base
         _existing(path, "tagger model")
         reason = next(iter(str(error).splitlines()), "")

@@ -111,7 +111,9 @@ class FfmpegStopped(OSError):
 
 
 @contextlib.contextmanager
-def running(arguments: list[str], purpose: str, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) -> Iterator:
+def running(
+    arguments: list[str], purpose: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+) -> Iterator[Ffmpeg]:
     """Runs ffmpeg, an Ffmpeg, while the block feeds or drains it.
 
     Raises OSError, one sentence that begins "Cannot" and the purpose, if it does not start, hangs or fails. An
