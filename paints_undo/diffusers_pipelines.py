@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from memory_management import pick_device, picture_vae_dtype
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
-from paints_undo.execution.plans import RESIDENT, Plan
+from paints_undo.execution.plan import RESIDENT, Plan
 from paints_undo.family.choice import defaults_of, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
+from paints_undo.execution.plan import Candidate
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.run.timelapse import Timelapse
-
-if TYPE_CHECKING:  # plain data, but its home loads PyTorch
-    from paints_undo.execution.plans import Candidate
 
 Picture = np.ndarray | Image.Image | Path | str
 

@@ -19,8 +19,9 @@ from paints_undo import validation
 from paints_undo.engine import Description, Engine, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.parts import Parts
+from paints_undo.execution.plan import Candidate
 from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import Candidate, parse_budget
+from paints_undo.execution.plans import parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.family.choice import defaults_of, find_family
 from paints_undo.family.weights import load_tokenizer

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from paints_undo.engine import Description, Picture, keep_nothing
-from paints_undo.execution.plans import LADDER, Candidate
+from paints_undo.execution.plan import LADDER, Candidate
 from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions

@@ -8,7 +8,8 @@ import torch
 
 from paints_undo.bench.plans import engine_by
 from paints_undo.errors import InputError
-from paints_undo.execution.plans import GIB, LADDER, RESIDENT, Candidate, choose
+from paints_undo.execution.plan import GIB, LADDER, RESIDENT, Candidate
+from paints_undo.execution.plans import choose
 from paints_undo.options import UndoOptions
 
 CANDIDATES = [Candidate(plan, GIB * (20 - number), None) for number, plan in enumerate([RESIDENT, *LADDER])]

@@ -15,7 +15,7 @@ from memory_management import DEVICES, DTYPES
 from paints_undo.engine import Description, Engine
 from paints_undo.errors import Cancelled, CheckpointError, InputError
 from paints_undo.execution.parts import Parts
-from paints_undo.execution.plans import Candidate
+from paints_undo.execution.plan import Candidate
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.models.attention import BACKENDS
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions

@@ -10,9 +10,8 @@ from unet_calls import CALLS
 
 from paints_undo.errors import CheckpointError
 from paints_undo.execution import parts as module
-from paints_undo.execution import plans
 from paints_undo.execution.parts import Parts
-from paints_undo.execution.plans import LADDER, NAMES, STAGE
+from paints_undo.execution.plan import LADDER, NAMES, RESIDENT, STAGE
 from paints_undo.family.model_family import open_family
 
 
@@ -114,12 +113,12 @@ def tensors(network):
 
 
 def test_stepping_down_until_it_fits(tiny_family, monkeypatch):
-    monkeypatch.setattr(plans, "LADDER", tuple(map(small, LADDER)))
+    monkeypatch.setattr("paints_undo.execution.plan.LADDER", tuple(map(small, LADDER)))
     family, cpu, reached = open_family(tiny_family), torch.device("cpu"), []
     expected = numbers_of(Parts(family, cpu, torch.float32))
     for capacity in (90_000_000, 20_000_000, 8_500_000, 5_000_000):
         device = EmulatedDevice(capacity)
-        parts = Parts(family, cpu, torch.float32, plans.LADDER[0], transfer=device)
+        parts = Parts(family, cpu, torch.float32, small(RESIDENT), transfer=device)
         parts.residency.reserve = 0
         while True:
             try:

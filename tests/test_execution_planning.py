@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from paints_undo import KeyframeOptions, PaintsUndo
-from paints_undo.execution.plans import LEAST
+from paints_undo.execution.plan import LEAST
 
 
 @pytest.fixture

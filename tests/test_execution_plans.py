@@ -14,7 +14,8 @@ from torch.overrides import TorchFunctionMode
 from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
-from paints_undo.execution.plans import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, choose, next_plan_down, plans_for
+from paints_undo.execution.plan import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, next_plan_down, one_by_one
+from paints_undo.execution.plans import choose, plans_for
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.weights import BUILD, count_weights
 from paints_undo.models.pieces import feed_forward_pieces
@@ -156,7 +157,7 @@ def test_cards(published, gib, name):
 
 def card(monkeypatch, free, total):
     monkeypatch.setattr(plans, "device_memory", lambda device: (free * GIB, total * GIB))
-    monkeypatch.setattr(plans, "describe_device", lambda device: "cuda, a card")
+    monkeypatch.setattr(plans, "device_in_words", lambda device: "cuda, a card")
 
 
 def test_one_gib_is_one_sentence(published, monkeypatch):
@@ -208,7 +209,7 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
 def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, published, tiny_family):
     tiny, work = open_family(tiny_family), Work(keyframe_size=(96, 64), video_size=(64, 96))
     several, alone, *_ = (candidate.plan for candidate in plans_for(tiny, work, CPU, torch.float32))
-    assert (several.lanes, alone.lanes) == (2, 1) and plans.one_by_one(several).lanes == 1
+    assert (several.lanes, alone.lanes) == (2, 1) and one_by_one(several).lanes == 1
     assert {candidate.plan.lanes for candidate in plans_for(published, Work(), CPU, torch.float32)} == {1}
     assert {candidate.plan.lanes for candidate in plans_for(published, Work(), CARD, torch.float16)} == {1}
 

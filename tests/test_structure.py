@@ -61,12 +61,14 @@ MAY_IMPORT = {
     "paints_undo.execution.block_streaming": ["memory_management"],
     "paints_undo.execution.compilation": ["paints_undo.models"],
     "paints_undo.execution.lanes": ["paints_undo.errors", "paints_undo.progress"],
+    "paints_undo.execution.plan": [],
     "paints_undo.execution.plans": [
         "memory_management",
         "paints_undo.errors",
         "paints_undo.execution.lanes",
         "paints_undo.family.model_family",
         "paints_undo.family.weights",
+        "paints_undo.execution.plan",
     ],
     "paints_undo.stages": [
         "paints_undo.family",
@@ -86,6 +88,7 @@ MAY_IMPORT = {
         "paints_undo.execution.block_streaming",
         "paints_undo.errors",
         "paints_undo.execution.compilation",
+        "paints_undo.execution.plan",
         "paints_undo.execution.plans",
         "paints_undo.family.model_family",
         "paints_undo.family.weights",

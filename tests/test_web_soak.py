@@ -62,7 +62,7 @@ class Visitor(threading.Thread):
         if view["state"] != "finished":
             self.wrong.append(f"it ended {view['state']}: {view['message']}")
             return
-        self.ask("reroll_keyframe", run, 999, seed=100 + self.number)
+        self.ask("edit", run, "reroll_keyframe", 999, seed=100 + self.number)
         self.ask("generate_video", run)
         view = self.finish(run)
         for keyframe, seed in zip(view["keyframes"], (self.number, 100 + self.number), strict=True):

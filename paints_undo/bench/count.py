@@ -55,7 +55,7 @@ class Count:
 
 
 def count(family: ModelFamily, options: UndoOptions, plan: str) -> Count:
-    """Count a run of a family of these sizes; plan: "auto" or one of plans.NAMES.
+    """Count a run of a family of these sizes; plan: "auto" or one of execution.plan.NAMES.
 
     Raises InputError for a plan that streams networks block by block, which the meta device cannot follow.
     """

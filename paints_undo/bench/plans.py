@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
-from paints_undo.execution.plans import GIB, NAMES
+from paints_undo.execution.plan import GIB, NAMES
 from paints_undo.options import UndoOptions
 
 PLANS = ("auto", *NAMES)

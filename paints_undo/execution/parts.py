@@ -14,7 +14,7 @@ from memory_management import Residency, Transfer, device_in_words, picture_vae_
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
-from paints_undo.execution.plans import RESIDENT, Plan, next_plan_down
+from paints_undo.execution.plan import RESIDENT, Plan, next_plan_down
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 

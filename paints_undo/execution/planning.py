@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 from paints_undo.execution.parts import Parts
-from paints_undo.execution.plans import Candidate, Plan, Work, budget, choose, one_by_one, plans_for
+from paints_undo.execution.plan import Candidate, Plan, Work, one_by_one
+from paints_undo.execution.plans import budget, choose, plans_for
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.fit import nearest_bucket
