@@ -27,4 +27,6 @@ __all__ = list(_HOMES)  # noqa: PLE0604
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "PaintsUndo":
+        import_module(f"{__name__}.errors").check_descriptions()
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from paints_undo.engine import Engine
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, check_descriptions
 from paints_undo.options import FITS, PROFILES, UndoOptions, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
@@ -50,7 +50,12 @@ SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
 
 def later(home: str) -> Callable[..., Any]:
     """The function at "module:name" in this package, imported when it is called: what it needs takes seconds."""
-    return lambda *arguments, **named: pkgutil.resolve_name(f"paints_undo.{home}")(*arguments, **named)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        check_descriptions()
+        return pkgutil.resolve_name(f"paints_undo.{home}")(*arguments, **named)
+
+    return call
 
 
 def complain(sentence: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from string import Formatter
 from typing import Any
@@ -118,6 +119,15 @@ class Cancelled(Exception):
     Raised from a progress callback; the run ends without leaving a half-written file behind. It is no error, so it
     derives from neither :class:`InputError` nor :class:`CheckpointError`.
     """
+
+
+def check_descriptions() -> None:
+    """Raises CheckpointError where Python left out what the networks' libraries need, which would fail on import."""
+    if sys.flags.optimize > 1:
+        raise CheckpointError(
+            "Python was started with -OO or PYTHONOPTIMIZE=2, which takes out the descriptions that diffusers and "
+            "transformers read; start it without"
+        )
 
 
 # What their message says is enough for the person at the program; everything else is a fault of the program itself.
