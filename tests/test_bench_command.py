@@ -32,9 +32,7 @@ def test_a_count_is_printed_written_and_drawn(parse, tiny_family, tmp_path, caps
 def test_measured_plans_are_compared(parse, tiny_family, tmp_path, capsys, monkeypatch):
     from test_bench_report import COUNTED, run
 
-    from paints_undo.bench import measure
-
-    monkeypatch.setattr(measure, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
+    monkeypatch.setattr(work, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
     monkeypatch.setattr(work, "count_plan", lambda chosen, plan: COUNTED)
     words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu", "--charts", tmp_path)
     chosen = parse("bench", "--models", tiny_family, *words)
