@@ -16,6 +16,7 @@ import gradio_app
 from paints_undo import examples
 
 DOCS = Path(__file__).parent.parent / "docs"
+OURS = ("paints_undo", "wd14_tagger", "tests", "docs", "comfyui", "huggingface_space", "colab", "docker", ".ci")
 OPTIONS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 
@@ -63,3 +64,16 @@ def test_every_block_of_python_is_an_example(document):
     text = (DOCS / document).read_text(encoding="utf-8")
     blocks = re.findall(r"(?s)```python\n(.*?)```", text)
     assert blocks and all(block.startswith(">>> ") and block.endswith("\n\n") for block in blocks)
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "SECURITY.md", *sorted(f"docs/{file.name}" for file in DOCS.glob("*.md"))]
+)
+def test_every_file_that_a_document_names_is_there(document):
+    """Tests that prove a promise, and the files where things are: by their name, or by their place in the package."""
+    root = DOCS.parent
+    named = set(re.findall(r"`((?:[\w.-]+/)*\w+\.py)[:`]", (root / document).read_text(encoding="utf-8")))
+    # names alone stand beside a folder's; each must be some file of ours
+    ours = {file.relative_to(root).as_posix() for file in root.glob("*.py")}
+    ours |= {file.relative_to(root).as_posix() for folder in OURS for file in (root / folder).rglob("*.py")}
+    assert not [name for name in sorted(named) if not any(f"/{each}".endswith(f"/{name}") for each in ours)]
