@@ -188,7 +188,7 @@ def test_no_place_is_counted_in_folders_from_a_modules_own_file(file):
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_what_an_engine_is_made_of_is_its_own_matter(file):
-    """Others ask `describe()`, `plan()`, `use()` and `forget()`, which every kind of engine could answer."""
+    """Others ask what `engine.Engine` has, which every kind of engine can answer."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute) and node.attr in ("parts", "planner", "memory", "noise_device"):
             assert not re.search(r"\bengine$", ast.unparse(node.value)), f"{name_of(file)}:{node.lineno}"
