@@ -1,0 +1,222 @@
+"""An artwork's drawing process: its plan, every canvas on the way, and the file that keeps it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from paints_undo.atomic import write_atomically
+from paints_undo.errors import InputError
+from paints_undo.strokes.canvas import Canvas, paper
+from paints_undo.strokes.operations import LAYERS, OWNING, TOTAL, Operation, Plan
+from paints_undo.strokes.planner import last_touches, make_plan
+from paints_undo.strokes.separation import finish
+
+LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
+FORMAT, VERSION = "paints-undo operations", 1
+
+
+class Process:
+    """How an artwork was drawn, in exactly 1,000 operations; not safe to use from several threads at once."""
+
+    def __init__(self, plan: Plan, artwork: np.ndarray):
+        """artwork: uint8 RGB (H, W, 3), of any size; what is drawn has its size."""
+        self._planned = plan
+        height, width = artwork.shape[:2]
+        self.plan = plan if plan.size == (height, width) else _resized(plan, artwork)
+        self.artwork = artwork
+        self._canvas: Canvas | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """All of them, the first stroke first; their points are in pixels of this size."""
+        return self.plan.operations
+
+    @property
+    def route(self) -> str:
+        """ "illustration" or "painting"."""
+        return self.plan.route
+
+    @property
+    def reason(self) -> str:
+        """Why it is drawn that way, in words."""
+        return self.plan.reason
+
+    @property
+    def seed(self) -> int:
+        """What chooses among all believable processes."""
+        return self.plan.seed
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the canvas, pixels."""
+        return self.plan.size
+
+    @property
+    def _drawn(self) -> Canvas:
+        if self._canvas is None:
+            self._canvas = Canvas(self.plan, finish(self.artwork, self.plan))
+        return self._canvas
+
+    def canvas(self, done: float) -> np.ndarray:
+        """The canvas, uint8 (H, W, 3), after `done` operations, 0 to 1,000; a fraction is part of a stroke."""
+        return self._drawn.after(float(np.clip(done, 0, len(self.operations))))
+
+    def canvases(self, dones: Iterable[float]) -> Iterator[np.ndarray]:
+        """The canvases after each of an ascending row of `done`."""
+        return (self.canvas(done) for done in dones)
+
+    def layers(self, done: int = TOTAL) -> dict[str, np.ndarray]:
+        """The layers, uint8 RGBA (H, W, 4), bottom first, after `done` operations; empty ones too.
+
+        Laid over each other with plain 8-bit blending they are the canvas.
+        """
+        canvas = self._drawn
+        canvas.go_to(done)
+        out = {"paper": paper(*self.size)}
+        for name in LAYERS:
+            layer = canvas.layers.get(name)
+            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer.copy()
+            if canvas.opacity[name] < 1:
+                layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
+            out[name] = layer
+        return out
+
+    def at(self, height: int, width: int) -> Process:
+        """The same process at another size."""
+        how = cv2.INTER_AREA if height * width < self.artwork.shape[0] * self.artwork.shape[1] else cv2.INTER_CUBIC
+        return Process(self._planned, cv2.resize(self.artwork, (width, height), interpolation=how))
+
+    def write(self, path: Path) -> None:
+        """Keep the process in a file, operations.json.gz."""
+        plan = self._planned
+        record = {
+            "format": FORMAT,
+            "version": VERSION,
+            "artwork": digest(self.artwork),
+            "height": plan.size[0],
+            "width": plan.size[1],
+            "seed": plan.seed,
+            "route": plan.route,
+            "reason": plan.reason,
+            "operations": [_record(operation) for operation in plan.operations],
+            "owners": {phase: _as_png(owners) for phase, owners in plan.owners.items()},
+            "matte": _as_png(plan.matte),
+        }
+        text = json.dumps(record, separators=(",", ":")).encode()
+        write_atomically(path, gzip.compress(text, 6, mtime=0))
+
+    @classmethod
+    def read(cls, path: Path, artwork: np.ndarray) -> Process:
+        """The process in a file. Raises InputError where it is damaged, of another program or of another artwork."""
+        path = Path(path)
+        try:
+            record = json.loads(gzip.decompress(path.read_bytes()))
+            if not isinstance(record, dict) or record.get("format") != FORMAT:
+                raise InputError("{path} holds no operations of a drawing", path)
+            if record.get("version") != VERSION:
+                sentence = "{path} is of version {version} of the operations' format, and this program reads {known}"
+                raise InputError(sentence, path, record.get("version"), VERSION)
+            if record["artwork"] != digest(artwork):
+                raise InputError("the operations in {path} are those of another artwork", path)
+            plan = _plan_of(record)
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, binascii.Error, cv2.error) as error:
+            sentence = "the operations in {path} cannot be read ({reason}); delete the file, and they are planned anew"
+            raise InputError(sentence, path, error) from None
+        return cls(plan, artwork)
+
+
+def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", tags: str = "") -> Process:
+    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route, tags and seed.
+
+    route: "auto", "illustration" or "painting".  Raises InputError for a picture in which there is nothing to draw.
+    """
+    artwork = np.ascontiguousarray(artwork)
+    height, width = artwork.shape[:2]
+    longest = max(height, width)
+    planned = artwork
+    if longest > LONGEST_PLANNED:
+        scale = LONGEST_PLANNED / longest
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
+    return Process(make_plan(planned, seed, route), artwork)
+
+
+def digest(artwork: np.ndarray) -> str:
+    """The sha256 of a picture's size and pixels."""
+    size = "x".join(map(str, artwork.shape))
+    return hashlib.sha256(size.encode() + np.ascontiguousarray(artwork).tobytes()).hexdigest()
+
+
+def _resized(plan: Plan, artwork: np.ndarray) -> Plan:
+    """The plan for the same artwork at another size."""
+    height, width = artwork.shape[:2]
+    scale = np.array([width / plan.size[1], height / plan.size[0], max(height, width) / max(plan.size)], np.float32)
+    owners = {
+        phase: cv2.resize(owned, (width, height), interpolation=cv2.INTER_NEAREST)
+        for phase, owned in plan.owners.items()
+    }
+    how = cv2.INTER_AREA if height < plan.size[0] else cv2.INTER_LINEAR
+    matte = cv2.resize(plan.matte, (width, height), interpolation=how)
+    matte[owners["ink"] == 0] = 0
+    moved = tuple(dataclasses.replace(operation, points=operation.points * scale) for operation in plan.operations)
+    resized = dataclasses.replace(plan, operations=moved, owners=owners, matte=matte)
+    last_touches(resized, artwork)
+    return resized
+
+
+def _record(operation: Operation) -> dict[str, Any]:
+    values = dataclasses.asdict(operation)
+    values["points"] = [round(float(value), 1) for value in operation.points.ravel()]
+    if operation.colour is not None:
+        values["colour"] = "#{:02x}{:02x}{:02x}".format(*operation.colour)
+    return {
+        name: value for name, value in values.items() if value not in (None, "") and (name, value) != ("opacity", 1.0)
+    }
+
+
+def _operation(values: dict[str, Any]) -> Operation:
+    points = np.array(values["points"], np.float32).reshape(-1, 3)
+    named = {name: str(values[name]) for name in ("phase", "layer", "brush")}
+    colour = values.get("colour")
+    rgb = bytes.fromhex(colour[1:]) if colour else None
+    return Operation(
+        **named,
+        points=points,
+        colour=None if rgb is None else (rgb[0], rgb[1], rgb[2]),
+        opacity=float(values.get("opacity", 1.0)),
+        kind=str(values.get("kind", "stroke")),
+        title=str(values.get("title", "")),
+    )
+
+
+def _plan_of(record: dict[str, Any]) -> Plan:
+    size = (int(record["height"]), int(record["width"]))
+    operations = tuple(_operation(values) for values in record["operations"])
+    owners = {phase: _of_png(record["owners"][phase], size, np.uint16) for phase in OWNING}
+    if any(int(owned.max(initial=0)) > len(operations) for owned in owners.values()):
+        raise ValueError("a pixel belongs to no operation")
+    matte = _of_png(record["matte"], size, np.uint8)
+    return Plan(int(record["seed"]), str(record["route"]), str(record["reason"]), operations, owners, matte)
+
+
+def _as_png(values: np.ndarray) -> str:
+    return base64.b64encode(cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, 7])[1].tobytes()).decode()
+
+
+def _of_png(text: str, size: tuple[int, int], kind: type) -> np.ndarray:
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(text, validate=True), np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.shape != size or picture.dtype != kind:
+        raise ValueError("one of its maps is damaged")
+    return picture
