@@ -1,233 +1,295 @@
-"""The drawing under the drawing: construction lines, and a loose sketch over them."""
+"""A loose sketch over the construction, in one of several hands' manners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from paints_undo.strokes.brushes import pressed
 from paints_undo.strokes.cells import tour
+from paints_undo.strokes.construction import Construction
 from paints_undo.strokes.face import Face
-from paints_undo.strokes.look import BEHIND, FACE, GROUND, Findings
+from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
 from paints_undo.strokes.operations import Colour, Operation
+from paints_undo.strokes.pencil import Hand, Lead
+from paints_undo.strokes.seeing import Seen, seen_lines
+from paints_undo.strokes.tone import tone_strokes
 
-BLUE: Colour = (122, 150, 205)
-GREY: Colour = (84, 90, 112)
-SANGUINE: Colour = (150, 92, 70)
+BLUE: Colour = (96, 138, 214)
+NAVY: Colour = (44, 56, 104)
+RED: Colour = (206, 92, 84)
+GREY: Colour = (92, 96, 112)
+PALE: Colour = (128, 132, 150)
+SOOT: Colour = (44, 44, 76)
+SANGUINE: Colour = (146, 78, 56)
+SURE_OF_A_FACE = 1.0  # of a face's score: less, and no head is constructed
+FINE_AT = 560  # pixels of the longer side at which the small forms are seen
+FACE_AT = 260  # pixels that a face is seen at
+RANK = {FACE: 3.0, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
 
 
-def resampled(points: np.ndarray, step: float) -> np.ndarray:
-    """Points at equal distances along a path, (n, 2)."""
-    travelled = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    count = max(2, int(travelled[-1] / step) + 1)
-    t = np.linspace(0, travelled[-1], count)
-    return np.stack([np.interp(t, travelled, points[:, k]) for k in (0, 1)], 1)
+@dataclass(frozen=True)
+class Manner:
+    """How somebody sketches. restated: the share of lines drawn more than once.  loose: drift, of the longer side.
+
+    rough: a first pass of the large lines.  tone: the share of the strokes that lay tone.  reach: longest stroke.
+    """
+
+    name: str
+    under: Lead
+    line: Lead
+    rough: Lead | None = None
+    again: Lead | None = None
+    tone: Lead | None = None
+    restated: float = 0.3
+    loose: float = 1 / 300
+    past: float = 0.02
+    reach: float = 0.3
+    toned: float = 0.0
+
+
+SEARCHING = Manner(
+    "searching lines",
+    Lead(PALE, 1 / 900, 0.5),
+    Lead(GREY, 1 / 420, 0.85),
+    again=Lead(GREY, 1 / 640, 0.6),
+    restated=0.62,
+    loose=1 / 230,
+    past=0.035,
+    reach=0.24,
+)
+COLOURED = Manner(
+    "blue, red, then dark",
+    Lead(BLUE, 1 / 800, 0.55),
+    Lead(NAVY, 1 / 430, 0.85),
+    rough=Lead(BLUE, 1 / 560, 0.6),
+    again=Lead(RED, 1 / 560, 0.7),
+    restated=0.16,
+    loose=1 / 300,
+)
+MASSES = Manner(
+    "masses of tone",
+    Lead(PALE, 1 / 900, 0.5),
+    Lead(SOOT, 1 / 460, 0.85),
+    rough=Lead(PALE, 1 / 500, 0.6),
+    tone=Lead((104, 108, 152), 1 / 90, 0.55),
+    restated=0.12,
+    toned=0.3,
+)
+SURE = Manner(
+    "a sure contour",
+    Lead(PALE, 1 / 1000, 0.45),
+    Lead(SOOT, 1 / 430, 0.9),
+    restated=0.05,
+    loose=1 / 900,
+    past=0.008,
+    reach=0.42,
+)
+CHALK = Manner(
+    "red chalk",
+    Lead((196, 150, 124), 1 / 700, 0.55),
+    Lead(SANGUINE, 1 / 360, 0.8),
+    rough=Lead((190, 132, 104), 1 / 420, 0.55),
+    tone=Lead((176, 112, 84), 1 / 100, 0.45),
+    restated=0.25,
+    loose=1 / 260,
+    toned=0.16,
+)
 
 
 class Sketcher:
     """Draws the pencil phases of a plan."""
 
-    def __init__(self, findings: Findings, rng: np.random.Generator):
+    def __init__(self, findings: Findings, seed: int, rng: np.random.Generator):
         self.findings, self.rng = findings, rng
         self.side = findings.side
-        # a hand has one pencil for construction and one for the sketch; another seed, another pair
-        self.first, self.second = ((BLUE, GREY), (SANGUINE, GREY), (GREY, BLUE), (BLUE, SANGUINE))[int(rng.integers(4))]
-
-    def pencil(
-        self, points: np.ndarray, width: float, opacity: float, phase: str, colour: Colour, title: str
-    ) -> Operation:
-        """A pencil stroke. width: half width, pixels."""
-        path = np.column_stack([points, width * pressed(len(points))]).astype(np.float32)
-        return Operation(phase, phase, "pencil", path, colour, opacity, title=title)
-
-    def rub(self, points: np.ndarray, width: float, phase: str, title: str) -> Operation:
-        """An eraser along a path."""
-        path = np.column_stack([points, np.full(len(points), width)]).astype(np.float32)
-        return Operation(phase, phase, "eraser", path, title=title)
-
-    def wobbled(self, points: np.ndarray, amount: float, waves: float) -> np.ndarray:
-        """A hand's slow drift, not noise: both ends free."""
-        count = len(points)
-        drift = ndimage.gaussian_filter1d(
-            self.rng.normal(0, 1, (count, 2)), max(1, count / waves), axis=0, mode="nearest"
-        )
-        return points + drift / max(1e-6, drift.std()) * amount
-
-    # Construction
+        self.manner = manner_for(findings, seed)
+        self.hand = Hand(self.side, rng)
+        coarse = seen_lines(findings.artwork)
+        self.face, close = _close_to(findings, coarse)
+        fine = seen_lines(findings.artwork, FINE_AT, fine=True)
+        self.large = [part for line in coarse for part in _outside(line, self.face)]
+        lines = [*close, *self.large]
+        self.lines = lines + _not_drawn_yet(fine, lines, self.side, self.face)
 
     def construction(self, count: int) -> list[Operation]:
-        """Ovals, axes and long straights: where everything will be, in about `count` strokes."""
-        width = max(0.5, self.side / 1500)
-        out: list[Operation] = []
+        """Where everything will be, in at most `count` operations."""
+        return Construction(self.findings, self.face, self.hand, self.manner.under).draw(self.large, count)
 
-        def add(points: np.ndarray, opacity: float, title: str) -> None:
-            even = resampled(np.asarray(points, float), max(2.0, self.side / 160))
-            out.append(self.pencil(even, width, opacity, "construction", self.first, title))
-
-        def wrong(points: np.ndarray, title: str) -> None:
-            """Drawn, seen to be wrong, and rubbed out."""
-            add(points, 0.5, f"{title}, a first try")
-            even = resampled(np.asarray(points, float), self.side / 40)
-            out.append(self.rub(even, self.side / 60, "construction", f"rub out {title}"))
-
-        if self.findings.face is not None:
-            self._head(self.findings.face, add, wrong)
-        self._masses(add)
-        straights = self._straights()
-        for number, (start, end) in enumerate(straights[: max(4, count - len(out))]):
-            along = end - start
-            length = float(np.hypot(*along))
-            past = along / length * min(0.03 * self.side, 0.2 * length)
-            side = np.array([-along[1], along[0]])
-            t = np.linspace(0, 1, 14)[:, None]
-            line = (start - past) * (1 - t) + (end + past) * t + side * self.rng.normal(0, 0.025) * 4 * t * (1 - t)
-            if number in (2, 9):
-                wrong(line + side / length * self.side * 0.035, "a line")
-            add(line, 0.45, "a direction")
-        return out
-
-    def _oval(
-        self, centre: np.ndarray, radii: tuple[float, float], lean: float, start: float, turn: float
-    ) -> np.ndarray:
-        t = np.linspace(start, start + turn, 50)
-        along = np.array([np.cos(lean), np.sin(lean)])
-        across = np.array([-along[1], along[0]])
-        bulge = 1 + self.rng.normal(0, 0.03) * np.sin(t / 2 + 1)
-        return (
-            centre + (np.cos(t) * radii[0] * bulge)[:, None] * along + (np.sin(t) * radii[1] * bulge)[:, None] * across
-        )
-
-    def _head(self, face: Face, add: Callable[..., None], wrong: Callable[..., None]) -> None:
-        along, down, distance = face.along, face.down, face.distance
-        centre, (rx, ry) = face.centre, face.radii
-        lean, rng = float(np.arctan2(along[1], along[0])), self.rng
-        skull = centre - down * 0.45 * distance
-        off = along * rng.normal(0, 0.3) * distance
-        wrong(self._oval(skull + off, (rx * 1.25, rx * 1.2), lean, 2.5, 6.1), "the skull")
-        add(self._oval(skull, (rx * 1.18, rx * 1.12), lean, 3.6, 5.8), 0.55, "the skull")
-        add(self._oval(skull, (rx * 1.2, rx * 1.14), lean, 0.5, 4.5), 0.4, "the skull again")
-        t = np.linspace(-1, 1, 24)[:, None]
-        turn = np.linspace(0, np.pi, 30)[:, None]
-        add(centre + along * np.cos(turn) * rx * 0.98 + down * np.sin(turn) ** 1.1 * ry * 0.9, 0.5, "the jaw")
-        add(centre + down * t * ry * 1.15 + along * (1 - t**2) * 0.08 * distance, 0.5, "the axis of the face")
-        eye_line = face.middle + along * t * 1.25 * distance + down * (1 - t**2) * 0.1 * distance
-        add(eye_line, 0.5, "the line of the eyes")
-        nose = face.middle + along * t * 0.8 * distance + down * (0.55 + (1 - t**2) * 0.06) * distance
-        add(nose, 0.4, "the line of the nose")
-        for eye in face.eyes:
-            around = self._oval(eye, (distance * 0.27, distance * 0.22), lean, rng.uniform(3, 4), 6.4)
-            add(around, 0.5, "an eye")
-        neck = centre + down * ry * 0.9
-        for k in (-0.42, 0.42):
-            ends = np.array(
-                [neck + along * k * 1.1 * distance - down * 0.1 * distance, neck + along * k * 1.15 * distance]
-            )
-            ends[1] += down * 0.7 * distance
-            add(ends + rng.normal(0, 0.03 * distance, (2, 2)), 0.45, "the neck")
-
-    def _masses(self, add: Callable[..., None]) -> None:
-        """The figure's gesture, and its large masses as leaning ovals."""
-        findings, side = self.findings, self.side
-        figure = findings.figure
-        rows = np.flatnonzero(figure.any(1))
-        if len(rows) > 20:
-            some = rows[:: max(1, len(rows) // 40)]
-            middle = np.array([np.flatnonzero(figure[y]).mean() for y in some])
-            spine = np.stack([ndimage.gaussian_filter1d(middle, 5, mode="nearest"), some], 1)
-            if findings.face is not None:
-                spine = spine[spine[:, 1] > findings.face.centre[1] + findings.face.radii[1] * 0.8]
-            if len(spine) > 4:
-                add(spine, 0.5, "the gesture")
-                add(self.wobbled(resampled(spine, 6), side / 160, 4), 0.35, "the gesture again")
-        area = findings.regions.flat_area
-        large = [k for k in np.argsort(-area, kind="stable") if area[k] > 0.012 * figure.size]
-        for flat in [k for k in large if findings.kinds[k] != GROUND][:9]:
-            ys, xs = np.nonzero(findings.regions.flats == flat)
-            size, axes = np.linalg.eigh(np.cov(np.stack([xs, ys])) + np.eye(2))
-            radii = np.sqrt(size[::-1]) * 1.75
-            if radii[0] < 0.34 * side:
-                lean = float(np.arctan2(axes[1, 1], axes[0, 1]))
-                centre = np.array([xs.mean(), ys.mean()])
-                turn = float(self.rng.uniform(5.2, 7.4))
-                around = self._oval(centre, (radii[0], radii[1]), lean, float(self.rng.uniform(0, 6)), turn)
-                add(around, 0.42, "a mass")
-
-    def _straights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The long straight directions of the outlines, longest first."""
-        found = []
-        for _, points, behind in self.outlines():
-            corners = cv2.approxPolyDP(points[:, None].astype(np.float32), 0.03 * self.side, False)[:, 0]
-            for start, end in zip(corners[:-1], corners[1:], strict=True):
-                length = float(np.hypot(*(end - start)))
-                if length > 0.07 * self.side:
-                    found.append((length * (0.55 if behind else 1), start, end))
-        found.sort(key=lambda entry: -entry[0])
-        return [entry[1:] for entry in found]
-
-    def outlines(self) -> list[tuple[float, np.ndarray, bool]]:
-        """Borders of large flats inside the picture: (length, points (n, 2), behind?). Each shared border once."""
-        findings, side = self.findings, self.side
-        flats, area = findings.regions.flats, findings.regions.flat_area
-        height, width = flats.shape
-        boxes = ndimage.find_objects(flats + 1)
-        taken = np.zeros((height, width), np.uint8)
-        out = []
-        for flat in np.argsort(-area, kind="stable"):
-            if area[flat] < (side / 28) ** 2:
+    def sketch(self, count: int, soon: int) -> list[Operation]:
+        """A loose pass over the drawing in `count` operations; what names the subject is there after `soon`."""
+        strokes = self._ranked()
+        tones = self._tone(int(self.manner.toned * soon))
+        roughs = self._rough(int(0.16 * soon))
+        main, lines = int(soon - len(tones) - len(roughs)), []
+        for k, stroke in enumerate(strokes):
+            again = k < 0.75 * main and self.rng.random() < self.manner.restated
+            lines.append((stroke, again))
+            if sum(1 + twice for _, twice in lines) >= main:
                 break
-            box = boxes[flat]
-            mine = np.pad((flats[box] == flat).astype(np.uint8), 1)
-            contours, _ = cv2.findContours(mine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            for contour in contours:
-                points = np.clip(contour[:, 0] + (box[1].start - 1, box[0].start - 1), 0, (width - 1, height - 1))
-                x, y = points.T
-                free = (x > 2) & (x < width - 3) & (y > 2) & (y < height - 3) & (taken[y, x] == 0)
-                cuts = np.flatnonzero(np.diff(free.astype(int))) + 1
-                for run, good in zip(np.split(points, cuts), np.split(free, cuts), strict=True):
-                    if good[0] and len(run) > side * 0.05:
-                        out.append((float(len(run)), run.astype(np.float32), bool(findings.kinds[flat] == GROUND)))
-                for px, py in points[free][::3].tolist():
-                    cv2.circle(taken, (px, py), 4, 1, -1)
+        out = roughs + tones[: len(tones) // 2] + self._in_order(lines, True) + tones[len(tones) // 2 :]
+        rest = [(stroke, False) for stroke in strokes[len(lines) :]]
+        rest += [(stroke, False) for stroke, _ in lines]
+        return (out + self._in_order(rest[: max(0, count - len(out))], False))[:count]
+
+    def _ranked(self) -> list[tuple[int, np.ndarray]]:
+        """(zone, path), what matters most first."""
+        strokes = []
+        edge = _edge_of(self.findings.figure)
+        for line in self.lines:
+            parts = max(1, int(np.ceil(line.length / (self.manner.reach * self.side))))
+            for part in np.array_split(line.path, parts):
+                if len(part) < 6:
+                    continue
+                length = Seen(part).length
+                zone = int(self.findings.zones_at(part[:, :2].mean(0)[None])[0])
+                if self.face is not None and self.face.far(part[:, :2]).mean() < 1.1:
+                    zone = FACE
+                elif zone == FACE and self.face is None:
+                    zone = FIGURE
+                if length < self.side * (0.012 if zone == FACE else 0.028):
+                    continue
+                x, y = np.clip(part[:, :2].astype(int), 0, np.array(edge.shape[::-1]) - 1).T
+                weight = length**0.8 * min(1.6, float(part[:, 2].mean())) * RANK[zone] * (1 + 0.8 * edge[y, x].mean())
+                strokes.append((weight * (0.55 if line.fine and zone != FACE else 1), zone, part))
+        strokes.sort(key=lambda entry: -entry[0])
+        return [(zone, part) for _, zone, part in strokes]
+
+    def _rough(self, count: int) -> list[Operation]:
+        """The largest lines, simpler than they are, in a light lead."""
+        lead = self.manner.rough
+        if lead is None:
+            return []
+        out = []
+        lines = sorted(self.large, key=lambda line: -line.length)[:count]
+        for k in tour(np.array([line.path[:, :2].mean(0) for line in lines]), self.findings.focus, self.rng):
+            path = self.hand.drifted(self._smooth(lines[k].path, 9)[:, :2], 2 * self.manner.loose)
+            out.append(self.hand.stroke(path, lead, "sketch", "rough in a line"))
         return out
 
-    # Sketch
+    def _tone(self, count: int) -> list[Operation]:
+        return [] if self.manner.tone is None else tone_strokes(self.findings, self.hand, self.manner.tone, count)
 
-    def sketch(self, count: int) -> list[Operation]:
-        """A loose pass over the drawing itself in `count` strokes: lines and outlines, twice where they matter."""
-        strokes = self._sketch_lines()[:count]
-        strokes += strokes[: max(0, count - len(strokes))]
+    def _in_order(self, lines: list[tuple[tuple[int, np.ndarray], bool]], wrongs: bool) -> list[Operation]:
+        """Face, head, figure, background; in each from one line to the nearest next."""
         out: list[Operation] = []
-        for zone in range(FACE, BEHIND + 1):
-            now = [stroke for stroke in strokes if stroke[0] == zone]
-            middles = np.array([stroke[2].mean(0) for stroke in now]).reshape(-1, 2)
+        fails = 0
+        for zone in (FACE, HEAD, FIGURE, BEHIND):
+            now = [entry for entry in lines if entry[0][0] == zone]
+            middles = np.array([entry[0][1][:, :2].mean(0) for entry in now]).reshape(-1, 2)
             for k in tour(middles, self.findings.focus, self.rng):
-                out.append(self._loose(now[k][2]))
+                (_, path), again = now[k]
+                if wrongs and fails < 2 and zone in (HEAD, FIGURE) and Seen(path).length > 0.12 * self.side:
+                    if self.rng.random() < 0.15:
+                        fails += 1
+                        out += self._wrong(path)
+                out += self._line(path, again)
         return out
 
-    def _sketch_lines(self) -> list[tuple[int, float, np.ndarray]]:
-        """[zone, weight, points], the weightiest first."""
-        findings, side = self.findings, self.side
-        lines = [(1.6 * len(line), line) for line in findings.ink.lines if len(line) > side * 0.02]
-        lines += [(length * (0.5 if behind else 0.9), points) for length, points, behind in self.outlines()]
-        strokes: list[tuple[int, float, np.ndarray]] = []
-        for weight, points in lines:
-            for part in np.array_split(points, max(1, int(np.ceil(len(points) / (0.24 * side))))):
-                zone = int(findings.zones_at(part.mean(0)[None])[0])
-                if len(part) > side * (0.012 if zone == FACE else 0.03):
-                    share = len(part) * weight / len(points) * (2.4 if zone == FACE else 1.5 if zone == 1 else 1)
-                    strokes.append((zone, share, part))
-        strokes.sort(key=lambda stroke: -stroke[1])
+    def _wrong(self, path: np.ndarray) -> list[Operation]:
+        off = self.hand.wrong(self._smooth(path, 3), 0.03)
+        return [
+            self.hand.stroke(off, self.manner.line, "sketch", "a line that goes wrong"),
+            self.hand.rub(off, "sketch", "rub it out"),
+        ]
+
+    def _line(self, path: np.ndarray, again: bool) -> list[Operation]:
+        """A line as a hand puts it: smoother, a little off, past its ends; or found in two strokes."""
+        manner, hand = self.manner, self.hand
+        lead = manner.line
+        loose = hand.past_its_ends(
+            hand.drifted(self._smooth(path, 2.0), manner.loose * self.rng.uniform(0.4, 1.1)), manner.past
+        )
+        loose[:, 2] = np.clip(loose[:, 2], 0.45, 1.4) ** 0.8
+        if self.rng.random() < 0.5:
+            loose = loose[::-1]
+        strokes = [hand.stroke(loose, lead, "sketch", "sketch a line")]
+        if again:
+            other = hand.drifted(self._smooth(path, 3.5), manner.loose * 1.5)
+            low, high = sorted(self.rng.uniform(0, 1, 2))
+            if high - low > 0.5:
+                other = other[int(low * len(other)) : max(4, int(high * len(other)))]
+            other = hand.past_its_ends(other, 1.5 * manner.past)
+            other[:, 2] = 1
+            search = hand.stroke(
+                other, manner.again or replace(lead, opacity=0.7 * lead.opacity), "sketch", "restate it"
+            )
+            strokes = [search, *strokes] if manner.again is None or self.rng.random() < 0.6 else [*strokes, search]
         return strokes
 
-    def _loose(self, points: np.ndarray) -> Operation:
-        """A line as a hand first puts it: smoother, a little off, past its end."""
-        even = resampled(points, max(2.0, self.side / 200))
-        if len(even) > 4:
-            even = ndimage.gaussian_filter1d(even, 3, axis=0, mode="nearest")
-        loose = self.wobbled(even, self.side / 260 * float(self.rng.uniform(0.5, 1.5)), 3)
-        loose = np.vstack([loose, loose[-1] + (loose[-1] - loose[-2]) * self.rng.uniform(0, 3)])
-        colour = self.second if self.rng.random() < 0.8 else self.first
-        return self.pencil(loose, max(0.55, self.side / 1000), 0.75, "sketch", colour, "sketch a line")
+    def _smooth(self, path: np.ndarray, sigma: float) -> np.ndarray:
+        """Smoothed by `sigma` 1/340 of the longer side, its ends kept."""
+        spacing = Seen(path).length / max(1, len(path) - 1)
+        sigma = sigma * self.side / 340 / max(0.2, spacing)
+        if len(path) < 5:
+            return path
+        return ndimage.gaussian_filter1d(path, min(sigma, len(path) / 5), axis=0, mode="nearest")
+
+
+def manner_for(findings: Findings, seed: int) -> Manner:
+    """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
+    if findings.face is None or findings.route == "painting":
+        manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
+    elif findings.artwork.mean() > 190:
+        manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)
+    else:
+        manners = (SEARCHING, MASSES, COLOURED, SURE, CHALK)
+    return manners[seed % len(manners)]
+
+
+def _close_to(findings: Findings, coarse: list[Seen]) -> tuple[Face | None, list[Seen]]:
+    """The face, if it surely is one, and its lines as seen from close by."""
+    face = findings.face
+    if face is None or face.score < SURE_OF_A_FACE:
+        return None, []
+    reach = 1.5 * face.distance
+    low = np.maximum((face.centre - reach).astype(int), 0)
+    high = np.minimum((face.centre + reach).astype(int), findings.figure.shape[::-1])
+    lines = seen_lines(np.ascontiguousarray(findings.artwork[low[1] : high[1], low[0] : high[0]]), FACE_AT)
+    for line in lines:
+        line.path[:, :2] += low
+    for eye in face.eyes:  # what has no lines around it is no eye
+        near = [np.hypot(*(line.path[:, :2] - eye).T) < 0.22 * face.distance for line in lines]
+        if sum(int(hits.sum()) for hits in near) < 16:
+            return None, []
+    inside = []
+    for line in lines:
+        here = face.far(line.path[:, :2]) < 1.2
+        inside += [Seen(part) for part in _runs(line.path, here)]
+    return face, inside
+
+
+def _outside(line: Seen, face: Face | None) -> list[Seen]:
+    """The parts of a line that are not on the face, which is seen from close by."""
+    if face is None:
+        return [line]
+    return [Seen(part, line.fine) for part in _runs(line.path, face.far(line.path[:, :2]) >= 1.15)]
+
+
+def _runs(path: np.ndarray, keep: np.ndarray) -> list[np.ndarray]:
+    """The pieces of a path that are kept."""
+    cuts = np.flatnonzero(np.diff(keep.astype(int))) + 1
+    parts = zip(np.split(path, cuts), np.split(keep, cuts), strict=True)
+    return [part for part, good in parts if good[0] and len(part) > 5]
+
+
+def _not_drawn_yet(fine: list[Seen], lines: list[Seen], side: int, face: Face | None) -> list[Seen]:
+    """The parts of fine lines that are apart from other lines."""
+    taken = np.zeros((side // 2 + 2, side // 2 + 2), np.uint8)
+    for line in lines:
+        cv2.polylines(taken, [np.round(line.path[:, None, :2] / 2).astype(np.int32)], False, 1, max(1, side // 90))
+    out = []
+    for whole in fine:
+        for line in _outside(whole, face):
+            x, y = np.clip(np.round(line.path[:, :2] / 2).astype(int), 0, side // 2).T
+            out += [Seen(part, True) for part in _runs(line.path, taken[y, x] == 0)]
+    return out
+
+
+def _edge_of(mask: np.ndarray) -> np.ndarray:
+    """Bool (H, W): along the edge of a mask."""
+    around = np.ones((max(3, max(mask.shape) // 60) | 1,) * 2, np.uint8)
+    values = mask.astype(np.uint8)
+    return cv2.dilate(values, around) != cv2.erode(values, around)

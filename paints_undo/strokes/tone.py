@@ -1,0 +1,95 @@
+"""Tone in a sketch: the dark masses, hatched back and forth with the side of the lead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from paints_undo.strokes.look import Findings, lab_of
+from paints_undo.strokes.operations import Operation
+from paints_undo.strokes.pencil import Hand, Lead
+
+ROWS = 7  # back and forth in one go
+
+
+def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list[Operation]:
+    """About `count` operations of tone over the dark masses, darkest where the picture is."""
+    side = findings.side
+    levels = _levels(findings)
+    slant = float(hand.rng.uniform(-1.1, -0.6))
+    space = 1.5 * lead.half * side
+    chains: list[tuple[int, float, np.ndarray]] = []
+    for _ in range(4):  # broader, until there are few enough
+        chains = [
+            (area, dark, path)
+            for mask, dark in levels
+            for area, path in _chains(mask, slant, space, hand)
+            if area > 10 * space * space
+        ]
+        if len(chains) <= 1.3 * count:
+            break
+        space *= max(1.15, (len(chains) / max(1, count)) ** 0.5)
+    chains.sort(key=lambda entry: -entry[0])
+    chosen = sorted(chains[:count], key=lambda entry: (-entry[1], entry[2][0, 1]))
+    return [
+        hand.zigzag(path, 0.42 * space, replace(lead, opacity=lead.opacity * dark), "sketch", "lay in a dark mass")
+        for _, dark, path in chosen
+    ]
+
+
+def _levels(findings: Findings) -> list[tuple[np.ndarray, float]]:
+    """Masks, bool (H, W), of the dark masses, and how dark each is, 0 to 1: two steps, as an eye half closed sees."""
+    lightness = lab_of(findings.regions.flat_colour)[:, 0]
+    tones = lightness[findings.regions.flats].astype(np.float32)
+    calm = cv2.medianBlur(tones.astype(np.uint8), max(3, findings.side // 110 | 1))
+    dark, middle = np.percentile(calm, (22, 45))
+    light = float(np.percentile(calm, 85))
+    out = []
+    if dark < light - 12:
+        out.append((calm <= dark, 1.0))
+    if dark + 4 < middle < light - 10:
+        out.append(((calm > dark) & (calm <= middle), 0.5))
+    return out
+
+
+def _chains(mask: np.ndarray, slant: float, space: float, hand: Hand) -> list[tuple[int, np.ndarray]]:
+    """A mask as zigzags: (pixels covered, path (n, 2))."""
+    thin = max(1, int(space / 3))
+    ys, xs = np.nonzero(mask[::thin, ::thin])
+    ys, xs = ys * thin, xs * thin
+    cos, sin = np.cos(slant), np.sin(slant)
+    along, across = xs * cos + ys * sin, ys * cos - xs * sin
+    row = np.floor(across / space).astype(int)
+    order = np.lexsort((along, row))
+    along, row = along[order], row[order]
+    cuts = np.flatnonzero((np.diff(row) != 0) | (np.diff(along) > 2.2 * thin)) + 1
+    open_chains: list[list[tuple[int, float, float]]] = []
+    done: list[list[tuple[int, float, float]]] = []
+    for part, number in zip(np.split(along, cuts), np.split(row, cuts), strict=True):
+        if len(part) < 2:
+            continue
+        run = (int(number[0]), float(part[0]), float(part[-1]))
+        done += [chain for chain in open_chains if chain[-1][0] < run[0] - 1 or len(chain) >= ROWS]
+        open_chains = [chain for chain in open_chains if chain[-1][0] >= run[0] - 1 and len(chain) < ROWS]
+        for chain in open_chains:
+            last = chain[-1]
+            overlap = min(last[2], run[2]) - max(last[1], run[1])
+            if last[0] == run[0] - 1 and overlap > 0.5 * min(last[2] - last[1], run[2] - run[1]):
+                chain.append(run)
+                break
+        else:
+            open_chains.append([run])
+    out = []
+    for chain in done + open_chains:
+        places = []
+        for k, (number, low, high) in enumerate(chain):
+            first, second = (low, high) if k % 2 == 0 else (high, low)
+            across_now = (number + 0.5) * space
+            for at in (first, second):
+                at += float(hand.rng.normal(0, 0.25 * space))
+                places.append((at * cos - across_now * sin, at * sin + across_now * cos))
+        covered = int(sum(high - low for _, low, high in chain) * space)
+        out.append((covered, np.array(places)))
+    return out
