@@ -28,7 +28,7 @@ class Construction:
         if self.face is not None:
             self._head(self.face)
             self._gesture()
-        self._masses(max(3, count // 4))
+        self._masses(count // 5 if self.face is None else 2)
         for start, end in self._straights(lines):
             if len(self.operations) >= count:
                 break
@@ -101,6 +101,8 @@ class Construction:
         findings, side = self.findings, self.side
         area = findings.regions.flat_area
         large = [k for k in np.argsort(-area, kind="stable") if area[k] > 0.012 * findings.figure.size]
+        if self.face is not None:  # the head has its own
+            large = [k for k in large if self.face.far(findings.middles[k][None])[0] > 1.6]
         for flat in [k for k in large if findings.kinds[k] != GROUND][:count]:
             ys, xs = np.nonzero(findings.regions.flats == flat)
             size, axes = np.linalg.eigh(np.cov(np.stack([xs, ys])) + np.eye(2))

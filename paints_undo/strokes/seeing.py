@@ -19,7 +19,7 @@ WEAK, STRONG = 0.12, 0.045  # of all pixels: those on which a line goes on, and 
 COLOUR = 0.5  # of a difference in colour, beside one in tone
 EVEN = 0.6  # 0: only the strongest lines of the picture; 1: the strongest of each place
 GAP = 1 / 30  # of the longer side: how far a hand goes on where a line is lost
-CORNER = 0.35  # cosine of a turn at which a hand lifts
+CORNER = -0.1  # cosine of a turn at which a hand lifts
 
 
 @dataclass
@@ -58,39 +58,38 @@ def seen_lines(artwork: np.ndarray, size: int = SEEN_AT, fine: bool = False) -> 
 
 
 def coherent_lines(picture: np.ndarray) -> np.ndarray:
-    """How much each pixel lies on a line, float32 (h, w): differences of Gaussians across the picture's flow,
-    gathered along it (Kang, Lee, Chui 2007, Coherent Line Drawing)."""
+    """How much each pixel of uint8 RGB lies on a line, float32 (h, w), evened out over the picture.
+
+    Differences of Gaussians across the picture's flow, gathered along it (Kang, Lee, Chui 2007, Coherent Line Drawing).
+    """
     calm = cv2.bilateralFilter(cv2.medianBlur(picture, 3), 7, 30, 4)
-    lab = cv2.cvtColor(calm.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab[..., 0] -= 0.4 * np.hypot(lab[..., 1], lab[..., 2])
+    lab: np.ndarray = cv2.cvtColor(calm.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab[..., 0] -= 0.4 * np.hypot(lab[..., 1], lab[..., 2])  # a saturated colour is seen as darker
     lab[..., 1:] *= COLOUR
-    along = [
-        part.astype(np.float32)
-        for part in direction(cv2.GaussianBlur(lab @ np.float32((1, 0.5, 0.5)), (0, 0), 0.7), 3.2)
-    ]
-    height, width = lab.shape[:2]
+    mixed = cv2.GaussianBlur(lab[..., 0] + 0.5 * lab[..., 1] + 0.5 * lab[..., 2], (0, 0), 0.7)
+    cos, sin = (part.astype(np.float32) for part in direction(mixed, 3.2))
+    height, width = mixed.shape
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    nx, ny = -along[1], along[0]
     steps = np.arange(-6, 7)
     narrow, broad = (np.exp(-(steps**2) / (2 * sigma**2)) for sigma in (1.1, 2.0))
+    weights = 0.985 * broad / broad.sum() - narrow / narrow.sum()
     sides = np.zeros_like(lab)
-    for k, weight in zip(steps.tolist(), (0.985 * broad / broad.sum() - narrow / narrow.sum()).tolist(), strict=True):
-        sides += np.float32(weight) * _at(lab, xs + k * nx, ys + k * ny)
+    for k, weight in zip(steps.tolist(), weights.tolist(), strict=True):
+        sides += np.float32(weight) * _at(lab, xs - k * sin, ys + k * cos)
     across = np.clip(sides, 0, None).max(2)
     out, total = across.copy(), 1.0
     for sign in (1, -1):
-        x, y = xs, ys
-        dx, dy = sign * along[0], sign * along[1]
+        x, y, dx, dy = xs, ys, sign * cos, sign * sin
         for k in range(1, 13):
             x, y = x + dx, y + dy
             weight = float(np.exp(-(k**2) / 60))
             out += np.float32(weight) * _at(across, x, y)
             total += weight
-            vx, vy = _at(along[0], x, y), _at(along[1], x, y)
+            vx, vy = _at(cos, x, y), _at(sin, x, y)
             turned = np.where(vx * dx + vy * dy < 0, -1, 1).astype(np.float32)
             dx, dy = vx * turned, vy * turned
     out /= total
-    return out / (0.4 * out.mean() + cv2.GaussianBlur(out, (0, 0), max(height, width) / 14)) ** EVEN
+    return out / (0.4 * out.mean() + cv2.GaussianBlur(out, (0, 0), max(height, width) / 14) + 1e-6) ** EVEN
 
 
 def _at(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

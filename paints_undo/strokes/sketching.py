@@ -27,7 +27,12 @@ SANGUINE: Colour = (146, 78, 56)
 SURE_OF_A_FACE = 1.0  # of a face's score: less, and no head is constructed
 FINE_AT = 560  # pixels of the longer side at which the small forms are seen
 FACE_AT = 260  # pixels that a face is seen at
-RANK = {FACE: 3.0, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
+LINE = "sketch a line"
+MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
+RANK = {FACE: 2.6, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
+
+WIDTH = {FACE: 0.75, HEAD: 0.95, FIGURE: 1.0, BEHIND: 0.8}  # of a line, by where it is
+NEAR = {FACE: 0.03, HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
 
 
 @dataclass(frozen=True)
@@ -46,24 +51,24 @@ class Manner:
     restated: float = 0.3
     loose: float = 1 / 300
     past: float = 0.02
-    reach: float = 0.3
+    reach: float = 0.4
     toned: float = 0.0
 
 
 SEARCHING = Manner(
     "searching lines",
     Lead(PALE, 1 / 900, 0.5),
-    Lead(GREY, 1 / 420, 0.85),
-    again=Lead(GREY, 1 / 640, 0.6),
-    restated=0.62,
+    Lead(GREY, 1 / 500, 0.9),
+    again=Lead(GREY, 1 / 700, 0.6),
+    restated=0.35,
     loose=1 / 230,
     past=0.035,
-    reach=0.24,
+    reach=0.33,
 )
 COLOURED = Manner(
     "blue, red, then dark",
     Lead(BLUE, 1 / 800, 0.55),
-    Lead(NAVY, 1 / 430, 0.85),
+    Lead(NAVY, 1 / 500, 0.85),
     rough=Lead(BLUE, 1 / 560, 0.6),
     again=Lead(RED, 1 / 560, 0.7),
     restated=0.16,
@@ -72,11 +77,11 @@ COLOURED = Manner(
 MASSES = Manner(
     "masses of tone",
     Lead(PALE, 1 / 900, 0.5),
-    Lead(SOOT, 1 / 460, 0.85),
+    Lead(SOOT, 1 / 560, 0.9),
     rough=Lead(PALE, 1 / 500, 0.6),
-    tone=Lead((104, 108, 152), 1 / 90, 0.55),
+    tone=Lead((112, 114, 148), 1 / 90, 0.5),
     restated=0.12,
-    toned=0.3,
+    toned=0.24,
 )
 SURE = Manner(
     "a sure contour",
@@ -90,13 +95,30 @@ SURE = Manner(
 CHALK = Manner(
     "red chalk",
     Lead((196, 150, 124), 1 / 700, 0.55),
-    Lead(SANGUINE, 1 / 360, 0.8),
+    Lead(SANGUINE, 1 / 400, 0.8),
     rough=Lead((190, 132, 104), 1 / 420, 0.55),
     tone=Lead((176, 112, 84), 1 / 100, 0.45),
     restated=0.25,
     loose=1 / 260,
     toned=0.16,
 )
+
+
+@dataclass
+class Closer:
+    """A place that is looked at from close by: the face, as far as `far` of its oval, and its lines."""
+
+    face: Face
+    far: float
+    lines: list[Seen]
+
+    def inside(self, line: Seen) -> list[Seen]:
+        """The parts of a line that are there."""
+        return [Seen(part, line.fine) for part in _runs(line.path, self.face.far(line.path[:, :2]) < self.far)]
+
+    def outside(self, line: Seen) -> list[Seen]:
+        """The parts of a line that are elsewhere."""
+        return [Seen(part, line.fine) for part in _runs(line.path, self.face.far(line.path[:, :2]) >= self.far - 0.05)]
 
 
 class Sketcher:
@@ -107,12 +129,15 @@ class Sketcher:
         self.side = findings.side
         self.manner = manner_for(findings, seed)
         self.hand = Hand(self.side, rng)
-        coarse = seen_lines(findings.artwork)
-        self.face, close = _close_to(findings, coarse)
+        self.face, closer = _close_to(findings)
+        self.large = seen_lines(findings.artwork)
         fine = seen_lines(findings.artwork, FINE_AT, fine=True)
-        self.large = [part for line in coarse for part in _outside(line, self.face)]
-        lines = [*close, *self.large]
-        self.lines = lines + _not_drawn_yet(fine, lines, self.side, self.face)
+        if closer is not None:
+            self.large = [part for line in self.large for part in closer.outside(line)]
+            fine = [part for line in fine for part in closer.outside(line)]
+        self.close = [] if closer is None else closer.lines
+        lines = [*self.close, *self.large]
+        self.lines = lines + _not_drawn_yet(fine, lines, self.side, self.side / 45)
 
     def construction(self, count: int) -> list[Operation]:
         """Where everything will be, in at most `count` operations."""
@@ -122,7 +147,7 @@ class Sketcher:
         """A loose pass over the drawing in `count` operations; what names the subject is there after `soon`."""
         strokes = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
-        roughs = self._rough(int(0.16 * soon))
+        roughs = self._rough(int((0.16 if tones == [] else 0.08) * soon))
         main, lines = int(soon - len(tones) - len(roughs)), []
         for k, stroke in enumerate(strokes):
             again = k < 0.75 * main and self.rng.random() < self.manner.restated
@@ -130,32 +155,59 @@ class Sketcher:
             if sum(1 + twice for _, twice in lines) >= main:
                 break
         out = roughs + tones[: len(tones) // 2] + self._in_order(lines, True) + tones[len(tones) // 2 :]
-        rest = [(stroke, False) for stroke in strokes[len(lines) :]]
-        rest += [(stroke, False) for stroke, _ in lines]
-        return (out + self._in_order(rest[: max(0, count - len(out))], False))[:count]
+        out += self._in_order(
+            [(stroke, False) for stroke in strokes[len(lines) : len(lines) + count - len(out)]], False
+        )
+        return (out + self._accents(out, count - len(out)))[:count]
+
+    def _accents(self, drawn: list[Operation], count: int) -> list[Operation]:
+        """The longest lines pressed harder, on a part of their way."""
+        lines = [stroke for stroke in drawn if stroke.title == LINE]
+        lines = sorted(lines, key=lambda stroke: -len(stroke.points))[: max(0, count)]
+        out = []
+        for k in tour(
+            np.array([stroke.points[:, :2].mean(0) for stroke in lines]).reshape(-1, 2), self.findings.focus, self.rng
+        ):
+            points = lines[k].points
+            cut = len(points) // 7
+            harder = points[cut : len(points) - cut] * np.array((1, 1, 1.2), np.float32)
+            out.append(replace(lines[k], points=harder, title="press a line harder"))
+        return out
 
     def _ranked(self) -> list[tuple[int, np.ndarray]]:
         """(zone, path), what matters most first."""
+        findings, side = self.findings, self.side
+        edge = _edge_of(findings.figure)
+        faces = {id(line) for line in self.close}
         strokes = []
-        edge = _edge_of(self.findings.figure)
         for line in self.lines:
-            parts = max(1, int(np.ceil(line.length / (self.manner.reach * self.side))))
-            for part in np.array_split(line.path, parts):
-                if len(part) < 6:
-                    continue
-                length = Seen(part).length
-                zone = int(self.findings.zones_at(part[:, :2].mean(0)[None])[0])
-                if self.face is not None and self.face.far(part[:, :2]).mean() < 1.1:
-                    zone = FACE
-                elif zone == FACE and self.face is None:
-                    zone = FIGURE
-                if length < self.side * (0.012 if zone == FACE else 0.028):
+            for part in np.array_split(line.path, max(1, int(np.ceil(line.length / (self.manner.reach * side))))):
+                middle, length = part[:, :2].mean(0), Seen(part).length
+                zone = FACE if id(line) in faces else max(HEAD, int(findings.zones_at(middle[None])[0]))
+                if len(part) < 6 or length < side * (0.012 if zone == FACE else 0.028):
                     continue
                 x, y = np.clip(part[:, :2].astype(int), 0, np.array(edge.shape[::-1]) - 1).T
-                weight = length**0.8 * min(1.6, float(part[:, 2].mean())) * RANK[zone] * (1 + 0.8 * edge[y, x].mean())
-                strokes.append((weight * (0.55 if line.fine and zone != FACE else 1), zone, part))
-        strokes.sort(key=lambda entry: -entry[0])
-        return [(zone, part) for _, zone, part in strokes]
+                outline = float(edge[y, x].mean())
+                central = float(np.exp(-(((middle - findings.focus) ** 2).sum() / (0.4 * side) ** 2)))
+                weight = length**0.8 * min(1.6, float(part[:, 2].mean())) * RANK[zone]
+                weight *= (1 + 0.8 * outline) * (1 + 0.4 * central) * (0.75 if line.fine and zone != FACE else 1)
+                part = part.copy()
+                part[:, 2] = np.clip(part[:, 2], 0.45, 1.4) ** 0.7 * (WIDTH[zone] + 0.25 * outline)
+                strokes.append((weight, zone, part))
+        return [strokes[k][1:] for k in self._spread(strokes)]
+
+    def _spread(self, strokes: list[tuple[float, int, np.ndarray]]) -> list[int]:
+        """An order: the weightiest next, where a stroke makes its neighbours weigh less."""
+        weights = np.array([weight for weight, _, _ in strokes])
+        middles = np.array([part[:, :2].mean(0) for _, _, part in strokes]).reshape(-1, 2)
+        near = np.array([NEAR[zone] for _, zone, _ in strokes]) * self.side
+        order = []
+        for _ in strokes:
+            k = int(weights.argmax())
+            order.append(k)
+            weights[np.hypot(*(middles - middles[k]).T) < near] *= 0.78
+            weights[k] = -1
+        return order
 
     def _rough(self, count: int) -> list[Operation]:
         """The largest lines, simpler than they are, in a light lead."""
@@ -181,10 +233,10 @@ class Sketcher:
             middles = np.array([entry[0][1][:, :2].mean(0) for entry in now]).reshape(-1, 2)
             for k in tour(middles, self.findings.focus, self.rng):
                 (_, path), again = now[k]
-                if wrongs and fails < 2 and zone in (HEAD, FIGURE) and Seen(path).length > 0.12 * self.side:
-                    if self.rng.random() < 0.15:
-                        fails += 1
-                        out += self._wrong(path)
+                large = zone in (HEAD, FIGURE) and Seen(path).length > 0.12 * self.side
+                if wrongs and fails < MOST_WRONG and large and self.rng.random() < 0.15:
+                    fails += 1
+                    out += self._wrong(path)
                 out += self._line(path, again)
         return out
 
@@ -200,17 +252,16 @@ class Sketcher:
         manner, hand = self.manner, self.hand
         lead = manner.line
         loose = hand.past_its_ends(
-            hand.drifted(self._smooth(path, 2.0), manner.loose * self.rng.uniform(0.4, 1.1)), manner.past
+            hand.drifted(self._smooth(path, 1.4), manner.loose * self.rng.uniform(0.4, 1.1)), manner.past
         )
-        loose[:, 2] = np.clip(loose[:, 2], 0.45, 1.4) ** 0.8
         if self.rng.random() < 0.5:
             loose = loose[::-1]
-        strokes = [hand.stroke(loose, lead, "sketch", "sketch a line")]
+        strokes = [hand.stroke(loose, lead, "sketch", LINE)]
         if again:
             other = hand.drifted(self._smooth(path, 3.5), manner.loose * 1.5)
             low, high = sorted(self.rng.uniform(0, 1, 2))
-            if high - low > 0.5:
-                other = other[int(low * len(other)) : max(4, int(high * len(other)))]
+            if high - low > 0.5 and len(other) > 12:
+                other = other[int(low * len(other)) : int(high * len(other))]
             other = hand.past_its_ends(other, 1.5 * manner.past)
             other[:, 2] = 1
             search = hand.stroke(
@@ -239,33 +290,29 @@ def manner_for(findings: Findings, seed: int) -> Manner:
     return manners[seed % len(manners)]
 
 
-def _close_to(findings: Findings, coarse: list[Seen]) -> tuple[Face | None, list[Seen]]:
-    """The face, if it surely is one, and its lines as seen from close by."""
+def _close_to(findings: Findings) -> tuple[Face | None, Closer | None]:
+    """The face, if it surely is one; and what of it is seen from close by, where there may be one."""
     face = findings.face
-    if face is None or face.score < SURE_OF_A_FACE:
-        return None, []
-    reach = 1.5 * face.distance
+    if face is None:
+        return None, None
+    sure = face.score >= SURE_OF_A_FACE
+    reach = (1.5 if sure else 1.9) * face.distance
     low = np.maximum((face.centre - reach).astype(int), 0)
     high = np.minimum((face.centre + reach).astype(int), findings.figure.shape[::-1])
-    lines = seen_lines(np.ascontiguousarray(findings.artwork[low[1] : high[1], low[0] : high[0]]), FACE_AT)
+    part = np.ascontiguousarray(findings.artwork[low[1] : high[1], low[0] : high[0]])
+    lines = seen_lines(part, FACE_AT if sure else FACE_AT * 5 // 4)
     for line in lines:
         line.path[:, :2] += low
     for eye in face.eyes:  # what has no lines around it is no eye
         near = [np.hypot(*(line.path[:, :2] - eye).T) < 0.22 * face.distance for line in lines]
-        if sum(int(hits.sum()) for hits in near) < 16:
-            return None, []
-    inside = []
-    for line in lines:
-        here = face.far(line.path[:, :2]) < 1.2
-        inside += [Seen(part) for part in _runs(line.path, here)]
-    return face, inside
-
-
-def _outside(line: Seen, face: Face | None) -> list[Seen]:
-    """The parts of a line that are not on the face, which is seen from close by."""
-    if face is None:
-        return [line]
-    return [Seen(part, line.fine) for part in _runs(line.path, face.far(line.path[:, :2]) >= 1.15)]
+        sure &= sum(int(hits.sum()) for hits in near) >= 16
+    closer = Closer(face, 1.2 if sure else 1.5, [])
+    inked = [Seen(np.column_stack([line, np.ones(len(line))])) for line in findings.ink.lines]
+    inked = [line for line in inked if line.length > 0.08 * face.distance]
+    closer.lines = [part for line in lines for part in closer.inside(line)]
+    small = [part for line in inked for part in closer.inside(line)]
+    closer.lines += _not_drawn_yet(small, closer.lines, findings.side, 0.05 * face.distance)
+    return (face if sure else None), closer
 
 
 def _runs(path: np.ndarray, keep: np.ndarray) -> list[np.ndarray]:
@@ -275,16 +322,15 @@ def _runs(path: np.ndarray, keep: np.ndarray) -> list[np.ndarray]:
     return [part for part, good in parts if good[0] and len(part) > 5]
 
 
-def _not_drawn_yet(fine: list[Seen], lines: list[Seen], side: int, face: Face | None) -> list[Seen]:
-    """The parts of fine lines that are apart from other lines."""
+def _not_drawn_yet(more: list[Seen], lines: list[Seen], side: int, apart: float) -> list[Seen]:
+    """The parts of some more lines that are apart from these, by pixels."""
     taken = np.zeros((side // 2 + 2, side // 2 + 2), np.uint8)
     for line in lines:
-        cv2.polylines(taken, [np.round(line.path[:, None, :2] / 2).astype(np.int32)], False, 1, max(1, side // 90))
+        cv2.polylines(taken, [np.round(line.path[:, None, :2] / 2).astype(np.int32)], False, 1, max(1, round(apart)))
     out = []
-    for whole in fine:
-        for line in _outside(whole, face):
-            x, y = np.clip(np.round(line.path[:, :2] / 2).astype(int), 0, side // 2).T
-            out += [Seen(part, True) for part in _runs(line.path, taken[y, x] == 0)]
+    for line in more:
+        x, y = np.clip(np.round(line.path[:, :2] / 2).astype(int), 0, side // 2).T
+        out += [Seen(part, line.fine) for part in _runs(line.path, taken[y, x] == 0)]
     return out
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from paints_undo.strokes.look import Findings, lab_of
+from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import Operation
 from paints_undo.strokes.pencil import Hand, Lead
 
+SQUINTED = 220  # pixels of the longer side that tones are seen at
 ROWS = 7  # back and forth in one go
 
 
@@ -34,16 +35,21 @@ def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list
     chains.sort(key=lambda entry: -entry[0])
     chosen = sorted(chains[:count], key=lambda entry: (-entry[1], entry[2][0, 1]))
     return [
-        hand.zigzag(path, 0.42 * space, replace(lead, opacity=lead.opacity * dark), "sketch", "lay in a dark mass")
+        hand.zigzag(path, 0.36 * space, replace(lead, opacity=lead.opacity * dark), "sketch", "lay in a dark mass")
         for _, dark, path in chosen
     ]
 
 
 def _levels(findings: Findings) -> list[tuple[np.ndarray, float]]:
     """Masks, bool (H, W), of the dark masses, and how dark each is, 0 to 1: two steps, as an eye half closed sees."""
-    lightness = lab_of(findings.regions.flat_colour)[:, 0]
-    tones = lightness[findings.regions.flats].astype(np.float32)
-    calm = cv2.medianBlur(tones.astype(np.uint8), max(3, findings.side // 110 | 1))
+    artwork = findings.artwork
+    scale = min(1.0, SQUINTED / findings.side)
+    small = cv2.resize(artwork, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    lab: np.ndarray = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    tone = lab[..., 0] - 0.4 * np.hypot(lab[..., 1], lab[..., 2])  # a saturated colour is seen as darker
+    tone -= 0.4 * cv2.GaussianBlur(tone, (0, 0), SQUINTED / 6)
+    calm = cv2.medianBlur(np.clip(tone + 60, 0, 255).astype(np.uint8), 7)
+    calm = cv2.resize(calm, artwork.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     dark, middle = np.percentile(calm, (22, 45))
     light = float(np.percentile(calm, 85))
     out = []
@@ -84,9 +90,9 @@ def _chains(mask: np.ndarray, slant: float, space: float, hand: Hand) -> list[tu
     out = []
     for chain in done + open_chains:
         places = []
-        for k, (number, low, high) in enumerate(chain):
+        for k, (line, low, high) in enumerate(chain):
             first, second = (low, high) if k % 2 == 0 else (high, low)
-            across_now = (number + 0.5) * space
+            across_now = (line + 0.5) * space
             for at in (first, second):
                 at += float(hand.rng.normal(0, 0.25 * space))
                 places.append((at * cos - across_now * sin, at * sin + across_now * cos))
