@@ -14,9 +14,9 @@ from skimage.morphology import skeletonize
 from paints_undo.strokes.flow import direction
 from paints_undo.strokes.ink import trace
 
-SEEN_AT = 340  # pixels of the longer side: what does not show at this size is no matter of a sketch
+SEEN_AT = 420  # pixels of the longer side: what does not show at this size is no matter of a sketch
 WEAK, STRONG = 0.12, 0.045  # of all pixels: those on which a line goes on, and those on which one begins
-COLOUR = 0.5  # of a difference in colour, beside one in tone
+COLOUR = 0.6  # of a difference in colour, beside one in tone
 EVEN = 0.6  # 0: only the strongest lines of the picture; 1: the strongest of each place
 GAP = 1 / 30  # of the longer side: how far a hand goes on where a line is lost
 CORNER = -0.1  # cosine of a turn at which a hand lifts
@@ -64,18 +64,19 @@ def coherent_lines(picture: np.ndarray) -> np.ndarray:
     """
     calm = cv2.bilateralFilter(cv2.medianBlur(picture, 3), 7, 30, 4)
     lab: np.ndarray = cv2.cvtColor(calm.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab[..., 0] -= 0.4 * np.hypot(lab[..., 1], lab[..., 2])  # a saturated colour is seen as darker
-    lab[..., 1:] *= COLOUR
-    mixed = cv2.GaussianBlur(lab[..., 0] + 0.5 * lab[..., 1] + 0.5 * lab[..., 2], (0, 0), 0.7)
+    light, red, yellow = (lab[..., k] for k in range(3))
+    # where tones are alike, a line belongs to what is more colourful, or warmer
+    sight = np.dstack([light, -COLOUR * np.hypot(red, yellow), -0.7 * COLOUR * (red + yellow)])
+    mixed = cv2.GaussianBlur(sight.sum(2), (0, 0), 0.7)
     cos, sin = (part.astype(np.float32) for part in direction(mixed, 3.2))
     height, width = mixed.shape
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     steps = np.arange(-6, 7)
     narrow, broad = (np.exp(-(steps**2) / (2 * sigma**2)) for sigma in (1.1, 2.0))
     weights = 0.985 * broad / broad.sum() - narrow / narrow.sum()
-    sides = np.zeros_like(lab)
+    sides = np.zeros_like(sight)
     for k, weight in zip(steps.tolist(), weights.tolist(), strict=True):
-        sides += np.float32(weight) * _at(lab, xs - k * sin, ys + k * cos)
+        sides += np.float32(weight) * _at(sight, xs - k * sin, ys + k * cos)
     across = np.clip(sides, 0, None).max(2)
     out, total = across.copy(), 1.0
     for sign in (1, -1):

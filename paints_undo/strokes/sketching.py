@@ -25,7 +25,7 @@ PALE: Colour = (128, 132, 150)
 SOOT: Colour = (44, 44, 76)
 SANGUINE: Colour = (146, 78, 56)
 SURE_OF_A_FACE = 1.0  # of a face's score: less, and no head is constructed
-FINE_AT = 560  # pixels of the longer side at which the small forms are seen
+FINE_AT = 660  # pixels of the longer side at which the small forms are seen
 FACE_AT = 260  # pixels that a face is seen at
 LINE = "sketch a line"
 MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
@@ -182,14 +182,14 @@ class Sketcher:
         strokes = []
         for line in self.lines:
             for part in np.array_split(line.path, max(1, int(np.ceil(line.length / (self.manner.reach * side))))):
-                middle, length = part[:, :2].mean(0), Seen(part).length
+                middle, length, clear = part[:, :2].mean(0), Seen(part).length, float(part[:, 2].mean())
                 zone = FACE if id(line) in faces else max(HEAD, int(findings.zones_at(middle[None])[0]))
-                if len(part) < 6 or length < side * (0.012 if zone == FACE else 0.028):
+                if len(part) < 6 or length < side * (0.012 if zone == FACE else 0.028 / min(1.7, max(1, clear))):
                     continue
                 x, y = np.clip(part[:, :2].astype(int), 0, np.array(edge.shape[::-1]) - 1).T
                 outline = float(edge[y, x].mean())
                 central = float(np.exp(-(((middle - findings.focus) ** 2).sum() / (0.4 * side) ** 2)))
-                weight = length**0.8 * min(1.6, float(part[:, 2].mean())) * RANK[zone]
+                weight = length**0.8 * min(1.6, clear) * RANK[zone]
                 weight *= (1 + 0.8 * outline) * (1 + 0.4 * central) * (0.75 if line.fine and zone != FACE else 1)
                 part = part.copy()
                 part[:, 2] = np.clip(part[:, 2], 0.45, 1.4) ** 0.7 * (WIDTH[zone] + 0.25 * outline)
@@ -281,12 +281,17 @@ class Sketcher:
 
 def manner_for(findings: Findings, seed: int) -> Manner:
     """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
-    if findings.face is None or findings.route == "painting":
+    tone = float(findings.artwork.mean())
+    if tone < 112:
         manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
-    elif findings.artwork.mean() > 190:
+    elif tone > 190:
         manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)
+    elif findings.route == "painting":
+        manners = (SEARCHING, CHALK, COLOURED, SURE, MASSES)
+    elif findings.face is not None:
+        manners = (SEARCHING, COLOURED, MASSES, SURE, CHALK)
     else:
-        manners = (SEARCHING, MASSES, COLOURED, SURE, CHALK)
+        manners = (COLOURED, SURE, SEARCHING, CHALK, MASSES)
     return manners[seed % len(manners)]
 
 
