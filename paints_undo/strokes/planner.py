@@ -56,7 +56,9 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
     spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
-    sketch = sketcher.sketch(int(np.clip(soon + 0.5 * spare, soon, MOST_SKETCHED)), soon)
+    white = float((artwork.min(2) > 243).mean())
+    most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
+    sketch = sketcher.sketch(int(np.clip(soon + 0.5 * spare, soon, most)), soon)
     before = len(construction) + len(sketch) + PUT_AWAY
     drafts = _exactly(drafts, seen, TOTAL - before, least)
     plan = _plan(findings, seed, construction, sketch, drafts, matte)
@@ -111,7 +113,7 @@ def _covered(flats: Drafts, sketch: list[Operation]) -> int:
     x, y = np.clip(points.round().astype(int), 0, (width - 1, height - 1)).T
     labels = np.sort(np.where(flats.labels == 0, len(flats.strokes), flats.labels)[y, x])
     last = labels[max(0, len(labels) - 1 - max(60, len(labels) // 25))]
-    return max(0, min(int(last) - 1, int(0.7 * len(flats.strokes))))
+    return max(0, min(int(last) - 1, int(0.85 * len(flats.strokes))))
 
 
 def _painted(shape: tuple[int, ...], flats: Drafts, shapes: Drafts | None) -> np.ndarray:
@@ -140,7 +142,7 @@ def _plan(
     matte: np.ndarray,
 ) -> Plan:
     third = len(sketch) // 3
-    fade = _layer("sketch", "construction", 0.45, "fade the construction")
+    fade = _layer("sketch", "construction", 0.35, "fade the construction")
     operations = [*construction, *sketch[:third], fade, *sketch[third:]]
     inked = bool(drafts["ink"].strokes)
     operations.append(_layer("sketch", "construction", 0.0, "hide the construction"))

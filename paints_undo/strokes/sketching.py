@@ -28,6 +28,9 @@ SURE_OF_A_FACE = 1.0  # of a face's score: less, and no head is constructed
 FINE_AT = 660  # pixels of the longer side at which the small forms are seen
 FACE_AT = 260  # pixels that a face is seen at
 LINE = "sketch a line"
+WHITE = 243  # from here on paper
+FEATURES = 0.75  # of the face's oval: eyes, nose and mouth, none of which may be missing
+VISIBLE = 1.4e-4  # of the canvas: a stroke that covers less can hardly be seen
 MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
 RANK = {FACE: 2.6, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
 
@@ -128,6 +131,9 @@ class Sketcher:
         self.findings, self.rng = findings, rng
         self.side = findings.side
         self.manner = manner_for(findings, seed)
+        if float((findings.artwork.min(2) > WHITE).mean()) > 0.45:  # what is drawn beside its place shows for long
+            lead = replace(self.manner.line, half=0.75 * self.manner.line.half)
+            self.manner = replace(self.manner, line=lead, loose=0.5 * self.manner.loose, past=0.5 * self.manner.past)
         self.hand = Hand(self.side, rng)
         self.face, closer = _close_to(findings)
         self.large = seen_lines(findings.artwork)
@@ -179,18 +185,22 @@ class Sketcher:
         findings, side = self.findings, self.side
         edge = _edge_of(findings.figure)
         faces = {id(line) for line in self.close}
+        shortest = VISIBLE * edge.size / (2 * self.manner.line.half * side + 1)  # a line's soft edges show too
         strokes = []
         for line in self.lines:
             for part in np.array_split(line.path, max(1, int(np.ceil(line.length / (self.manner.reach * side))))):
                 middle, length, clear = part[:, :2].mean(0), Seen(part).length, float(part[:, 2].mean())
                 zone = FACE if id(line) in faces else max(HEAD, int(findings.zones_at(middle[None])[0]))
-                if len(part) < 6 or length < side * (0.012 if zone == FACE else 0.028 / min(1.7, max(1, clear))):
+                least = side * (0.012 if zone == FACE else 0.028 / min(1.7, max(1, clear)))
+                if len(part) < 6 or length < max(least, shortest / WIDTH[zone]):
                     continue
                 x, y = np.clip(part[:, :2].astype(int), 0, np.array(edge.shape[::-1]) - 1).T
                 outline = float(edge[y, x].mean())
                 central = float(np.exp(-(((middle - findings.focus) ** 2).sum() / (0.4 * side) ** 2)))
                 weight = length**0.8 * min(1.6, clear) * RANK[zone]
                 weight *= (1 + 0.8 * outline) * (1 + 0.4 * central) * (0.75 if line.fine and zone != FACE else 1)
+                if zone == FACE and self.face is not None and self.face.far(middle[None])[0] < FEATURES:
+                    weight *= 2
                 part = part.copy()
                 part[:, 2] = np.clip(part[:, 2], 0.45, 1.4) ** 0.7 * (WIDTH[zone] + 0.25 * outline)
                 strokes.append((weight, zone, part))

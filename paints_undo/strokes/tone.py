@@ -22,14 +22,14 @@ def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list
     slant = float(hand.rng.uniform(-1.1, -0.6))
     space = 1.5 * lead.half * side
     chains: list[tuple[int, float, np.ndarray]] = []
-    for _ in range(4):  # broader, until there are few enough
+    for _ in range(6):  # broader, until there are few enough
         chains = [
             (area, dark, path)
             for mask, dark in levels
             for area, path in _chains(mask, slant, space, hand)
-            if area > 10 * space * space
+            if area > 5 * space * space
         ]
-        if len(chains) <= 1.3 * count:
+        if len(chains) <= count:
             break
         space *= max(1.15, (len(chains) / max(1, count)) ** 0.5)
     chains.sort(key=lambda entry: -entry[0])
