@@ -7,10 +7,12 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import Operation
 from paints_undo.strokes.pencil import Hand, Lead
 
+SPOT, SPOT_DARKER = 18, 60  # a spot's largest size, of the longer side, and its grey levels under what surrounds it
 SQUINTED = 220  # pixels of the longer side that tones are seen at
 ROWS = 7  # back and forth in one go
 
@@ -40,6 +42,35 @@ def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list
     ]
 
 
+def dark_spots(findings: Findings, hand: Hand, lead: Lead, count: int) -> list[Operation]:
+    """At most `count` operations that black in small dark shapes: pupils, nostrils, buttons."""
+    side, size = findings.side, findings.figure.size
+    light: np.ndarray = cv2.cvtColor(cv2.GaussianBlur(findings.artwork, (0, 0), side / 500), cv2.COLOR_RGB2LAB)[..., 0]
+    closed = cv2.morphologyEx(light, cv2.MORPH_CLOSE, ellipse(side / SPOT))
+    dark = ((closed - light) > SPOT_DARKER).astype(np.uint8)
+    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, ellipse(side / 140))  # lines are no spots
+    _, labels, boxes, middles = cv2.connectedComponentsWithStats(dark, connectivity=4)
+    found = []
+    for k, (x, y, width, height, area) in enumerate(boxes.tolist()):
+        if k == 0 or not 1.6e-4 * size < area < 4e-3 * size or area < 0.3 * max(width, height) ** 2:
+            continue
+        box = (slice(y, y + height), slice(x, x + width))
+        mask = labels[box] == k
+        zone = int(findings.zones_at(middles[k][None])[0])
+        away = float(((middles[k] - findings.focus) ** 2).sum()) / side**2
+        score = float((closed - light)[box][mask].mean()) * area**0.25 / (1 + 0.6 * zone) / (1 + 4 * away)
+        found.append((score, mask, np.array((x, y))))
+    found.sort(key=lambda entry: -entry[0])
+    out = []
+    for _, mask, corner in found[:count]:
+        half = max(0.6, lead.half * side)
+        chains = _chains(mask, float(hand.rng.uniform(-1.1, -0.6)), 1.9 * half, hand, len(mask))
+        if chains:
+            path = max(chains, key=lambda chain: chain[0])[1] + corner
+            out.append(hand.zigzag(path, half, lead, "sketch", "black in a dark spot"))
+    return out
+
+
 def _levels(findings: Findings) -> list[tuple[np.ndarray, float]]:
     """Masks, bool (H, W), of the dark masses, and how dark each is, 0 to 1: two steps, as an eye half closed sees."""
     artwork = findings.artwork
@@ -60,7 +91,7 @@ def _levels(findings: Findings) -> list[tuple[np.ndarray, float]]:
     return out
 
 
-def _chains(mask: np.ndarray, slant: float, space: float, hand: Hand) -> list[tuple[int, np.ndarray]]:
+def _chains(mask: np.ndarray, slant: float, space: float, hand: Hand, rows: int = ROWS) -> list[tuple[int, np.ndarray]]:
     """A mask as zigzags: (pixels covered, path (n, 2))."""
     thin = max(1, int(space / 3))
     ys, xs = np.nonzero(mask[::thin, ::thin])
@@ -77,8 +108,8 @@ def _chains(mask: np.ndarray, slant: float, space: float, hand: Hand) -> list[tu
         if len(part) < 2:
             continue
         run = (int(number[0]), float(part[0]), float(part[-1]))
-        done += [chain for chain in open_chains if chain[-1][0] < run[0] - 1 or len(chain) >= ROWS]
-        open_chains = [chain for chain in open_chains if chain[-1][0] >= run[0] - 1 and len(chain) < ROWS]
+        done += [chain for chain in open_chains if chain[-1][0] < run[0] - 1 or len(chain) >= rows]
+        open_chains = [chain for chain in open_chains if chain[-1][0] >= run[0] - 1 and len(chain) < rows]
         for chain in open_chains:
             last = chain[-1]
             overlap = min(last[2], run[2]) - max(last[1], run[1])
