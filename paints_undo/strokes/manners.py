@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import Colour
 from paints_undo.strokes.pencil import Lead
@@ -91,7 +93,8 @@ CHALK = Manner(
 def manner_for(findings: Findings, seed: int) -> Manner:
     """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
     tone = float(findings.artwork.mean())
-    if tone < 112:
+    colour = float(np.ptp(findings.artwork[::4, ::4].astype(np.int16), axis=2).mean())
+    if tone < 112 or (colour < 8 and findings.route == "painting"):
         manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
     elif tone > 190:
         manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)

@@ -24,11 +24,13 @@ LINE = "sketch a line"
 FEATURES = 0.75  # of the face's oval: eyes, nose and mouth, none of which may be missing
 VISIBLE = 1.4e-4  # of the canvas: a stroke that covers less can hardly be seen
 MOST_SPOTS = 10  # dark shapes that are blacked in
+TASTE = 0.25  # how much two hands differ in what matters
 MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
 RANK = {FACE: 2.6, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
 
 WIDTH = {FACE: 0.75, HEAD: 0.95, FIGURE: 1.0, BEHIND: 0.8}  # of a line, by where it is
-NEAR = {FACE: 0.03, HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
+NEAR = {HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
+NEAR_ON_FACE = 0.14  # of the distance between the eyes
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Sketcher:
         ranked = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
         roughs = self._rough(int((0.08 if tones else 0.16) * soon))
-        spots = dark_spots(self.findings, self.hand, self.manner.line, MOST_SPOTS)
+        spots = dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
         main = soon - len(tones) - len(roughs) - len(spots) - 2 * MOST_WRONG
         taken = 0
         for taken, stroke in enumerate(ranked, 1):
@@ -83,8 +85,9 @@ class Sketcher:
         return (out + self._accents(out, count - len(out)))[:count]
 
     def _accents(self, drawn: list[Operation], count: int) -> list[Operation]:
-        """The longest lines pressed harder, on a part of their way."""
-        lines = [stroke for stroke in drawn if stroke.title == LINE]
+        """The longest lines of what is dark pressed harder, on a part of their way."""
+        dark = 0.8 * self.manner.line.opacity
+        lines = [stroke for stroke in drawn if stroke.title == LINE and stroke.opacity > dark]
         lines = sorted(lines, key=lambda stroke: -len(stroke.points))[: max(0, count)]
         middles = np.array([stroke.points[:, :2].mean(0) for stroke in lines]).reshape(-1, 2)
         out = []
@@ -134,9 +137,13 @@ class Sketcher:
 
     def _spread(self, strokes: list[Stroke]) -> list[Stroke]:
         """In an order: the weightiest next, where a stroke makes its neighbours weigh less."""
-        weights = np.array([stroke.weight for stroke in strokes])
+        taste = np.exp(self.rng.normal(0, TASTE, len(strokes)))
+        weights = np.array([stroke.weight for stroke in strokes]) * taste
         middles = np.array([stroke.path[:, :2].mean(0) for stroke in strokes]).reshape(-1, 2)
-        near = np.array([NEAR[stroke.zone] for stroke in strokes]) * self.side
+        apart = {zone: near * self.side for zone, near in NEAR.items()}
+        if self.findings.face is not None:
+            apart[FACE] = NEAR_ON_FACE * self.findings.face.distance
+        near = np.array([apart[stroke.zone] for stroke in strokes])
         out = []
         for _ in strokes:
             k = int(weights.argmax())

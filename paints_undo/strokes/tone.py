@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from paints_undo.strokes.face import Face
 from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import Operation
@@ -42,7 +43,7 @@ def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list
     ]
 
 
-def dark_spots(findings: Findings, hand: Hand, lead: Lead, count: int) -> list[Operation]:
+def dark_spots(findings: Findings, face: Face | None, hand: Hand, lead: Lead, count: int) -> list[Operation]:
     """At most `count` operations that black in small dark shapes: pupils, nostrils, buttons."""
     side, size = findings.side, findings.figure.size
     light: np.ndarray = cv2.cvtColor(cv2.GaussianBlur(findings.artwork, (0, 0), side / 500), cv2.COLOR_RGB2LAB)[..., 0]
@@ -54,6 +55,8 @@ def dark_spots(findings: Findings, hand: Hand, lead: Lead, count: int) -> list[O
     for k, (x, y, width, height, area) in enumerate(boxes.tolist()):
         if k == 0 or not 1.6e-4 * size < area < 4e-3 * size or area < 0.3 * max(width, height) ** 2:
             continue
+        if face is not None and max(width, height) > 0.34 * face.distance and face.far(middles[k][None])[0] < 1:
+            continue  # an eye that has run together with its lid
         box = (slice(y, y + height), slice(x, x + width))
         mask = labels[box] == k
         zone = int(findings.zones_at(middles[k][None])[0])
