@@ -25,7 +25,8 @@ LIGHT = 185  # mean of a picture's values from which it is mostly paper
 class Manner:
     """How somebody sketches. restated: the share of lines drawn more than once.  loose: drift, of the longer side.
 
-    rough: a first pass of the large lines.  tone: the share of the strokes that lay tone.  reach: longest stroke.
+    past: how far a line goes past its ends.  reach: longest stroke.  toned: the share of strokes that lay tone.
+    rough: the lead of a first pass of the large lines.  face_first: before the large lines of the figure.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Manner:
     past: float = 0.02
     reach: float = 0.4
     toned: float = 0.0
+    face_first: bool = True
 
 
 SEARCHING = Manner(
@@ -68,6 +70,7 @@ MASSES = Manner(
     tone=Lead((112, 114, 148), 1 / 90, 0.5),
     restated=0.12,
     toned=0.24,
+    face_first=False,
 )
 SURE = Manner(
     "a sure contour",
@@ -87,6 +90,7 @@ CHALK = Manner(
     restated=0.25,
     loose=1 / 260,
     toned=0.16,
+    face_first=False,
 )
 
 

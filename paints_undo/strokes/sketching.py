@@ -168,9 +168,10 @@ class Sketcher:
         return [] if self.manner.tone is None else tone_strokes(self.findings, self.hand, self.manner.tone, count)
 
     def _in_order(self, strokes: list[Stroke], wrongs: int) -> list[Operation]:
-        """Face, head, figure, background; in each from one line to the nearest next. wrongs: how many may fail."""
+        """Zone by zone, the background last; in each from one line to the nearest next. wrongs: how many may fail."""
         out: list[Operation] = []
-        for zone in (FACE, HEAD, FIGURE, BEHIND):
+        zones = (FACE, HEAD, FIGURE) if self.manner.face_first else (HEAD, FIGURE, FACE)
+        for zone in (*zones, BEHIND):
             now = [stroke for stroke in strokes if stroke.zone == zone]
             middles = np.array([stroke.path[:, :2].mean(0) for stroke in now]).reshape(-1, 2)
             for k in tour(middles, self.findings.focus, self.rng):
