@@ -13,6 +13,7 @@ from paints_undo.strokes.cells import path_of, split_by_mass
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.ink import ellipse
 
+SPRAY = "spray"  # the brush of a stroke of many dots
 MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
 
 
@@ -29,6 +30,9 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
     boxes = ndimage.find_objects(labels, len(strokes))
     for number, box in enumerate(boxes, 1):
         if box is None:
+            continue
+        if strokes[number - 1].brush == SPRAY:
+            order.append(number - 1)
             continue
         mine = labels[box] == number
         shown = mine & seen[box]
@@ -76,9 +80,8 @@ def _sprayed(
             order = np.argsort(xs + ys, kind="stable")
             path = np.column_stack([xs[order], ys[order], np.ones(len(xs))])[:: max(1, len(xs) // 20)]
             parent = strokes[int(labels[ys[0], xs[0]]) - 1]
-            strokes.append(
-                replace(parent, path=path.astype(np.float32), title=parent.title.replace("shade", "specks on"))
-            )
+            title = parent.title.replace("shade", "specks on")
+            strokes.append(replace(parent, brush=SPRAY, path=path.astype(np.float32), title=title))
             labels[ys, xs] = len(strokes)
             made.append(len(strokes) - 1)
     return made
@@ -206,7 +209,7 @@ class _Halves:
     def halve(self, k: int, least: int) -> int | None:
         """Cut a stroke across its longer axis; the second half's place, or None where it cannot be cut."""
         box = self.boxes[k]
-        if box is None:
+        if box is None or self.strokes[k].brush == SPRAY:
             return None
         ys, xs = np.nonzero(self.labels[box] == k + 1)
         shown = self.seen[box][ys, xs]

@@ -10,8 +10,8 @@ from paints_undo.strokes.cells import paths_of, rows, split_by_mass, tour
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.ink import nearest_place
 from paints_undo.strokes.look import EYES, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
+from paints_undo.strokes.regions import PAPER
 
-WHITE = 243  # from here on a flat is left as paper
 BROADEST, BROADEST_BEHIND = 1 / 17, 1 / 13  # of a flat's stroke, of the longer side
 LONGEST, LONGEST_BEHIND = 0.34, 0.42
 ZONE_RANK = np.array([2.2, 1.3, 1.0, 0.6])
@@ -33,7 +33,7 @@ def ink_strokes(findings: Findings, longest: float, count: int, rng: np.random.G
     height, width = alpha.shape
     nothing = Drafts(np.zeros((height, width), np.int32), [])
     pieces = line_pieces(findings, longest)
-    if not pieces or count < 1:
+    if not pieces or not alpha.any():
         return nothing
     marks = np.zeros((height, width), np.int32)
     for number, piece in enumerate(pieces, 1):
@@ -127,7 +127,7 @@ def brush_of(findings: Findings, flat: int, width: float) -> tuple[float, float]
 
 def painted_flats(findings: Findings) -> np.ndarray:
     """The flats that are not left as paper."""
-    return np.flatnonzero(findings.regions.flat_colour.min(1) < WHITE)
+    return np.flatnonzero(findings.regions.flat_colour.min(1) < PAPER)
 
 
 def flat_count(findings: Findings, width: float) -> float:

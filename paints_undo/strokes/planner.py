@@ -12,10 +12,10 @@ from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder,
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
-from paints_undo.strokes.separation import finish, over
+from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
 
-FEWEST_SKETCHED, MOST_SKETCHED = 120, 190
+FEWEST_SKETCHED, MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 120, 190, 420
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
@@ -34,11 +34,12 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
     plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
     left = remainder(artwork, painted, matte, _lit(shapes))
-    bare = matte < 128
+    inked, alpha = solved_ink(artwork, painted, matte)
+    white, flat, shaped = (over(under, inked, alpha) for under in (np.full_like(artwork, 255), plain, painted))
     seen = {
-        "ink": matte > 30,
-        "flats": (unlike(plain, np.full_like(artwork, 255)) > SEEN) & bare,
-        "shapes": (unlike(painted, plain) > SEEN) & bare,
+        "ink": unlike(white, np.full_like(artwork, 255)) > SEEN,
+        "flats": unlike(flat, white) > SEEN,
+        "shapes": unlike(shaped, flat) > SEEN,
         "shading": left.shading > SEEN,
         "details": left.details > SEEN,
     }
@@ -53,9 +54,12 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
     before = len(construction) + 4
     spare = TOTAL - before - FEWEST_SKETCHED - _count(drafts)
-    sketch = sketcher.sketch(int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED)))
-    before += len(sketch)
-    drafts = _exactly(drafts, seen, TOTAL - before, least)
+    wanted = int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED))
+    drafts = _more(drafts, seen, TOTAL - before - wanted, least)
+    sketch = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))))
+    room = TOTAL - before - len(sketch)
+    drafts = _more(drafts, seen, room, 7)
+    drafts = fewer(drafts, seen, _count(drafts) - room)
     plan = _plan(findings, seed, construction, sketch, drafts, matte)
     last_touches(plan, artwork)
     return plan
@@ -74,15 +78,15 @@ def _count(drafts: dict[str, Drafts]) -> int:
     return sum(len(part.strokes) for part in drafts.values())
 
 
-def _exactly(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
-    """As many strokes as are wanted, in one piece each; fewer only where there is nothing more to see."""
-    for smallest in (2 * least, least, 7):
+def _more(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
+    """About as many strokes as are wanted, in one piece each; fewer where there is nothing more to see."""
+    for smallest in (2 * least, least):
         for _ in range(3):
             if _count(drafts) >= count:
-                break
+                return drafts
             drafts = split(drafts, seen, count - _count(drafts), smallest, HALVED)
-            drafts = {phase: in_one_piece(part, seen[phase], min(least, smallest)) for phase, part in drafts.items()}
-    return fewer(drafts, seen, _count(drafts) - count)
+            drafts = {phase: in_one_piece(part, seen[phase], least) for phase, part in drafts.items()}
+    return drafts
 
 
 def _ink(findings: Findings, rng: np.random.Generator) -> Drafts:
