@@ -17,10 +17,11 @@ SPRAY = "spray"  # the brush of a stroke of many dots
 MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
 
 
-def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
+def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool = False) -> Drafts:
     """The strokes with what is seen of each in one piece: other pieces become strokes, or specks of a few strokes.
 
-    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.
+    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.  leave_out: slivers
+    are left to a later phase.
     """
     side = max(seen.shape)
     near = ellipse(max(3, round(0.01 * side)))
@@ -53,9 +54,13 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
                 strokes.append(replace(strokes[number - 1], path=path_of(xs, ys)))
                 labels[ys, xs] = len(strokes)
                 order.append(len(strokes) - 1)
+            elif leave_out:
+                labels[ys, xs] = 0
             elif len(ys):
                 specks.append((ys, xs))
     order += _sprayed(labels, strokes, specks, least)
+    if leave_out:
+        return Drafts(labels, strokes).in_order(order)
     return _owed_kept(drafts, Drafts(labels, strokes), order)
 
 

@@ -11,7 +11,7 @@ from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_o
 from paints_undo.strokes.separation import Finished, over
 
 BETWEEN_CHECKPOINTS = 50
-SOFT_EDGES = {"ink": 0.0, "flats": 0.6, "shapes": 0.6, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
+SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 Layers = Mapping[str, np.ndarray]
 
 

@@ -32,20 +32,12 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     need = flat_count(findings, findings.side * LARGEST)
     flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
     shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
-    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
-    left = remainder(artwork, painted, matte, _lit(shapes))
-    inked, alpha = solved_ink(artwork, painted, matte)
-    white, flat, shaped = (over(under, inked, alpha) for under in (np.full_like(artwork, 255), plain, painted))
-    seen = {
-        "ink": unlike(white, np.full_like(artwork, 255)) > SEEN,
-        "flats": unlike(flat, white) > SEEN,
-        "shapes": unlike(shaped, flat) > SEEN,
-        "shading": left.shading > SEEN,
-        "details": left.details > SEEN,
-    }
-    ink, flats, shapes = (
-        in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats), ("shapes", shapes))
-    )
+    seen = _seen(artwork, matte, flats, shapes)
+    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    shapes = in_one_piece(shapes, seen["shapes"], least, leave_out=True)
+    seen = _seen(artwork, matte, flats, shapes)
+    left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
+    seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
     room = TOTAL - FEWEST_SKETCHED - len(construction) - 4
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
     shading, details = finishing(findings, left, max(20, room), ways[4])
@@ -63,6 +55,19 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     plan = _plan(findings, seed, construction, sketch, drafts, matte)
     last_touches(plan, artwork)
     return plan
+
+
+def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:
+    """Where ink, flats and shapes show, bool (H, W): flats and shapes through the ink that lies over them."""
+    white = np.full_like(artwork, 255)
+    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
+    inked, alpha = solved_ink(artwork, painted, matte)
+    bare, flat, shaped = (over(under, inked, alpha) for under in (white, plain, painted))
+    return {
+        "ink": unlike(bare, white) > SEEN,
+        "flats": unlike(flat, bare) > SEEN,
+        "shapes": unlike(shaped, flat) > SEEN,
+    }
 
 
 def last_touches(plan: Plan, artwork: np.ndarray) -> None:
