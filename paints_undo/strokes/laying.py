@@ -9,7 +9,7 @@ from scipy import ndimage
 from paints_undo.strokes.cells import paths_of, rows, split_by_mass, tour
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.ink import nearest_place
-from paints_undo.strokes.look import EYES, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
+from paints_undo.strokes.look import EYES, FACE, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
 from paints_undo.strokes.regions import PAPER
 
 BROADEST, BROADEST_BEHIND = 1 / 17, 1 / 13  # of a flat's stroke, of the longer side
@@ -105,6 +105,14 @@ def _ink_order(findings: Findings, paths: list[np.ndarray], zone: np.ndarray, rn
         now = np.flatnonzero(zone == here)
         if not len(now):
             continue
+        if here == FACE and findings.face is not None:  # eyes lead, one after the other
+            far = np.hypot(*(middles[now][:, None] - findings.face.eyes).transpose(2, 0, 1)) / findings.face.distance
+            for eye in (0, 1):
+                about = now[(far[:, eye] < 0.45) & (far.argmin(1) == eye)]
+                order += [int(about[j]) for j in tour(middles[about], findings.face.eyes[eye], rng, 0.06)]
+            now = now[far.min(1) >= 0.45]
+            if not len(now):
+                continue
         parts = split_by_mass(middles[now, 0], middles[now, 1], length[now].astype(float), max(1, len(now) // 22))
         cells = [now[part] for part in parts]
         starts = np.array([middles[cell].mean(0) for cell in cells])

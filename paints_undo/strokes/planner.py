@@ -52,6 +52,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     room = TOTAL - before - len(sketch)
     drafts = _more(drafts, seen, room, 7)
     drafts = fewer(drafts, seen, _count(drafts) - room)
+    drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     plan = _plan(findings, seed, construction, sketch, drafts, matte)
     last_touches(plan, artwork)
     return plan
@@ -77,6 +78,19 @@ def last_touches(plan: Plan, artwork: np.ndarray) -> None:
     details = plan.owners["details"]
     wrong = (details == 0) & (painted != artwork).any(2)
     details[wrong] = nearest_label(details)[wrong]
+
+
+def _brushes(shading: Drafts, seen: np.ndarray) -> Drafts:
+    """Shading with a soft brush where a stroke shows all over, and with a fine one where it shows here and there."""
+    count = len(shading.strokes) + 1
+    owned, shown = (np.bincount(some, minlength=count)[1:] for some in (shading.labels.ravel(), shading.labels[seen]))
+    return Drafts(
+        shading.labels,
+        [
+            replace(stroke, brush="touch") if stroke.brush == "soft" and 3 * part < 2 * whole else stroke
+            for stroke, whole, part in zip(shading.strokes, owned, shown, strict=True)
+        ],
+    )
 
 
 def _count(drafts: dict[str, Drafts]) -> int:

@@ -226,13 +226,13 @@ def find_regions(artwork: np.ndarray, ink: Ink, face: Face | None) -> Regions:
 
 
 def _paint_on_paper(shapes: np.ndarray, flat_of: np.ndarray, ink: Ink) -> np.ndarray:
-    """The shapes, and what is painted on those that are left as paper, piece by piece, as shapes numbered after them."""
+    """The shapes; what is painted on those left as paper is, piece by piece, a shape numbered after them."""
     lightest = np.array(ndimage.median(ink.clean.min(2), shapes, np.arange(len(flat_of))))
     paint = (ink.clean.min(2) < PAPER - 4) & (ink.alpha < 128) & (lightest[shapes] >= PAPER)
     size = max(3, round(max(shapes.shape) / 220)) | 1
-    closed = cv2.morphologyEx(paint.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(size))
+    closed = cv2.morphologyEx(paint.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(size)) > 0
     closed &= lightest[shapes] >= PAPER
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=4)
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=4)
     large = stats[:, cv2.CC_STAT_AREA] >= max(12, 0.0003 * shapes.size)
     large[0] = False
     return np.where(large[pieces], len(flat_of) + pieces, shapes)
