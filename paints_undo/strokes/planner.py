@@ -53,7 +53,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     drafts = _more(drafts, seen, room, 7)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
-    plan = _plan(findings, seed, construction, sketch, drafts, matte)
+    plan = replace(_plan(findings, seed, construction, sketch, drafts, matte), asked=route)
     last_touches(plan, artwork)
     return plan
 
@@ -168,7 +168,7 @@ def _plan(
         operations += [_operation(phase, draft) for draft in part.strokes]
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
-    return Plan(seed, findings.route, findings.reason, rounded, owners, matte)
+    return Plan(seed, "", findings.route, findings.reason, rounded, owners, matte)
 
 
 def _operation(phase: str, draft: Draft) -> Operation:
