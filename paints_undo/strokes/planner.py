@@ -12,12 +12,12 @@ from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder,
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
-from paints_undo.strokes.separation import finish, over
+from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
 
 CONSTRUCTED = 26
 NAMED_BY = 148  # the operation at which the sketch shows what the picture is of
-MOST_SKETCHED = 220
+MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 220, 420
 PUT_AWAY = 4  # layer operations
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
@@ -36,19 +36,12 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     need = flat_count(findings, findings.side * LARGEST)
     flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
     shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
-    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
-    left = remainder(artwork, painted, matte, _lit(shapes))
-    bare = matte < 128
-    seen = {
-        "ink": matte > 30,
-        "flats": (unlike(plain, np.full_like(artwork, 255)) > SEEN) & bare,
-        "shapes": (unlike(painted, plain) > SEEN) & bare,
-        "shading": left.shading > SEEN,
-        "details": left.details > SEEN,
-    }
-    ink, flats, shapes = (
-        in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats), ("shapes", shapes))
-    )
+    seen = _seen(artwork, matte, flats, shapes)
+    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    shapes = in_one_piece(shapes, seen["shapes"], least, leave_out=True)
+    seen = _seen(artwork, matte, flats, shapes)
+    left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
+    seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
     room = TOTAL - NAMED_BY - PUT_AWAY
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
     shading, details = finishing(findings, left, max(20, room), ways[4])
@@ -58,13 +51,30 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
     white = float((artwork.min(2) > 243).mean())
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
-    sketch = sketcher.sketch(int(np.clip(soon + 0.5 * spare, soon, most)), soon)
+    wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
+    drafts = _more(drafts, seen, TOTAL - before - wanted, least)
+    sketch = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
     pencil = _pencil(construction, sketch, bool(ink.strokes))
-    before = len(pencil) + (1 if sketch else 0)
-    drafts = _exactly(drafts, seen, TOTAL - before, least)
-    plan = _plan(findings, seed, pencil, drafts, matte)
+    room = TOTAL - len(pencil) - (1 if sketch else 0)
+    drafts = _more(drafts, seen, room, 7)
+    drafts = fewer(drafts, seen, _count(drafts) - room)
+    drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
+    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
     last_touches(plan, artwork)
     return plan
+
+
+def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:
+    """Where ink, flats and shapes show, bool (H, W): flats and shapes through the ink that lies over them."""
+    white = np.full_like(artwork, 255)
+    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
+    inked, alpha = solved_ink(artwork, painted, matte)
+    bare, flat, shaped = (over(under, inked, alpha) for under in (white, plain, painted))
+    return {
+        "ink": unlike(bare, white) > SEEN,
+        "flats": unlike(flat, bare) > SEEN,
+        "shapes": unlike(shaped, flat) > SEEN,
+    }
 
 
 def last_touches(plan: Plan, artwork: np.ndarray) -> None:
@@ -76,19 +86,32 @@ def last_touches(plan: Plan, artwork: np.ndarray) -> None:
     details[wrong] = nearest_label(details)[wrong]
 
 
+def _brushes(shading: Drafts, seen: np.ndarray) -> Drafts:
+    """Shading with a soft brush where a stroke shows all over, and with a fine one where it shows here and there."""
+    count = len(shading.strokes) + 1
+    owned, shown = (np.bincount(some, minlength=count)[1:] for some in (shading.labels.ravel(), shading.labels[seen]))
+    return Drafts(
+        shading.labels,
+        [
+            replace(stroke, brush="touch") if stroke.brush == "soft" and 3 * part < 2 * whole else stroke
+            for stroke, whole, part in zip(shading.strokes, owned, shown, strict=True)
+        ],
+    )
+
+
 def _count(drafts: dict[str, Drafts]) -> int:
     return sum(len(part.strokes) for part in drafts.values())
 
 
-def _exactly(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
-    """As many strokes as are wanted, in one piece each; fewer only where there is nothing more to see."""
-    for smallest in (2 * least, least, 7):
+def _more(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
+    """About as many strokes as are wanted, in one piece each; fewer where there is nothing more to see."""
+    for smallest in (2 * least, least):
         for _ in range(3):
             if _count(drafts) >= count:
-                break
+                return drafts
             drafts = split(drafts, seen, count - _count(drafts), smallest, HALVED)
-            drafts = {phase: in_one_piece(part, seen[phase], min(least, smallest)) for phase, part in drafts.items()}
-    return fewer(drafts, seen, _count(drafts) - count)
+            drafts = {phase: in_one_piece(part, seen[phase], least) for phase, part in drafts.items()}
+    return drafts
 
 
 def _ink(findings: Findings, rng: np.random.Generator) -> Drafts:
@@ -161,7 +184,7 @@ def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[s
         operations += strokes[:bare] + hide + strokes[bare:]
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
-    return Plan(seed, findings.route, findings.reason, rounded, owners, matte)
+    return Plan(seed, "", findings.route, findings.reason, rounded, owners, matte)
 
 
 def _operation(phase: str, draft: Draft) -> Operation:
