@@ -54,9 +54,12 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
     sketch = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    room = TOTAL - len(_pencil(construction, sketch, True)) - (1 if sketch else 0)
+    drafts = _more(drafts, seen, room, 7)
+    if sketch and _count(drafts) < room:
+        sketch += sketcher.again(room - _count(drafts))
     pencil = _pencil(construction, sketch, bool(ink.strokes))
     room = TOTAL - len(pencil) - (1 if sketch else 0)
-    drafts = _more(drafts, seen, room, 7)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)

@@ -58,6 +58,7 @@ class Sketcher:
         if closer is not None:
             self.large = [part for line in self.large for part in closer.outside(line)]
             fine = [part for line in fine for part in closer.outside(line)]
+        self.ranked: list[Stroke] = []
         self.close = [] if closer is None else closer.lines
         lines = [*self.close, *self.large]
         self.lines = lines + not_drawn_yet(fine, lines, self.side, self.side / 45)
@@ -68,7 +69,7 @@ class Sketcher:
 
     def sketch(self, count: int, soon: int) -> list[Operation]:
         """A loose pass over the drawing in `count` operations; what names the subject is there after `soon`."""
-        ranked = self._ranked()
+        ranked = self.ranked = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
         roughs = self._rough(int((0.08 if tones else 0.16) * soon))
         spots = dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
@@ -83,6 +84,11 @@ class Sketcher:
         out = [*roughs, *tones[:half], *self._in_order(ranked[:taken], MOST_WRONG), *tones[half:], *spots]
         out += self._in_order(ranked[taken : taken + max(0, count - len(out))], 0)
         return (out + self._accents(out, count - len(out)))[:count]
+
+    def again(self, count: int) -> list[Operation]:
+        """All lines once more, for a picture that asks for little else, in at most `count` operations."""
+        strokes = [replace(stroke, again=False) for stroke in self.ranked] * 3
+        return self._in_order(strokes[:count], 0)
 
     def _accents(self, drawn: list[Operation], count: int) -> list[Operation]:
         """The longest lines of what is dark pressed harder, on a part of their way."""
