@@ -18,7 +18,7 @@ PALE: Colour = (128, 132, 150)
 SOOT: Colour = (44, 44, 76)
 SANGUINE: Colour = (146, 78, 56)
 WHITE = 243  # from here on paper
-LIGHT = 185  # mean of a picture's values from which it is mostly paper
+DARK, LIGHT = 112, 185  # mean of a picture's values: from there it is mostly dark, or mostly paper
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def manner_for(findings: Findings, seed: int) -> Manner:
     """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
     tone = float(findings.artwork.mean())
     colour = float(np.ptp(findings.artwork[::4, ::4].astype(np.int16), axis=2).mean())
-    if tone < 112 or (colour < 8 and findings.route == "painting"):
+    if tone < DARK or (colour < 8 and findings.route == "painting"):
         manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
     elif tone > 190:
         manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)
@@ -109,6 +109,9 @@ def manner_for(findings: Findings, seed: int) -> Manner:
     else:
         manners = (COLOURED, SURE, SEARCHING, CHALK, MASSES)
     manner = manners[seed % len(manners)]
+    if tone < DARK and manner.tone is None:  # a dark subject is not known by its outline alone
+        hatched = Lead(manner.line.colour, 1 / 110, 0.3)
+        manner = replace(manner, tone=hatched, toned=0.13)
     if tone < LIGHT and float((findings.artwork.min(2) > WHITE).mean()) < 0.45:
         return manner
     # on light paper what is drawn beside its place shows for long: a lighter, surer hand
