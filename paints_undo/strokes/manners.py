@@ -17,6 +17,7 @@ GREY: Colour = (92, 96, 112)
 PALE: Colour = (128, 132, 150)
 SOOT: Colour = (44, 44, 76)
 SANGUINE: Colour = (146, 78, 56)
+GREYISH = 8  # mean distance between the highest and the lowest channel
 WHITE = 243  # from here on paper
 DARK, LIGHT = 112, 185  # mean of a picture's values: from there it is mostly dark, or mostly paper
 
@@ -97,8 +98,9 @@ CHALK = Manner(
 def manner_for(findings: Findings, seed: int) -> Manner:
     """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
     tone = float(findings.artwork.mean())
+    white = float((findings.artwork.min(2) > WHITE).mean())
     colour = float(np.ptp(findings.artwork[::4, ::4].astype(np.int16), axis=2).mean())
-    if tone < DARK or (colour < 8 and findings.route == "painting"):
+    if tone < DARK or (colour < GREYISH and white < 0.3):
         manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
     elif tone > 190:
         manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)
@@ -112,7 +114,7 @@ def manner_for(findings: Findings, seed: int) -> Manner:
     if tone < DARK and manner.tone is None:  # a dark subject is not known by its outline alone
         hatched = Lead(manner.line.colour, 1 / 110, 0.3)
         manner = replace(manner, tone=hatched, toned=0.13)
-    if tone < LIGHT and float((findings.artwork.min(2) > WHITE).mean()) < 0.45:
+    if tone < LIGHT and white < 0.45:
         return manner
     # on light paper what is drawn beside its place shows for long: a lighter, surer hand
     line = replace(manner.line, half=0.75 * manner.line.half, opacity=0.85 * manner.line.opacity)
