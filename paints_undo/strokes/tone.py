@@ -47,7 +47,10 @@ def dark_spots(findings: Findings, face: Face | None, hand: Hand, lead: Lead, co
     """At most `count` operations that black in small dark shapes: pupils, nostrils, buttons."""
     side, size = findings.side, findings.figure.size
     light: np.ndarray = cv2.cvtColor(cv2.GaussianBlur(findings.artwork, (0, 0), side / 500), cv2.COLOR_RGB2LAB)[..., 0]
-    closed = cv2.morphologyEx(light, cv2.MORPH_CLOSE, ellipse(side / SPOT))
+    scale = min(1.0, 2 * SQUINTED / side)
+    small = cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, ellipse(scale * side / SPOT))
+    closed = np.maximum(light, cv2.resize(closed, light.shape[::-1], interpolation=cv2.INTER_LINEAR))
     dark = ((closed - light) > SPOT_DARKER).astype(np.uint8)
     dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, ellipse(side / 140))  # lines are no spots
     _, labels, boxes, middles = cv2.connectedComponentsWithStats(dark, connectivity=4)
