@@ -156,7 +156,7 @@ class PaintsUndo:
     def process_of(self, artwork: np.ndarray, options: UndoOptions) -> "Process":
         """Networks draw in their own sizes, piece by piece."""
         sentence = (
-            "the model family {family} draws with networks, in their sizes: fit is {fit}, and must be pad or crop"
+            "the model family {family} draws in its networks' sizes: fit is {fit}, and must be pad or crop"
         )
         raise InputError(sentence, self.family.name, options.fit)
 
