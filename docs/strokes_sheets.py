@@ -38,7 +38,9 @@ def _small(picture: np.ndarray, width: int) -> np.ndarray:
 
 def moving(processes: list[Process], path: Path) -> None:
     """All processes side by side as an animated WebP."""
-    films = [Film(process.at(MOVING * process.size[0] // process.size[1], MOVING), SECONDS, FPS) for process in processes]
+    films = [
+        Film(process.at(MOVING * process.size[0] // process.size[1], MOVING), SECONDS, FPS) for process in processes
+    ]
     frames = [
         Image.fromarray(np.concatenate([film.frame(place) for film in films], 1)) for place in range(SECONDS * FPS)
     ]

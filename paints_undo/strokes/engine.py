@@ -39,7 +39,7 @@ class Strokes:
     def __init__(self) -> None:
         self.family: ModelFamily = strokes_family()
         self._tagger: Tagger | None = None
-        self._processes: OrderedDict[tuple[str, int, str], Process] = OrderedDict()
+        self._processes: OrderedDict[tuple[str, int, str, str], Process] = OrderedDict()
         self._canvases: OrderedDict[str, tuple[Process, float]] = OrderedDict()
         self._at_work = RLock()
 
@@ -81,18 +81,20 @@ class Strokes:
         """How many words a prompt has: no network reads it."""
         return len(prompt.replace(",", " ").split())
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
-        """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed and route are."""
+    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+        """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed, route and sketch are."""
         if options.fit != OWN_SIZE:
             sentence = "the model family {family} draws at the artwork's own size: fit is {fit}, and must be {own}"
             raise InputError(sentence, self.family.name, options.fit, OWN_SIZE)
-        return self._process(artwork, options.keyframes.seed, options.route)
+        return self._process(artwork, options.keyframes.seed, options.route, sketch)
 
-    def _process(self, artwork: np.ndarray, seed: int, route: str = "auto") -> Process:
-        key = digest(artwork), seed, route
+    def _process(
+        self, artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None
+    ) -> Process:
+        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch)
         with self._at_work:
             if key not in self._processes:
-                self._processes[key] = plan_process(artwork, seed, route)
+                self._processes[key] = plan_process(artwork, seed, route, sketch=sketch)
                 while len(self._processes) > REMEMBERED:
                     self._processes.popitem(last=False)
             self._processes.move_to_end(key)
