@@ -51,8 +51,11 @@ class Engine(Protocol):
 
     def plan(self, options: UndoOptions) -> Candidate: ...
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
-        """The operations that draw an artwork, where options.in_strokes; InputError from families of networks."""
+    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+        """The operations that draw an artwork, where options.in_strokes; InputError from families of networks.
+
+        sketch: a person's own, uint8 (h, w, 3), which the process goes by.
+        """
         ...
 
     def tag(self, artwork: Picture) -> str: ...

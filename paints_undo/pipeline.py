@@ -153,11 +153,9 @@ class PaintsUndo:
         """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
         return self.planner.plan(options)
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> "Process":
+    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> "Process":
         """Networks draw in their own sizes, piece by piece."""
-        sentence = (
-            "the model family {family} draws with networks, in their sizes: fit is {fit}, and must be pad or crop"
-        )
+        sentence = "the model family {family} draws in its networks' sizes: fit is {fit}, and must be pad or crop"
         raise InputError(sentence, self.family.name, options.fit)
 
     @one_at_a_time

@@ -100,7 +100,7 @@ class FakeEngine:
             keep(place, keyframe)
         return np.stack(drawn)
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
+    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
         raise InputError("networks draw in their sizes")
 
     def fill_pairs(

@@ -83,7 +83,7 @@ def _process(engine: Engine, run: Run, artwork: np.ndarray) -> Process:
     """The process of a run: the one that it keeps, or a new one."""
     process = run.process()
     if process is None:
-        process = engine.process_of(artwork, run.options)
+        process = engine.process_of(artwork, run.options, run.own_sketch())
         run.keep_process(process)
     return process
 

@@ -253,11 +253,13 @@ class RunFolder(RecordedFolder, Run):
 
     def process(self) -> Process | None:
         """The operations kept for this run; None, and a warning, where the file is not the one that it made."""
-        from paints_undo.strokes.process import Process  # scipy takes a while, and other runs need none of it
+        from paints_undo.strokes.process import Process, digest  # scipy takes a while, and other runs need none of it
 
         if self._process is None and self.is_whole(self.operations_file):
             found = Process.read(self.operations_file, self.artwork)
-            if (found.seed, found.asked) == (self.options.keyframes.seed, self.options.route):
+            own = self.own_sketch()
+            wanted = self.options.keyframes.seed, self.options.route, "" if own is None else digest(own)
+            if (found.seed, found.asked, found.sketch) == wanted:
                 self._process = found
         elif self._process is None and self.operations_file.exists():
             logger.warning("%s is damaged or was replaced and will be made again", self.operations_file)

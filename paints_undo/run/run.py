@@ -75,6 +75,11 @@ class Run(ABC):
     def process(self) -> Process | None:
         """The operations kept for this run; None where there are none, or not those that were made."""
 
+    def own_sketch(self) -> np.ndarray | None:
+        """The person's own picture for the earliest canvas that has one, uint8 (h, w, 3): a process goes by it."""
+        places = [place for place, keyframe in enumerate(self.timeline.keyframes) if keyframe.own]
+        return self.keyframe(places[-1]) if places else None
+
     @abstractmethod
     def keep_process(self, process: Process) -> None:
         """Keep the operations that draw the artwork."""

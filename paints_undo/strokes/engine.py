@@ -39,7 +39,7 @@ class Strokes:
     def __init__(self) -> None:
         self.family: ModelFamily = strokes_family()
         self._tagger: Tagger | None = None
-        self._processes: OrderedDict[tuple[str, int, str], Process] = OrderedDict()
+        self._processes: OrderedDict[tuple[str, int, str, str], Process] = OrderedDict()
         self._canvases: OrderedDict[str, tuple[Process, float]] = OrderedDict()
         self._at_work = RLock()
 
@@ -81,18 +81,23 @@ class Strokes:
         """How many words a prompt has: no network reads it."""
         return len(prompt.replace(",", " ").split())
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
-        """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed and route are."""
+    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+        """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed, route and sketch are."""
+        self._check(options)
+        return self._process(artwork, options.keyframes.seed, options.route, sketch)
+
+    def _check(self, options: UndoOptions) -> None:
         if options.fit != OWN_SIZE:
             sentence = "the model family {family} draws at the artwork's own size: fit is {fit}, and must be {own}"
             raise InputError(sentence, self.family.name, options.fit, OWN_SIZE)
-        return self._process(artwork, options.keyframes.seed, options.route)
 
-    def _process(self, artwork: np.ndarray, seed: int, route: str = "auto") -> Process:
-        key = digest(artwork), seed, route
+    def _process(
+        self, artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None
+    ) -> Process:
+        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch)
         with self._at_work:
             if key not in self._processes:
-                self._processes[key] = plan_process(artwork, seed, route)
+                self._processes[key] = plan_process(artwork, seed, route, sketch=sketch)
                 while len(self._processes) > REMEMBERED:
                     self._processes.popitem(last=False)
             self._processes.move_to_end(key)
@@ -160,28 +165,23 @@ class Strokes:
     ) -> None:
         """Hand (pair, frames uint8 (16, H, W, 3)) to `keep`, for each wanted pair among the pictures."""
         with self._at_work:
-            process = next((known[0] for one in pictures if (known := self._canvases.get(_digest(one)))), None)
+            known = next((found[0] for one in pictures if (found := self._canvases.get(_digest(one)))), None)
+            process = known or self._process(pictures[0], self.default_options.keyframes.seed)
             for number, pair in enumerate(wanted):
                 on_progress(Progress("segments", "drawing", number, len(wanted)))
                 first, last = (self._done(pictures[pair + end], process) for end in (0, 1))
-                planned = process or self._process(pictures[0], self.default_options.keyframes.seed)
-                moments = np.linspace(first, last, FRAMES)
-                frames = (
-                    np.stack(list(planned.canvases(moments[::-1])))[::-1]
-                    if first > last
-                    else np.stack(list(planned.canvases(moments)))
-                )
-                keep(pair, frames)
+                frames = np.stack(list(process.canvases(np.linspace(min(first, last), max(first, last), FRAMES))))
+                keep(pair, frames[::-1] if first > last else frames)
             on_progress(Progress("segments", "drawing", len(wanted), len(wanted)))
 
-    def _done(self, picture: np.ndarray, process: Process | None) -> float:
+    def _done(self, picture: np.ndarray, process: Process) -> float:
         """How many operations are done on a canvas."""
         known = self._canvases.get(_digest(picture))
         if known is not None:
             return known[1]
         if (picture == 255).all():
             return 0.0
-        if process is None or np.array_equal(picture, process.artwork):
+        if np.array_equal(picture, process.artwork):
             return float(TOTAL)
         sentence = "a picture is no canvas of the model family {family}; draw its key frames first, in this program"
         raise InputError(sentence, self.family.name)
@@ -196,6 +196,7 @@ class Strokes:
     ) -> Timelapse:
         """The whole story of one artwork. out: its run folder, which is gone on with where it is the same run."""
         options, picture = options or self.default_options, read_picture(artwork)
+        self._check(options)
         watched = along(course_of(self, options, picture.shape, video=out is not None), on_progress)
         options = tagged(self, options, picture, watched)
         if out is None:

@@ -52,6 +52,7 @@ class Plan:
 
     seed: int
     asked: str  # the route that was asked for
+    sketch: str  # the digest of the person's own sketch, "" where there is none
     route: str
     reason: str
     operations: tuple[Operation, ...]

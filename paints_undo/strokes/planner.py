@@ -23,12 +23,12 @@ HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
 
-def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
-    """The operations that draw an artwork, uint8 RGB (H, W, 3)."""
+def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None) -> Plan:
+    """The operations that draw an artwork, uint8 RGB (H, W, 3). sketch: of the same shape, whose lines are traced."""
     findings = look(artwork, route)
     ways = [np.random.default_rng((seed, phase)) for phase in range(6)]
     least = max(7, int(np.ceil(SEEN_PART * findings.figure.size)))
-    sketcher = Sketcher(findings, seed, ways[0])
+    sketcher = Sketcher(findings, seed, ways[0], sketch)
     construction = sketcher.construction(CONSTRUCTED)
     soon = NAMED_BY - len(construction)
     ink = _ink(findings, ways[1])
@@ -53,13 +53,13 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
-    sketch = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
-    room = TOTAL - len(_pencil(construction, sketch, True)) - (1 if sketch else 0)
+    sketched = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    room = TOTAL - len(_pencil(construction, sketched, True)) - (1 if sketched else 0)
     drafts = _more(drafts, seen, room, 7)
-    if sketch and _count(drafts) < room:
-        sketch += sketcher.again(room - _count(drafts))
-    pencil = _pencil(construction, sketch, bool(ink.strokes))
-    room = TOTAL - len(pencil) - (1 if sketch else 0)
+    if sketched and _count(drafts) < room:
+        sketched += sketcher.again(room - _count(drafts))
+    pencil = _pencil(construction, sketched, bool(ink.strokes))
+    room = TOTAL - len(pencil) - (1 if sketched else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
@@ -187,7 +187,7 @@ def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[s
         operations += strokes[:bare] + hide + strokes[bare:]
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
-    return Plan(seed, "", findings.route, findings.reason, rounded, owners, matte)
+    return Plan(seed, "", "", findings.route, findings.reason, rounded, owners, matte)
 
 
 def _operation(phase: str, draft: Draft) -> Operation:

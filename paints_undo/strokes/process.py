@@ -54,6 +54,11 @@ class Process:
         return self.plan.asked
 
     @property
+    def sketch(self) -> str:
+        """The digest of the person's own sketch; "" where there is none."""
+        return self.plan.sketch
+
+    @property
     def reason(self) -> str:
         """Why it is drawn that way, in words."""
         return self.plan.reason
@@ -118,6 +123,7 @@ class Process:
             "width": plan.size[1],
             "seed": plan.seed,
             "asked": plan.asked,
+            "sketch": plan.sketch,
             "route": plan.route,
             "reason": plan.reason,
             "operations": [_record(operation) for operation in plan.operations],
@@ -146,20 +152,24 @@ class Process:
         return cls(plan, artwork)
 
 
-def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", tags: str = "") -> Process:
+def plan_process(
+    artwork: np.ndarray, seed: int = 0, route: str = "auto", tags: str = "", sketch: np.ndarray | None = None
+) -> Process:
     """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route, tags and seed.
 
-    route: "auto", "illustration" or "painting".  Raises InputError for a picture in which there is nothing to draw.
+    route: "auto", "illustration" or "painting".  sketch: uint8 RGB of any size, a sketch of one's own for the artwork,
+    whose lines become the sketch.  Raises InputError for a picture in which there is nothing to draw.
     """
     artwork = np.ascontiguousarray(artwork)
     height, width = artwork.shape[:2]
-    longest = max(height, width)
-    planned = artwork
-    if longest > LONGEST_PLANNED:
-        scale = LONGEST_PLANNED / longest
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
-    return Process(make_plan(planned, seed, route), artwork)
+    scale = min(1.0, LONGEST_PLANNED / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA) if scale < 1 else artwork
+    if sketch is None:
+        return Process(make_plan(planned, seed, route), artwork)
+    traced = cv2.resize(sketch, size, interpolation=cv2.INTER_AREA)
+    plan = make_plan(planned, seed, route, traced)
+    return Process(dataclasses.replace(plan, sketch=digest(sketch)), artwork)
 
 
 def digest(artwork: np.ndarray) -> str:
@@ -220,6 +230,7 @@ def _plan_of(record: dict[str, Any]) -> Plan:
     return Plan(
         int(record["seed"]),
         str(record["asked"]),
+        str(record["sketch"]),
         str(record["route"]),
         str(record["reason"]),
         operations,

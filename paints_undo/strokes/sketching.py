@@ -47,14 +47,19 @@ class Stroke:
 class Sketcher:
     """Draws the pencil phases of a plan."""
 
-    def __init__(self, findings: Findings, seed: int, rng: np.random.Generator):
+    def __init__(self, findings: Findings, seed: int, rng: np.random.Generator, own: np.ndarray | None = None):
+        """own: uint8 RGB of the artwork's size, a sketch whose lines are traced instead of those of the artwork."""
         self.findings, self.rng = findings, rng
         self.side = findings.side
         self.manner = manner_for(findings, seed)
         self.hand = Hand(self.side, rng)
         self.face, closer = close_to(findings)
-        self.large = seen_lines(findings.artwork)
-        fine = seen_lines(findings.artwork, FINE_AT, fine=True)
+        if own is not None:
+            closer, self.manner = None, replace(self.manner, toned=0.0, tone=None, rough=None, loose=0.0, restated=0.15)
+        self.own = own is not None
+        seen = findings.artwork if own is None else own
+        self.large = seen_lines(seen)
+        fine = seen_lines(seen, FINE_AT, fine=True)
         if closer is not None:
             self.large = [part for line in self.large for part in closer.outside(line)]
             fine = [part for line in fine for part in closer.outside(line)]
@@ -72,7 +77,7 @@ class Sketcher:
         ranked = self.ranked = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
         roughs = self._rough(int((0.08 if tones else 0.16) * soon))
-        spots = dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
+        spots = [] if self.own else dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
         main = soon - len(tones) - len(roughs) - len(spots) - 2 * MOST_WRONG
         taken = 0
         for taken, stroke in enumerate(ranked, 1):
