@@ -38,6 +38,7 @@ def canvases(findings, operations):
     plan = Plan(
         seed=0,
         asked="",
+        sketch="",
         route="",
         reason="",
         operations=tuple(operations),
