@@ -12,7 +12,8 @@ from paints_undo.strokes.look import Findings
 from paints_undo.strokes.seeing import Seen, seen_lines
 
 SURE_OF_A_FACE = 1.0  # of a face's score: less, and no head is constructed
-FACE_AT = 260  # pixels that a face is seen at
+LINES_OF_EYES = 1.35  # eye distances of line about both eyes; less, and they are none
+FACE_AT = 340  # pixels that a face is seen at
 
 
 @dataclass
@@ -45,9 +46,7 @@ def close_to(findings: Findings) -> tuple[Face | None, Closer | None]:
     lines = seen_lines(part, FACE_AT if sure else FACE_AT * 5 // 4)
     for line in lines:
         line.path[:, :2] += low
-    for eye in face.eyes:  # what has no lines around it is no eye
-        near = [np.hypot(*(line.path[:, :2] - eye).T) < 0.22 * face.distance for line in lines]
-        sure &= sum(int(hits.sum()) for hits in near) >= 16
+    sure &= sum(_drawn_near(eye, 0.25 * face.distance, lines) for eye in face.eyes) > LINES_OF_EYES * face.distance
     closer = Closer(face, 1.2 if sure else 1.5, [])
     inked = [Seen(np.column_stack([line, np.ones(len(line))])) for line in findings.ink.lines]
     inked = [line for line in inked if line.length > 0.08 * face.distance]
@@ -62,6 +61,15 @@ def runs(path: np.ndarray, keep: np.ndarray) -> list[np.ndarray]:
     cuts = np.flatnonzero(np.diff(keep.astype(int))) + 1
     parts = zip(np.split(path, cuts), np.split(keep, cuts), strict=True)
     return [part for part, good in parts if good[0] and len(part) > 5]
+
+
+def _drawn_near(place: np.ndarray, reach: float, lines: list[Seen]) -> float:
+    """Pixels of lines that run within reach of a place."""
+    total = 0.0
+    for line in lines:
+        near = np.hypot(*(line.path[:, :2] - place).T) < reach
+        total += float(np.hypot(*np.diff(line.path[:, :2], axis=0).T)[near[1:]].sum())
+    return total
 
 
 def not_drawn_yet(more: list[Seen], lines: list[Seen], side: int, apart: float) -> list[Seen]:

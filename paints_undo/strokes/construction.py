@@ -28,7 +28,8 @@ class Construction:
         if self.face is not None:
             self._head(self.face)
             self._gesture()
-        self._masses(count // 5 if self.face is None else 2)
+        else:
+            self._masses(count // 5)
         for start, end in self._straights(lines):
             if len(self.operations) >= count:
                 break
@@ -95,14 +96,33 @@ class Construction:
         if len(spine) > 4:
             self._add(spine, "the gesture", 1.1)
             self._add(self.hand.drifted(spine, 1 / 160, 4), "the gesture again", 0.8)
+        self._shoulders(self.face)
+
+    def _shoulders(self, face: Face) -> None:
+        """From one shoulder over the neck to the other, as wide as the figure is there."""
+        height = self.findings.figure.shape[0]
+        neck = face.centre + face.down * face.radii[1] * 1.25
+        row = int(neck[1] + 0.5 * face.distance)
+        if not 0 <= row < height:
+            return
+        there = np.flatnonzero(self.findings.figure[row])
+        reach = 2.6 * face.distance
+        there = there[np.abs(there - neck[0]) < reach]
+        if len(there) < face.distance:
+            return
+        left, right = (
+            np.array([there[0], row + 0.35 * face.distance]),
+            np.array([there[-1], row + 0.35 * face.distance]),
+        )
+        t = np.linspace(0, 1, 20)[:, None]
+        curve = left * (1 - t) ** 2 + 2 * t * (1 - t) * (neck - face.down * 0.2 * face.distance) + right * t**2
+        self._add(curve, "the shoulders", 1.1)
 
     def _masses(self, count: int) -> None:
         """The large masses of the subject as leaning ovals."""
         findings, side = self.findings, self.side
         area = findings.regions.flat_area
         large = [k for k in np.argsort(-area, kind="stable") if area[k] > 0.012 * findings.figure.size]
-        if self.face is not None:  # the head has its own
-            large = [k for k in large if self.face.far(findings.middles[k][None])[0] > 1.6]
         for flat in [k for k in large if findings.kinds[k] != GROUND][:count]:
             ys, xs = np.nonzero(findings.regions.flats == flat)
             size, axes = np.linalg.eigh(np.cov(np.stack([xs, ys])) + np.eye(2))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import Colour
 from paints_undo.strokes.pencil import Lead
@@ -15,15 +17,17 @@ GREY: Colour = (92, 96, 112)
 PALE: Colour = (128, 132, 150)
 SOOT: Colour = (44, 44, 76)
 SANGUINE: Colour = (146, 78, 56)
+GREYISH = 8  # mean distance between the highest and the lowest channel
 WHITE = 243  # from here on paper
-LIGHT = 185  # mean of a picture's values from which it is mostly paper
+DARK, LIGHT = 112, 185  # mean of a picture's values: from there it is mostly dark, or mostly paper
 
 
 @dataclass(frozen=True)
 class Manner:
     """How somebody sketches. restated: the share of lines drawn more than once.  loose: drift, of the longer side.
 
-    rough: a first pass of the large lines.  tone: the share of the strokes that lay tone.  reach: longest stroke.
+    past: how far a line goes past its ends.  reach: longest stroke.  toned: the share of strokes that lay tone.
+    rough: the lead of a first pass of the large lines.  face_first: before the large lines of the figure.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Manner:
     past: float = 0.02
     reach: float = 0.4
     toned: float = 0.0
+    face_first: bool = True
 
 
 SEARCHING = Manner(
@@ -66,6 +71,7 @@ MASSES = Manner(
     tone=Lead((112, 114, 148), 1 / 90, 0.5),
     restated=0.12,
     toned=0.24,
+    face_first=False,
 )
 SURE = Manner(
     "a sure contour",
@@ -85,13 +91,16 @@ CHALK = Manner(
     restated=0.25,
     loose=1 / 260,
     toned=0.16,
+    face_first=False,
 )
 
 
 def manner_for(findings: Findings, seed: int) -> Manner:
     """The manner of a seed: what suits the picture best first, and no two seeds in a row alike."""
     tone = float(findings.artwork.mean())
-    if tone < 112:
+    white = float((findings.artwork.min(2) > WHITE).mean())
+    colour = float(np.ptp(findings.artwork[::4, ::4].astype(np.int16), axis=2).mean())
+    if tone < DARK or (colour < GREYISH and white < 0.3):
         manners = (MASSES, COLOURED, SEARCHING, CHALK, SURE)
     elif tone > 190:
         manners = (SURE, SEARCHING, COLOURED, CHALK, MASSES)
@@ -102,7 +111,10 @@ def manner_for(findings: Findings, seed: int) -> Manner:
     else:
         manners = (COLOURED, SURE, SEARCHING, CHALK, MASSES)
     manner = manners[seed % len(manners)]
-    if tone < LIGHT and float((findings.artwork.min(2) > WHITE).mean()) < 0.45:
+    if tone < DARK and manner.tone is None:  # a dark subject is not known by its outline alone
+        hatched = Lead(manner.line.colour, 1 / 110, 0.3)
+        manner = replace(manner, tone=hatched, toned=0.13)
+    if tone < LIGHT and white < 0.45:
         return manner
     # on light paper what is drawn beside its place shows for long: a lighter, surer hand
     line = replace(manner.line, half=0.75 * manner.line.half, opacity=0.85 * manner.line.opacity)

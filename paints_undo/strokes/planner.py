@@ -54,11 +54,15 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
     pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
-    room = TOTAL - before - len(pencilled)
+    room = TOTAL - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
     drafts = _more(drafts, seen, room, 7)
+    if pencilled and _count(drafts) < room:
+        pencilled += sketcher.again(room - _count(drafts))
+    pencil = _pencil(construction, pencilled, bool(ink.strokes))
+    room = TOTAL - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
-    plan = replace(_plan(findings, seed, construction, pencilled, drafts, matte), asked=route)
+    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
     last_touches(plan, artwork)
     return plan
 
@@ -129,9 +133,9 @@ def _layer(phase: str, layer: str, opacity: float, title: str) -> Operation:
     return Operation(phase, layer, "none", np.zeros((0, 3), np.float32), None, opacity, "layer", title)
 
 
-def _covered(flats: Drafts, sketch: list[Operation]) -> int:
+def _covered(flats: Drafts, pencil: list[Operation]) -> int:
     """How many of the flats may be laid while there is still enough of a sketch to see that hiding it shows."""
-    points = np.vstack([operation.points[:, :2] for operation in sketch if operation.brush == "pencil"])
+    points = np.vstack([operation.points[:, :2] for operation in pencil if operation.layer == "sketch"])
     height, width = flats.labels.shape
     x, y = np.clip(points.round().astype(int), 0, (width - 1, height - 1)).T
     labels = np.sort(np.where(flats.labels == 0, len(flats.strokes), flats.labels)[y, x])
@@ -156,30 +160,30 @@ def _lit(shapes: Drafts) -> np.ndarray:
     return table[shapes.labels]
 
 
-def _plan(
-    findings: Findings,
-    seed: int,
-    construction: list[Operation],
-    sketch: list[Operation],
-    drafts: dict[str, Drafts],
-    matte: np.ndarray,
-) -> Plan:
+def _pencil(construction: list[Operation], sketch: list[Operation], inked: bool) -> list[Operation]:
+    """The drawing in pencil, and how it steps back behind what comes next."""
+    if not sketch:
+        return []
     third = len(sketch) // 3
-    fade = _layer("sketch", "construction", 0.35, "fade the construction")
-    operations = [*construction, *sketch[:third], fade, *sketch[third:]]
-    inked = bool(drafts["ink"].strokes)
-    operations.append(_layer("sketch", "construction", 0.0, "hide the construction"))
-    operations.append(_layer("sketch", "sketch", 0.4 if inked else 0.75, "fade the sketch"))
+    fade = [_layer("sketch", "construction", 0.35, "fade the construction")] if construction else []
+    hide = [_layer("sketch", "construction", 0.0, "hide the construction")] if construction else []
+    fainter = _layer("sketch", "sketch", 0.4 if inked else 0.75, "fade the sketch")
+    return [*construction, *sketch[:third], *fade, *sketch[third:], *hide, fainter]
+
+
+def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[str, Drafts], matte: np.ndarray) -> Plan:
+    operations = list(pencil)
     owners: dict[str, np.ndarray] = {}
     for phase in OWNING:
         part = drafts[phase]
         # ink takes the sketch's place; paint goes over it
-        bare = (0 if inked else _covered(part, sketch)) if phase == "flats" else len(part.strokes)
+        hides = phase == "flats" and bool(pencil)
+        bare = _covered(part, pencil) if hides and not drafts["ink"].strokes else 0 if hides else len(part.strokes)
         offset = len(operations)
         numbers = part.labels + offset + (part.labels > bare)
         owners[phase] = np.where(part.labels > 0, numbers, 0).astype(np.uint16)
         strokes = [_operation(phase, draft) for draft in part.strokes]
-        hide = [_layer(phase, "sketch", 0.0, "hide the sketch")] if phase == "flats" else []
+        hide = [_layer(phase, "sketch", 0.0, "hide the sketch")] if hides else []
         operations += strokes[:bare] + hide + strokes[bare:]
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)

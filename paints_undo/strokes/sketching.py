@@ -24,11 +24,13 @@ LINE = "sketch a line"
 FEATURES = 0.75  # of the face's oval: eyes, nose and mouth, none of which may be missing
 VISIBLE = 1.4e-4  # of the canvas: a stroke that covers less can hardly be seen
 MOST_SPOTS = 10  # dark shapes that are blacked in
+TASTE = 0.25  # how much two hands differ in what matters
 MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
 RANK = {FACE: 2.6, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
 
 WIDTH = {FACE: 0.75, HEAD: 0.95, FIGURE: 1.0, BEHIND: 0.8}  # of a line, by where it is
-NEAR = {FACE: 0.03, HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
+NEAR = {HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
+NEAR_ON_FACE = 0.14  # of the distance between the eyes
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Sketcher:
         if closer is not None:
             self.large = [part for line in self.large for part in closer.outside(line)]
             fine = [part for line in fine for part in closer.outside(line)]
+        self.ranked: list[Stroke] = []
         self.close = [] if closer is None else closer.lines
         lines = [*self.close, *self.large]
         self.lines = lines + not_drawn_yet(fine, lines, self.side, self.side / 45)
@@ -71,10 +74,12 @@ class Sketcher:
 
     def sketch(self, count: int, soon: int) -> list[Operation]:
         """A loose pass over the drawing in `count` operations; what names the subject is there after `soon`."""
-        ranked = self._ranked()
+        ranked = self.ranked = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
         roughs = self._rough(int((0.08 if tones else 0.16) * soon))
-        spots = [] if self.own else dark_spots(self.findings, self.hand, self.manner.line, MOST_SPOTS)
+        spots = []
+        if not self.own:
+            spots = dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
         main = soon - len(tones) - len(roughs) - len(spots) - 2 * MOST_WRONG
         taken = 0
         for taken, stroke in enumerate(ranked, 1):
@@ -87,9 +92,15 @@ class Sketcher:
         out += self._in_order(ranked[taken : taken + max(0, count - len(out))], 0)
         return (out + self._accents(out, count - len(out)))[:count]
 
+    def again(self, count: int) -> list[Operation]:
+        """All lines once more, for a picture that asks for little else, in at most `count` operations."""
+        strokes = [replace(stroke, again=False) for stroke in self.ranked] * 3
+        return self._in_order(strokes[:count], 0)
+
     def _accents(self, drawn: list[Operation], count: int) -> list[Operation]:
-        """The longest lines pressed harder, on a part of their way."""
-        lines = [stroke for stroke in drawn if stroke.title == LINE]
+        """The longest lines of what is dark pressed harder, on a part of their way."""
+        dark = 0.8 * self.manner.line.opacity
+        lines = [stroke for stroke in drawn if stroke.title == LINE and stroke.opacity > dark]
         lines = sorted(lines, key=lambda stroke: -len(stroke.points))[: max(0, count)]
         middles = np.array([stroke.points[:, :2].mean(0) for stroke in lines]).reshape(-1, 2)
         out = []
@@ -139,9 +150,13 @@ class Sketcher:
 
     def _spread(self, strokes: list[Stroke]) -> list[Stroke]:
         """In an order: the weightiest next, where a stroke makes its neighbours weigh less."""
-        weights = np.array([stroke.weight for stroke in strokes])
+        taste = np.exp(self.rng.normal(0, TASTE, len(strokes)))
+        weights = np.array([stroke.weight for stroke in strokes]) * taste
         middles = np.array([stroke.path[:, :2].mean(0) for stroke in strokes]).reshape(-1, 2)
-        near = np.array([NEAR[stroke.zone] for stroke in strokes]) * self.side
+        apart = {zone: near * self.side for zone, near in NEAR.items()}
+        if self.findings.face is not None:
+            apart[FACE] = NEAR_ON_FACE * self.findings.face.distance
+        near = np.array([apart[stroke.zone] for stroke in strokes])
         out = []
         for _ in strokes:
             k = int(weights.argmax())
@@ -166,9 +181,10 @@ class Sketcher:
         return [] if self.manner.tone is None else tone_strokes(self.findings, self.hand, self.manner.tone, count)
 
     def _in_order(self, strokes: list[Stroke], wrongs: int) -> list[Operation]:
-        """Face, head, figure, background; in each from one line to the nearest next. wrongs: how many may fail."""
+        """Zone by zone, the background last; in each from one line to the nearest next. wrongs: how many may fail."""
         out: list[Operation] = []
-        for zone in (FACE, HEAD, FIGURE, BEHIND):
+        zones = (FACE, HEAD, FIGURE) if self.manner.face_first else (HEAD, FIGURE, FACE)
+        for zone in (*zones, BEHIND):
             now = [stroke for stroke in strokes if stroke.zone == zone]
             middles = np.array([stroke.path[:, :2].mean(0) for stroke in now]).reshape(-1, 2)
             for k in tour(middles, self.findings.focus, self.rng):

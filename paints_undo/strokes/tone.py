@@ -7,8 +7,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from paints_undo.strokes.face import Face
 from paints_undo.strokes.ink import ellipse
-from paints_undo.strokes.look import Findings
+from paints_undo.strokes.look import BEHIND, Findings
 from paints_undo.strokes.operations import Operation
 from paints_undo.strokes.pencil import Hand, Lead
 
@@ -42,24 +43,34 @@ def tone_strokes(findings: Findings, hand: Hand, lead: Lead, count: int) -> list
     ]
 
 
-def dark_spots(findings: Findings, hand: Hand, lead: Lead, count: int) -> list[Operation]:
+def dark_spots(findings: Findings, face: Face | None, hand: Hand, lead: Lead, count: int) -> list[Operation]:
     """At most `count` operations that black in small dark shapes: pupils, nostrils, buttons."""
     side, size = findings.side, findings.figure.size
     light: np.ndarray = cv2.cvtColor(cv2.GaussianBlur(findings.artwork, (0, 0), side / 500), cv2.COLOR_RGB2LAB)[..., 0]
-    closed = cv2.morphologyEx(light, cv2.MORPH_CLOSE, ellipse(side / SPOT))
+    scale = min(1.0, 2 * SQUINTED / side)
+    small = cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, ellipse(scale * side / SPOT))
+    closed = np.maximum(light, cv2.resize(closed, light.shape[::-1], interpolation=cv2.INTER_LINEAR))
     dark = ((closed - light) > SPOT_DARKER).astype(np.uint8)
     dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, ellipse(side / 140))  # lines are no spots
     _, labels, boxes, middles = cv2.connectedComponentsWithStats(dark, connectivity=4)
-    found = []
+    found, ring = [], max(2, round(side / 110))
     for k, (x, y, width, height, area) in enumerate(boxes.tolist()):
         if k == 0 or not 1.6e-4 * size < area < 4e-3 * size or area < 0.3 * max(width, height) ** 2:
             continue
-        box = (slice(y, y + height), slice(x, x + width))
+        if face is not None and max(width, height) > 0.34 * face.distance and face.far(middles[k][None])[0] < 1:
+            continue  # an eye that has run together with its lid
+        box = (slice(max(0, y - ring), y + height + ring), slice(max(0, x - ring), x + width + ring))
         mask = labels[box] == k
+        around = cv2.dilate(mask.astype(np.uint8), ellipse(2 * ring + 1)) > mask
+        if np.percentile(light[box][around], 15) < light[box][mask].mean() + SPOT_DARKER / 4:
+            continue  # a corner of something dark
         zone = int(findings.zones_at(middles[k][None])[0])
+        if face is not None and zone == BEHIND:
+            continue
         away = float(((middles[k] - findings.focus) ** 2).sum()) / side**2
         score = float((closed - light)[box][mask].mean()) * area**0.25 / (1 + 0.6 * zone) / (1 + 4 * away)
-        found.append((score, mask, np.array((x, y))))
+        found.append((score, mask, np.array((box[1].start, box[0].start))))
     found.sort(key=lambda entry: -entry[0])
     out = []
     for _, mask, corner in found[:count]:
