@@ -12,6 +12,7 @@ from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder,
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
+from paints_undo.strokes.searching import complete
 from paints_undo.strokes.separation import finish, over
 from paints_undo.strokes.sketching import Sketcher
 
@@ -56,7 +57,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     sketch = sketcher.sketch(int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED)))
     before += len(sketch)
     drafts = _exactly(drafts, seen, TOTAL - before, least)
-    plan = _plan(findings, seed, construction, sketch, drafts, matte)
+    plan = complete(_plan(findings, seed, construction, sketch, drafts, matte), findings)
     last_touches(plan, artwork)
     return plan
 

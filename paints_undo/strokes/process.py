@@ -24,6 +24,10 @@ from paints_undo.strokes.planner import last_touches, make_plan
 from paints_undo.strokes.separation import finish
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
+NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one is then more
+FEWEST_PIXELS, SHORTEST = 14_000, 48  # that are drawn on: a smaller artwork is enlarged
+NARROWEST = 60  # the longer side over the shorter
+PAPER = 243  # what is lighter than that cannot be told from paper
 FORMAT, VERSION = "paints-undo operations", 1
 
 
@@ -120,7 +124,7 @@ class Process:
     @classmethod
     def read(cls, path: Path, artwork: np.ndarray) -> Process:
         """The process in a file. Raises InputError where it is damaged, of another program or of another artwork."""
-        path = Path(path)
+        path, artwork = Path(path), large_enough(artwork)
         try:
             record = json.loads(gzip.decompress(path.read_bytes()))
             if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -142,15 +146,34 @@ def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", tags: 
 
     route: "auto", "illustration" or "painting".  Raises InputError for a picture in which there is nothing to draw.
     """
-    artwork = np.ascontiguousarray(artwork)
+    artwork = large_enough(artwork)
     height, width = artwork.shape[:2]
-    longest = max(height, width)
+    scale = min(1.0, LONGEST_PLANNED / max(height, width))
+    if min(height, width) * scale < NARROWEST_PLANNED:
+        scale = min(1.0, NARROWEST_PLANNED / min(height, width))
     planned = artwork
-    if longest > LONGEST_PLANNED:
-        scale = LONGEST_PLANNED / longest
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
+    if scale < 1:
+        planned = cv2.resize(artwork, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
     return Process(make_plan(planned, seed, route), artwork)
+
+
+def large_enough(artwork: np.ndarray) -> np.ndarray:
+    """An artwork, uint8 RGB (H, W, 3), in which a thousand strokes have room: a small one enlarged.
+
+    Each of its pixels is then a square, so that every third, or every tenth, pixel of what is drawn is the artwork.
+    Raises InputError for what is too long and narrow, and for a sheet with nothing on it.
+    """
+    height, width = artwork.shape[:2]
+    if max(height, width) > NARROWEST * min(height, width):
+        sentence = (
+            "the picture is {width} x {height} pixels; to be drawn, its longer side may be {most} times the shorter"
+        )
+        raise InputError(sentence, width, height, NARROWEST)
+    if not (artwork.min(2) < PAPER).any():
+        raise InputError("there is nothing to draw in this picture; it is a white sheet")
+    times = int(np.ceil(np.sqrt(FEWEST_PIXELS / (height * width))))
+    times = max(times, int(np.ceil(SHORTEST / min(height, width))))
+    return np.ascontiguousarray(artwork if times < 2 else artwork.repeat(times, 0).repeat(times, 1))
 
 
 def digest(artwork: np.ndarray) -> str:
