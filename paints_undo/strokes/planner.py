@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from paints_undo.strokes.balance import fewer, in_one_piece, split
+from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
@@ -16,6 +16,8 @@ from paints_undo.strokes.searching import complete
 from paints_undo.strokes.separation import finish, over
 from paints_undo.strokes.sketching import Sketcher
 
+FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
+FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
 FEWEST_SKETCHED, MOST_SKETCHED = 120, 190
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
@@ -56,19 +58,32 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     spare = TOTAL - before - FEWEST_SKETCHED - _count(drafts)
     sketch = sketcher.sketch(int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED)))
     before += len(sketch)
+    drafts = {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
     drafts = _exactly(drafts, seen, TOTAL - before, least)
-    plan = complete(_plan(findings, seed, construction, sketch, drafts, matte), findings)
-    last_touches(plan, artwork)
-    return plan
+    drafts = {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
+    return exact(complete(_plan(findings, seed, construction, sketch, drafts, matte), findings), artwork)
 
 
-def last_touches(plan: Plan, artwork: np.ndarray) -> None:
-    """Give the few pixels that no layer brings to the artwork to the nearest stroke of the top layer."""
+def exact(plan: Plan, artwork: np.ndarray) -> Plan:
+    """The plan with the few pixels that no layer brings to the artwork given to the nearest stroke of the top layer.
+
+    Where that layer has none, the last operation of all becomes one.
+    """
     finished = finish(artwork, plan)
     painted = over(finished.under, finished.ink, finished.matte)
     details = plan.owners["details"]
     wrong = (details == 0) & (painted != artwork).any(2)
-    details[wrong] = nearest_label(details)[wrong]
+    if details.any() or not wrong.any():
+        details[wrong] = nearest_label(details)[wrong]
+        return plan
+    number = max(k for k, operation in enumerate(plan.operations, 1) if operation.owns)
+    last = plan.operations[number - 1]
+    mine = plan.owners[last.phase] == number
+    details[mine | wrong] = number
+    plan.owners[last.phase][mine] = 0
+    plan.matte[mine] = 0
+    touch = replace(last, phase="details", layer="details", brush="touch", colour=None)
+    return replace(plan, operations=(*plan.operations[: number - 1], touch, *plan.operations[number:]))
 
 
 def _count(drafts: dict[str, Drafts]) -> int:
@@ -77,7 +92,7 @@ def _count(drafts: dict[str, Drafts]) -> int:
 
 def _exactly(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
     """As many strokes as are wanted, in one piece each; fewer only where there is nothing more to see."""
-    for smallest in (2 * least, least, 7):
+    for smallest in (2 * least, least, FEWEST_SEEN):
         for _ in range(3):
             if _count(drafts) >= count:
                 break
@@ -144,6 +159,7 @@ def _plan(
         offset = len(operations)
         owners[phase] = np.where(part.labels > 0, part.labels + offset, 0).astype(np.uint16)
         operations += [_operation(phase, draft) for draft in part.strokes]
+    matte = np.where(owners["ink"] > 0, matte, np.uint8(0))
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
     return Plan(seed, findings.route, findings.reason, rounded, owners, matte)

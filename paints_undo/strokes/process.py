@@ -20,7 +20,7 @@ from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
 from paints_undo.strokes.operations import LAYERS, OWNING, TOTAL, Operation, Plan
-from paints_undo.strokes.planner import last_touches, make_plan
+from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.separation import finish
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
@@ -195,8 +195,7 @@ def _resized(plan: Plan, artwork: np.ndarray) -> Plan:
     matte[owners["ink"] == 0] = 0
     moved = tuple(dataclasses.replace(operation, points=operation.points * scale) for operation in plan.operations)
     resized = dataclasses.replace(plan, operations=moved, owners=owners, matte=matte)
-    last_touches(resized, artwork)
-    return resized
+    return exact(resized, artwork)
 
 
 def _record(operation: Operation) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def complete(plan: Plan, findings: Findings) -> Plan:
     rest = plan.operations[last + 1 :]
     layers = [operation for operation in rest if operation.kind == "layer"]
     owning = len(rest) - len(layers)
+    if not owning:
+        raise InputError("there is nothing to draw in this picture; it is a white sheet")
     ideas = _ideas(findings, np.random.default_rng((plan.seed, 77)))
     kept = pencil.shown(layers, plan)
     while (missing := TOTAL - owning - len(begun) - len(kept)) > 0:
