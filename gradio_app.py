@@ -24,7 +24,7 @@ from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_family
 from paints_undo.logs import configure
-from paints_undo.options import FITS, RANGES
+from paints_undo.options import FITS, RANGES, ROUTES
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -62,7 +62,7 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
     own_upload_folder()  # before gradio's components ask for it
     engine = load if isinstance(load, EngineOnUse) else EngineOnUse(load)
     studio = Studio(engine, out)
-    form = Form()
+    form = Form(engine.default_options.in_strokes)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML(_masthead(), elem_id="heading", apply_default_css=False)
         gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
@@ -142,8 +142,13 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     steps, info = ", ".join(map(str, defaults.operation_steps)), say("field.operation_steps.info")
     form.add("operation_steps", gr.Textbox(steps, label=say("field.operation_steps"), info=info, max_lines=3))
     form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
+    routes = [(say(f"field.route.of.{route}"), route) for route in ROUTES]
+    form.add("route", gr.Radio(routes, value=engine.default_options.route, label=say("field.route")))
     fits = [(say(f"field.fit.of.{fit}"), fit) for fit in FITS]
-    form.add("fit", gr.Radio(fits, value=engine.default_options.fit, label=say("field.fit")))
+    form.add(
+        "fit",
+        gr.Radio(fits, value=engine.default_options.fit if not form.in_strokes else FITS[0], label=say("field.fit")),
+    )
     with form.accordion():
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
         form.add("size", gr.Checkbox(True, label=say("field.size")))
@@ -174,6 +179,9 @@ def _video_step(form: Form, engine: EngineOnUse) -> None:
                 "video_sampling_steps",
                 Slider(*RANGES["sampling_steps"], label=say("field.video_sampling_steps"), **sampling),
             )
+        form.add(
+            "seconds", Slider(*RANGES["seconds"], engine.default_options.seconds, step=1, label=say("field.seconds"))
+        )
         form.add("fps", Slider(1, 30, engine.default_options.fps, step=1, label=say("field.fps")))
         form.add("mark", gr.Checkbox(False, label=say("field.mark"), info=say("field.mark.info")))
     form.button("video")

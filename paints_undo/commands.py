@@ -11,7 +11,8 @@ from typing import Any
 
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError, check_descriptions
-from paints_undo.options import FITS, PROFILES, UndoOptions, with_profile
+from paints_undo.family.choice import STROKES
+from paints_undo.options import FITS, PROFILES, ROUTES, UndoOptions, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
 
@@ -70,7 +71,7 @@ def status_of(error: Exception) -> int:
 
 def add_engine_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say what computes; the web app has the same."""
-    command.add_argument("--models", default="auto", metavar="mini|released|FOLDER", help="the model family")
+    command.add_argument("--models", default="auto", metavar="strokes|mini|released|FOLDER", help="the model family")
     command.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     command.add_argument("--dtype", choices=["fp32", "fp16", "bf16"], help="number format of the networks")
     command.add_argument(
@@ -104,6 +105,8 @@ def add_drawing_flags(command: argparse.ArgumentParser) -> None:
     for group, flags in ((drawing, KEYFRAME_FLAGS), (filling, SEGMENT_FLAGS)):
         for name, meaning in flags.items():
             group.add_argument("--" + name.replace("_", "-"), **meaning)
+    filling.add_argument("--seconds", type=float, help="length of the video where strokes are drawn, 3 to 600 (20)")
+    command.add_argument("--route", choices=ROUTES, help="as what the artwork is taken apart into strokes")
     filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
     command.add_argument(
         "--profile",
@@ -128,6 +131,8 @@ def drawing_flags() -> set[str]:
 
 def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
+    if later("family.choice:find_family")(chosen.models).name == STROKES:
+        return later("strokes.engine:Strokes")()
     return later("pipeline:PaintsUndo.load")(**{name: getattr(chosen, name) for name in ENGINE_FLAGS})
 
 
@@ -142,7 +147,7 @@ def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOpt
     keyframes = replace(defaults.keyframes, **given(KEYFRAME_FLAGS))
     segments = replace(defaults.segments, **given(SEGMENT_FLAGS, prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
-    others = {"tag": chosen.prompt is None, **given(["fps", "mark", "fit"])}
+    others = {"tag": defaults.tag and chosen.prompt is None, **given(["fps", "mark", "fit", "seconds", "route"])}
     return replace(defaults, keyframes=keyframes, segments=segments, **others)
 
 

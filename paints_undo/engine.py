@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,9 @@ from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import OnProgress, ignore
 from paints_undo.run.timelapse import Timelapse
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
 
 Picture = np.ndarray | Image.Image | Path | str
 
@@ -47,6 +50,10 @@ class Engine(Protocol):
     def settings_of(self, options: UndoOptions) -> dict[str, Any]: ...
 
     def plan(self, options: UndoOptions) -> Candidate: ...
+
+    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
+        """The operations that draw an artwork, where options.in_strokes; InputError from families of networks."""
+        ...
 
     def tag(self, artwork: Picture) -> str: ...
 

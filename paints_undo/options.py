@@ -15,7 +15,15 @@ log = logging.getLogger(__name__)
 
 FAMILY_FILE = "model_family.json"  # what a model family says about itself
 FITS = ("pad", "crop")  # how an artwork lies in the networks' sizes; paints_undo.pictures.fit
-UNSAID: dict[str, Any] = {"mark": False, "fit": "crop"}  # what holds in runs of earlier versions, which say nothing
+OWN_SIZE = "own"  # the fit of families that draw at the artwork's own size
+ROUTES = ("auto", "illustration", "painting")  # ways of taking an artwork apart into strokes
+# What holds in runs of earlier versions, which say nothing of it.
+UNSAID: dict[str, Any] = {
+    "mark": False,
+    "fit": "crop",
+    "seconds": 20.0,
+    "route": "auto",
+}
 # How far the numbers go, by field: sliders, nodes and what the page itself checks take their ends from here.
 RANGES = {
     **dict.fromkeys(("width", "height"), (16, 4096)),
@@ -25,6 +33,7 @@ RANGES = {
     "frame_stride": (1, 60),
     "reuse_interval": (1, 10),
     "fps": (1, 60),
+    "seconds": (3, 600),
 }
 ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
 
@@ -111,15 +120,25 @@ class UndoOptions:
     tag: bool = True  # let the tagger write the keyframes' prompt where none is given
     mark: bool = False  # a small text in the corner of the video says that AI made it
     fit: str = "pad"  # how the artwork fills a keyframe: so that nothing of it is lost, or "crop" as the original
+    seconds: float = 20.0  # how long the video is, where the family draws strokes
+    route: str = "auto"  # as what the artwork is taken apart into strokes: "illustration", "painting"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, *RANGES["fps"]))
         validation.yes_or_no("tag", self.tag)
         validation.yes_or_no("mark", self.mark)
-        if self.fit not in FITS:
+        object.__setattr__(self, "seconds", validation.number("seconds", self.seconds, *RANGES["seconds"]))
+        if self.route not in ROUTES:
+            raise InputError("route is {route!r}; use one of {choices}", self.route, ", ".join(ROUTES))
+        if self.fit not in (*FITS, OWN_SIZE):
             raise InputError(
                 "fit is {fit!r}; use pad, which keeps the whole picture, or crop, as the original", self.fit
             )
+
+    @property
+    def in_strokes(self) -> bool:
+        """Whether the artwork is drawn as one process at its own size, rather than piece by piece by networks."""
+        return self.fit == OWN_SIZE
 
     def to_settings(self) -> dict[str, Any]:
         """Plain values for run.json; from_settings gives the same options back."""

@@ -2,13 +2,14 @@
 
 import dataclasses
 import logging
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial, wraps
 from pathlib import Path
 from threading import Lock, RLock
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from paints_undo.execution.plan import Candidate
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
-from paints_undo.family.choice import defaults_of, find_family
+from paints_undo.family.choice import STROKES, default_models, defaults_of, find_family
 from paints_undo.family.weights import load_tokenizer
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
@@ -41,6 +42,9 @@ from paints_undo.stages.memory import Memory
 from paints_undo.stages.prompts import token_count
 from paints_undo.stages.segments import SegmentSampling
 from wd14_tagger import Tagger
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +108,8 @@ class PaintsUndo:
     ) -> "PaintsUndo":
         """A model family, found but not yet read.
 
-        models: "mini", "released", a folder, or "auto" for default_models().  device: "cuda", "mps" or "cpu"; dtype:
+        models: "strokes" (which needs nothing of what follows), "mini", "released", a folder, or "auto" for
+        default_models().  device: "cuda", "mps" or "cpu"; dtype:
         "fp32", "fp16" or "bf16"; both the best for this machine by default.  noise: "device" draws where the original
         did, "cpu" gives every device the same pictures.  vram: GiB of device memory that may be used, or "auto" for
         what is free.  bit_exact: both guidance branches one after the other and one segment at a time, as the original
@@ -112,6 +117,9 @@ class PaintsUndo:
         compiled: torch.compile for the networks' blocks on a GPU; the first run waits for it.
         Raises CheckpointError where files are missing, with the remedy, and InputError for impossible choices.
         """
+        models = default_models() if str(models) == "auto" else models
+        if str(models) == STROKES:
+            return cast(PaintsUndo, pkgutil.resolve_name("paints_undo.strokes.engine:Strokes")())  # the same face
         parse_budget(vram)
         try:
             chosen_device = pick_device(device)
@@ -144,6 +152,13 @@ class PaintsUndo:
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
         return self.planner.plan(options)
+
+    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> "Process":
+        """Networks draw in their own sizes, piece by piece."""
+        sentence = (
+            "the model family {family} draws with networks, in their sizes: fit is {fit}, and must be pad or crop"
+        )
+        raise InputError(sentence, self.family.name, options.fit)
 
     @one_at_a_time
     def tag(self, artwork: Picture) -> str:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from paints_undo.engine import Description, Picture, keep_nothing
+from paints_undo.errors import InputError
 from paints_undo.execution.plan import LADDER, Candidate
 from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import ModelFamily
@@ -21,6 +22,7 @@ from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.strokes.process import Process
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class FakeEngine:
         for place, keyframe in enumerate(drawn):
             keep(place, keyframe)
         return np.stack(drawn)
+
+    def process_of(self, artwork: np.ndarray, options: UndoOptions) -> Process:
+        raise InputError("networks draw in their sizes")
 
     def fill_pairs(
         self,

@@ -1,4 +1,4 @@
-"""Which model family to work with: mini, the published one, or one in a folder."""
+"""Which model family to work with: strokes, mini, the published one, or one in a folder."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -6,16 +6,19 @@ from pathlib import Path
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.model_family import ModelFamily, open_family
 from paints_undo.family.released import find_released, is_released_here
-from paints_undo.options import FAMILY_FILE, KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.options import OWN_SIZE, KeyframeOptions, SegmentOptions, UndoOptions
 
+STROKES = "strokes"
 MINI_FOLDER = Path(str(files("paints_undo"))) / "mini"
 
 
 def find_family(models: str | Path) -> ModelFamily:
-    """The model family "mini", "released" or in a folder; CheckpointError says what is missing and what to do."""
+    """The family "strokes", "mini", "released" or in a folder; CheckpointError says what is missing and what to do."""
     name = str(models)
     if name == "auto":
         name = default_models()
+    if name == STROKES:
+        return strokes_family()
     if name == "released":
         return find_released()
     if name == "mini":
@@ -29,14 +32,19 @@ def find_family(models: str | Path) -> ModelFamily:
 
 
 def default_models() -> str:
-    """The family to use when none is named: on a GPU the published one, if it is there; else mini, if it is there."""
-    if not (MINI_FOLDER / FAMILY_FILE).exists():
-        return "released"
+    """The family to use when none is named: on a GPU the published one, if it is there; else strokes."""
     if not is_released_here():
-        return "mini"
+        return STROKES
     from memory_management import pick_device  # PyTorch takes seconds, and is asked only where both families are there
 
-    return "mini" if pick_device().type == "cpu" else "released"
+    return STROKES if pick_device().type == "cpu" else "released"
+
+
+def strokes_family() -> ModelFamily:
+    """The family without networks; its revision is that of the way in which operations are planned."""
+    keyframes = {"operation_steps": (80, 220, 380, 540, 680, 820, 940)}
+    run = {"fps": 24, "fit": OWN_SIZE, "tag": False}
+    return ModelFamily(STROKES, {}, "1", video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
 
 
 def defaults_of(family: ModelFamily) -> UndoOptions:
@@ -48,7 +56,7 @@ def defaults_of(family: ModelFamily) -> UndoOptions:
     drawing = {"width": width, "height": height, **family.keyframe_defaults}
     filling = {"prompt": family.video_prompt, **family.segment_defaults}
     try:
-        return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling))
+        return UndoOptions(KeyframeOptions(**drawing), SegmentOptions(**filling), **family.run_defaults)
     except (TypeError, InputError) as error:
         sentence = "the defaults in model_family.json of the model family {family} cannot be used: {reason}"
         raise CheckpointError(sentence, family.name, error) from None

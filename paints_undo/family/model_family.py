@@ -60,6 +60,7 @@ class ModelFamily:
     keyframe_defaults: dict[str, Any] = field(default_factory=dict)  # for KeyframeOptions
     segment_hint: str = "ends"  # what the 3D UNet is told beside the noise: segments.keyframe_hint
     segment_defaults: dict[str, Any] = field(default_factory=dict)  # for SegmentOptions
+    run_defaults: dict[str, Any] = field(default_factory=dict)  # for UndoOptions
     renew: Callable[[str], Path] | None = None  # fetches a part's weights anew; None for files that are not ours
 
     def __post_init__(self) -> None:
@@ -96,6 +97,8 @@ class ModelFamily:
     @property
     def size_multiple(self) -> int:
         """Width and height of keyframes must be multiples of this many pixels to survive every halving."""
+        if not self.folders:  # without networks any size will do
+            return 1
         vae, unet = self.config("single_frame/vae"), self.config("single_frame/unet")
         return 2 ** (len(vae["block_out_channels"]) - 1 + len(unet["block_out_channels"]) - 1)
 

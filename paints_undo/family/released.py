@@ -29,7 +29,7 @@ from wd14_tagger import DEFAULT_MODEL, MODELS
 
 log = logging.getLogger(__name__)
 
-REMEDY = "run `python -m paints_undo download` with a network (7.6 GB), or use --models mini or a folder"
+REMEDY = "run `python -m paints_undo download` with a network (7.6 GB), or use --models strokes or a folder"
 IMPORTED = "imported"  # stands for the commit of files that came from a folder and whose branch nobody was asked about
 
 # checkpoint -> repository of the hub, held at one commit
@@ -146,7 +146,7 @@ def what_else(name: str, device_type: str) -> Sentence:
     name: of the loaded family; device_type: "cuda", "mps" or "cpu", where it computes.
     """
     if name == "released":
-        return Sentence("The small family mini needs no GPU: start with --models mini.")
+        return Sentence("The family strokes draws without networks or a GPU: start with --models strokes.")
     fetch = Sentence("`python -m paints_undo download` fetches it")
     start = Sentence("start with --models released") if is_released_here() else fetch
     slow = Sentence(" On this CPU a run of it takes hours.") if device_type == "cpu" else ""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from paints_undo.errors import InputError
-from paints_undo.options import UndoOptions
+from paints_undo.options import OWN_SIZE, UndoOptions
 
 Size = tuple[int, int]  # width, height
 
@@ -48,7 +48,9 @@ class Fit:
     @staticmethod
     def of(options: UndoOptions, shape: tuple[int, ...]) -> Fit:
         """How an artwork (H, W, 3) of this shape lies in the pictures of a run."""
-        return KINDS[options.fit]((shape[1], shape[0]), (options.keyframes.width, options.keyframes.height))
+        size = shape[1], shape[0]
+        canvas = size if options.in_strokes else (options.keyframes.width, options.keyframes.height)
+        return KINDS[options.fit](size, canvas)
 
     @property
     def shown(self) -> Size:
@@ -120,7 +122,14 @@ class Crop(Fit):
         return keyframe
 
 
-KINDS = {"pad": Fit, "crop": Crop}
+class Own(Crop):
+    """At the artwork's own size: keyframes are as large as the artwork, and a frame is a smaller one (fit "own")."""
+
+    def uncover(self, pictures: np.ndarray) -> np.ndarray:
+        return pictures
+
+
+KINDS = {"pad": Fit, "crop": Crop, OWN_SIZE: Own}
 
 
 def crop_to(picture: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -56,12 +56,25 @@ def course_of(
     video: bool = True,
 ) -> Course:
     """What a run of an artwork (H, W, 3) of this shape takes; keyframes, pairs: those to be drawn, by default all."""
+    if options.in_strokes:
+        return _course_of_strokes(engine, options, shape, keyframes, video)
     segments = len(options.keyframes.operation_steps) + 1
     drawing = keyframe_parts(segments - 1 if keyframes is None else keyframes, options.keyframes)
     filling = segment_parts(engine.family, shape, range(segments) if pairs is None else pairs, options.segments)
     tags = (TAGS,) if options.tag and not options.keyframes.prompt else ()
     encoding = (Part("video", "encoding", (FRAMES - 1) * segments, _frame(engine.family, shape)),) if video else ()
     return Course(kind_of(engine), (*tags, *drawing, *filling, *encoding))
+
+
+def _course_of_strokes(
+    engine: Engine, options: UndoOptions, shape: tuple[int, ...], keyframes: int | None, video: bool
+) -> Course:
+    tags = (TAGS,) if options.tag and not options.keyframes.prompt else ()
+    size = shape[0] * shape[1] / 1e6
+    count = len(options.keyframes.operation_steps) if keyframes is None else keyframes
+    drawing = (Part("keyframes", "drawing", count, size),) if count else ()
+    encoding = (Part("video", "encoding", round(options.seconds * options.fps), size),) if video else ()
+    return Course(kind_of(engine), (*tags, *drawing, *encoding))
 
 
 def _frame(family: ModelFamily, shape: tuple[int, ...]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,11 @@ from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.run.course import TAGS, course_of, keyframe_parts, kind_of
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
+
+OPERATIONS = 1000  # operation step s is the canvas after OPERATIONS - s of them
 
 
 def tagged(engine: Engine, options: UndoOptions, artwork: np.ndarray, on_progress: OnProgress = ignore) -> UndoOptions:
@@ -34,6 +40,8 @@ def draw(engine: Engine, run: Run, on_progress: OnProgress = ignore, save_frames
     A piece that is there is used as it is where it is the one that the run made, and everything new is kept at once: so
     what was damaged or replaced is made again, in a finished run too, and nothing else.
     """
+    if run.options.in_strokes:
+        return _draw_strokes(engine, run, on_progress, save_frames)
     options, timeline = dataclasses.replace(run.options, tag=False), run.timeline
     artwork = run.artwork
     run.keep_artwork(artwork)
@@ -57,6 +65,29 @@ def draw(engine: Engine, run: Run, on_progress: OnProgress = ignore, save_frames
     return timelapse
 
 
+def _draw_strokes(engine: Engine, run: Run, on_progress: OnProgress, save_frames: bool) -> Timelapse:
+    """The same where an artwork is drawn in strokes: every canvas and every frame is one of one process."""
+    artwork = run.artwork
+    run.keep_artwork(artwork)
+    on_progress = along(course_of(engine, run.options, artwork.shape, len(run.missing_keyframes)), on_progress)
+    anew = run.process() is None
+    drawn = draw_keyframes(engine, run, on_progress, artwork)
+    _process(engine, run, artwork)
+    film = run.frames()
+    timelapse = Timelapse(run.options.keyframes.prompt, film[-1], drawn, film, run.path)
+    run.keep_timelapse(timelapse, anew, save_frames, lambda *done: on_progress(Progress("video", "encoding", *done)))
+    return timelapse
+
+
+def _process(engine: Engine, run: Run, artwork: np.ndarray) -> Process:
+    """The process of a run: the one that it keeps, or a new one."""
+    process = run.process()
+    if process is None:
+        process = engine.process_of(artwork, run.options)
+        run.keep_process(process)
+    return process
+
+
 @logged
 def draw_keyframes(
     engine: Engine, run: Run, on_progress: OnProgress = ignore, artwork: np.ndarray | None = None
@@ -78,7 +109,14 @@ def draw_keyframes(
                 wanted[place].step,
                 f"keyframes/{names[place]}.png",
             )
-    if missing:
+    if missing and run.options.in_strokes:
+        process = _process(engine, run, run.artwork if artwork is None else artwork)
+        for count, place in enumerate(missing):
+            on_progress(Progress("keyframes", "drawing", count, len(missing)))
+            have[place] = process.canvas(OPERATIONS - wanted[place].step)
+            run.keep_keyframe(place, have[place])
+        on_progress(Progress("keyframes", "drawing", len(missing), len(missing)))
+    elif missing:
 
         def keep(drawn: int, picture: np.ndarray) -> None:
             have[missing[drawn]] = picture

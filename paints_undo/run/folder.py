@@ -3,6 +3,7 @@
     run.json                          settings, timeline, package versions, the artwork's sha256 and that of every
                                       piece's file, running or finished
     artwork.png                       the artwork as it was read
+    operations.json.gz                every stroke, where the artwork is drawn in strokes
     keyframes/0400-12345-3fa9....png  one picture per operation step, seed and settings, exact
     segments/0400-0600-3fa9....npz    the frames between two keyframes under the name "frames", exact
                                       (``numpy.load`` reads it); another picture, seed or setting is another name
@@ -24,7 +25,7 @@ import secrets
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -62,6 +63,9 @@ from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
+
 __all__ = ["EXPORTS", "FORMAT", "RunFolder", "package_versions", "picture_digest", "run_folder_for", "write_atomically"]
 
 logger = logging.getLogger(__name__)
@@ -71,6 +75,8 @@ R = TypeVar("R", bound="RunFolder")
 
 class RunFolder(RecordedFolder, Run):
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
+
+    _process: Process | None = None
 
     @classmethod
     def create(cls: type[R], folder: str | Path, settings: dict, timeline: Timeline, artwork: np.ndarray) -> R:
@@ -148,6 +154,7 @@ class RunFolder(RecordedFolder, Run):
         settings = {**self._record["settings"], "options": plain(options.to_settings(), "options")}
         with self.held():
             self._become({**self._record, "settings": settings, "timeline": timeline.to_record(), "state": RUNNING})
+        self._process = None
 
     def copied_to(self: R, folder: str | Path) -> R:
         """Another run with everything that this one has made; the folder must not be there yet."""
@@ -239,6 +246,28 @@ class RunFolder(RecordedFolder, Run):
             with self.held():
                 self._keep(self.artwork_file, self._png(artwork, self.record("artwork", GIVEN)))
 
+    @property
+    def operations_file(self) -> Path:
+        """Where the operations of a run that is drawn in strokes belong."""
+        return self.path / "operations.json.gz"
+
+    def process(self) -> Process | None:
+        """The operations kept for this run; None, and a warning, where the file is not the one that it made."""
+        from paints_undo.strokes.process import Process  # scipy takes a while, and other runs need none of it
+
+        if self._process is None and self.is_whole(self.operations_file):
+            found = Process.read(self.operations_file, self.artwork)
+            if (found.seed, found.asked) == (self.options.keyframes.seed, self.options.route):
+                self._process = found
+        elif self._process is None and self.operations_file.exists():
+            logger.warning("%s is damaged or was replaced and will be made again", self.operations_file)
+        return self._process
+
+    def keep_process(self, process: Process) -> None:
+        """Keep the operations that draw the artwork, in operations.json.gz."""
+        self._keep(self.operations_file, process.to_bytes())
+        self._process = process
+
     def save_keyframe(self, name: str, picture: np.ndarray) -> Path:
         """Keeps the keyframe of this name, uint8 (H, W, 3), exactly; the path it was written to."""
         check_pictures(picture, dimensions=3, name="keyframe")
@@ -322,6 +351,7 @@ class RunFolder(RecordedFolder, Run):
         if "options" in self._record["settings"]:
             files += map(self.keyframe_path, self.keyframe_names)
             files += map(self.segment_path, self.segment_names)
+            files += [self.operations_file] * self.options.in_strokes
         return files
 
     def has_keyframe(self, place: int) -> bool:
@@ -335,7 +365,8 @@ class RunFolder(RecordedFolder, Run):
     def would_lose(self, timeline: Timeline, options: UndoOptions) -> tuple[int, int]:
         """How many keyframes and segments that are there would fit neither this timeline nor these options."""
         keyframes = map(self.keyframe_path, {*self.keyframe_names} - {*keyframe_names(timeline, options)})
-        segments = map(self.segment_path, {*self.segment_names} - {*segment_names(timeline, options)})
+        others = set() if options.in_strokes else {*segment_names(timeline, options)}
+        segments = map(self.segment_path, {*self.segment_names} - others)
         return sum(file.exists() for file in keyframes), sum(file.exists() for file in segments)
 
     def keyframe_file(self, place: int) -> Path:

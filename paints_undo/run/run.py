@@ -11,6 +11,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from paints_undo.pictures.fit import Fit
 from paints_undo.progress import Report
 from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.film import Film
+    from paints_undo.strokes.process import Process
 
 
 class Run(ABC):
@@ -66,6 +71,14 @@ class Run(ABC):
     def save_segment(self, name: str, frames: np.ndarray) -> object:
         """Keep a segment, (16, h, w, 3), exactly."""
 
+    @abstractmethod
+    def process(self) -> Process | None:
+        """The operations kept for this run; None where there are none, or not those that were made."""
+
+    @abstractmethod
+    def keep_process(self, process: Process) -> None:
+        """Keep the operations that draw the artwork."""
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """The run for the block alone."""
@@ -89,7 +102,7 @@ class Run(ABC):
     @property
     def segment_names(self) -> list[str]:
         """What the segments are kept under."""
-        return segment_names(self.timeline, self.options)
+        return [] if self.options.in_strokes else segment_names(self.timeline, self.options)
 
     def keyframe(self, place: int) -> np.ndarray | None:
         """The keyframe at a place, (H, W, 3), as the engine drew it or a person gave it; None where it is missing."""
@@ -123,7 +136,7 @@ class Run(ABC):
     @property
     def missing_segments(self) -> list[int]:
         """The places of the segments that are not there."""
-        return [place for place in range(len(self.timeline.keyframes) + 1) if not self.has_segment(place)]
+        return [place for place in range(len(self.segment_names)) if not self.has_segment(place)]
 
     # How the artwork lies in what is drawn
 
@@ -156,13 +169,28 @@ class Run(ABC):
         return np.stack(pictures)
 
     def frames(self) -> np.ndarray:
-        """The frames, (15 (n + 1), h, w, 3), first stroke first, as drawn. Raises InputError where some are missing."""
+        """The frames, (15 (n + 1), h, w, 3), first stroke first, as drawn. Raises InputError where some are missing.
+
+        Where the artwork is drawn in strokes: a Film, which makes its frames one by one.
+        """
+        if self.options.in_strokes:
+            return cast(np.ndarray, self.film())
         names = self.segment_names
         segments = [frames for name in names if (frames := self.segment_named(name)) is not None]
         if len(segments) < len(names):
             sentence = "the run in {folder} has {count} of {wanted} segments; generate its video first"
             raise InputError(sentence, self.path, len(segments), len(names))
         return join_timelapse(np.stack(segments))
+
+    def film(self) -> Film:
+        """The film of a run that is drawn in strokes. Raises InputError where its operations are missing."""
+        from paints_undo.strokes.film import Film  # scipy takes a while, and most that read runs need none of it
+
+        process = self.process()
+        if process is None:
+            sentence = "the operations of the run in {folder} are gone; generate its video again"
+            raise InputError(sentence, self.path)
+        return Film(process, self.options.seconds, self.options.fps)
 
     def timelapse(self, artwork: np.ndarray, drawn: np.ndarray, segments: np.ndarray) -> Timelapse:
         """What all of it comes to. drawn: the keyframes; segments: (n + 1, 16, h, w, 3)."""
@@ -178,6 +206,7 @@ class MemoryRun(Run):
         self._timeline = timeline or Timeline.of(options.keyframes, options.segments)
         self._keyframes: dict[str, np.ndarray] = {}
         self._segments: dict[str, np.ndarray] = {}
+        self._process: Process | None = None
 
     @property
     def options(self) -> UndoOptions:
@@ -206,6 +235,12 @@ class MemoryRun(Run):
 
     def save_segment(self, name: str, frames: np.ndarray) -> None:
         self._segments[name] = frames
+
+    def process(self) -> Process | None:
+        return self._process
+
+    def keep_process(self, process: Process) -> None:
+        self._process = process
 
     def keep_artwork(self, artwork: np.ndarray) -> None:
         self._artwork = artwork

@@ -1,5 +1,7 @@
 """What a run comes to: pictures in their order, from the white canvas to the artwork."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,8 @@ class Timelapse:
     prompt: str  # what the keyframes were drawn with
     artwork: np.ndarray  # (height, width, 3), at the keyframes' size
     keyframes: np.ndarray  # (n, height, width, 3), from the finished picture back to the first stroke
-    frames: np.ndarray  # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture
+    # (15 * (n + 1), h, w, 3), from the first stroke to the finished picture; drawn in strokes, a Film of the video's
+    frames: np.ndarray
     folder: Path | None = None  # the run folder, with all of it as files
 
     @property

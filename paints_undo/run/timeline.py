@@ -188,4 +188,5 @@ def segment_names(timeline: Timeline, options: UndoOptions) -> list[str]:
 
 def _fit_of(options: UndoOptions) -> str:
     """What tells names apart by fit; nothing for the only one that there was when the first runs got their names."""
-    return "" if options.fit == UNSAID["fit"] else f" {options.fit}"
+    route = "" if options.route == UNSAID["route"] else f" {options.route}"
+    return route if options.fit == UNSAID["fit"] else f" {options.fit}{route}"

@@ -14,13 +14,15 @@ from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.operations import nearest_label
 
+SPRAY = "spray"  # the brush of a stroke of many dots
 MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
 
 
-def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
+def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool = False) -> Drafts:
     """The strokes with what is seen of each in one piece: other pieces become strokes, or specks of a few strokes.
 
-    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.
+    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.  leave_out: slivers
+    are left to a later phase.
     """
     side = max(seen.shape)
     near = ellipse(max(3, round(0.01 * side)))
@@ -30,6 +32,9 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
     boxes = ndimage.find_objects(labels, len(strokes))
     for number, box in enumerate(boxes, 1):
         if box is None:
+            continue
+        if strokes[number - 1].brush == SPRAY:
+            order.append(number - 1)
             continue
         mine = labels[box] == number
         shown = mine & seen[box]
@@ -50,9 +55,13 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
                 strokes.append(replace(strokes[number - 1], path=path_of(xs, ys)))
                 labels[ys, xs] = len(strokes)
                 order.append(len(strokes) - 1)
+            elif leave_out:
+                labels[ys, xs] = 0
             elif len(ys):
                 specks.append((ys, xs))
     order += _sprayed(labels, strokes, specks, least)
+    if leave_out:
+        return Drafts(labels, strokes).in_order(order)
     return _owed_kept(drafts, Drafts(labels, strokes), order)
 
 
@@ -77,9 +86,8 @@ def _sprayed(
             order = np.argsort(xs + ys, kind="stable")
             path = np.column_stack([xs[order], ys[order], np.ones(len(xs))])[:: max(1, len(xs) // 20)]
             parent = strokes[int(labels[ys[0], xs[0]]) - 1]
-            strokes.append(
-                replace(parent, path=path.astype(np.float32), title=parent.title.replace("shade", "specks on"))
-            )
+            title = parent.title.replace("shade", "specks on")
+            strokes.append(replace(parent, brush=SPRAY, path=path.astype(np.float32), title=title))
             labels[ys, xs] = len(strokes)
             made.append(len(strokes) - 1)
     return made
@@ -226,7 +234,7 @@ class _Halves:
     def halve(self, k: int, least: int) -> int | None:
         """Cut a stroke across its longer axis; the second half's place, or None where it cannot be cut."""
         box = self.boxes[k]
-        if box is None:
+        if box is None or self.strokes[k].brush == SPRAY:
             return None
         ys, xs = np.nonzero(self.labels[box] == k + 1)
         shown = self.seen[box][ys, xs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -38,8 +40,9 @@ def line(points: np.ndarray, shape: tuple[int, int], done: float = 1.0) -> Mask 
     places = np.round((points[:, :2] - low) * (1 << _FINE)).astype(np.int32)
     widths = points[:-1, 2] + points[1:, 2]
     for start, end, width in zip(places[:-1].tolist(), places[1:].tolist(), widths.tolist(), strict=True):
-        level = 255 if width >= 1 else int(255 * max(0.3, width))  # thinner than a pixel is fainter
-        cv2.line(mask, start, end, level, max(1, round(width)), cv2.LINE_AA, _FINE)
+        thick = max(1, math.ceil(width - 0.25))
+        level = int(255 * min(1.0, max(0.3, width / thick)))  # narrower than its pixels is fainter
+        cv2.line(mask, start, end, level, thick, cv2.LINE_AA, _FINE)
     return (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))), mask
 
 

@@ -12,7 +12,7 @@ from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_o
 from paints_undo.strokes.separation import Finished, over
 
 BETWEEN_CHECKPOINTS = 50
-SOFT_EDGES = {"ink": 0.0, "flats": 0.6, "shapes": 0.6, "shading": 0.6, "details": 0.5}  # pixels at 1,000 a side
+SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 Layers = Mapping[str, np.ndarray]
 
 
@@ -59,7 +59,10 @@ class Canvas:
             if box is None:
                 return None
             owners = self.plan.owners[operation.phase]
-            owned = brushes.owned(owners, number, box, self._soft[operation.phase], self._layer_of)
+            soft = self._soft[operation.phase]
+            if operation.brush == "soft" and len(operation.points):
+                soft = float(np.clip(0.4 * np.median(operation.points[:, 2]), 0.6, max(self.plan.size) / 60))
+            owned = brushes.owned(owners, number, box, soft, self._layer_of)
             return brushes.grown(owned, operation.points, done)
         drawn = brushes.line(operation.points, self.plan.size, done)
         if drawn is None:

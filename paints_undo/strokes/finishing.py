@@ -17,6 +17,7 @@ from paints_undo.strokes.separation import without_details
 SEEN = 12  # grey levels: less is not seen in a film
 SEEN_PART = 0.00016  # of the canvas: what an operation must change to be seen
 DETAILS_PART = 0.2  # of the canvas, at most
+DETAILS_LEVELS = 2.6  # what they change on average over the canvas, at most, in a pixel's strongest channel
 WORK = 640  # pixels of the longer side that strokes are placed at
 
 
@@ -72,7 +73,7 @@ def _detailed(marks: np.ndarray, side: int) -> np.ndarray:
     keep = inside >= SEEN_PART * marks.size
     keep[0] = False
     mask = keep[pieces]
-    while mask.mean() > DETAILS_PART:
+    while mask.mean() > DETAILS_PART or float(np.where(mask, marks, 0).mean()) > DETAILS_LEVELS:
         limit += 3
         mask &= cv2.dilate((marks > limit).astype(np.uint8), kernel) > 0
     return mask

@@ -9,9 +9,9 @@ from scipy import ndimage
 from paints_undo.strokes.cells import paths_of, rows, split_by_mass, tour
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.ink import nearest_place
-from paints_undo.strokes.look import EYES, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
+from paints_undo.strokes.look import EYES, FACE, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
+from paints_undo.strokes.regions import PAPER
 
-WHITE = 243  # from here on a flat is left as paper
 BROADEST, BROADEST_BEHIND = 1 / 17, 1 / 13  # of a flat's stroke, of the longer side
 LONGEST, LONGEST_BEHIND = 0.34, 0.42
 ZONE_RANK = np.array([2.2, 1.3, 1.0, 0.6])
@@ -33,7 +33,7 @@ def ink_strokes(findings: Findings, longest: float, count: int, rng: np.random.G
     height, width = alpha.shape
     nothing = Drafts(np.zeros((height, width), np.int32), [])
     pieces = line_pieces(findings, longest)
-    if not pieces or count < 1:
+    if not pieces or not alpha.any():
         return nothing
     marks = np.zeros((height, width), np.int32)
     for number, piece in enumerate(pieces, 1):
@@ -105,6 +105,14 @@ def _ink_order(findings: Findings, paths: list[np.ndarray], zone: np.ndarray, rn
         now = np.flatnonzero(zone == here)
         if not len(now):
             continue
+        if here == FACE and findings.face is not None:  # eyes lead, one after the other
+            far = np.hypot(*(middles[now][:, None] - findings.face.eyes).transpose(2, 0, 1)) / findings.face.distance
+            for eye in (0, 1):
+                about = now[(far[:, eye] < 0.45) & (far.argmin(1) == eye)]
+                order += [int(about[j]) for j in tour(middles[about], findings.face.eyes[eye], rng, 0.06)]
+            now = now[far.min(1) >= 0.45]
+            if not len(now):
+                continue
         parts = split_by_mass(middles[now, 0], middles[now, 1], length[now].astype(float), max(1, len(now) // 22))
         cells = [now[part] for part in parts]
         starts = np.array([middles[cell].mean(0) for cell in cells])
@@ -127,7 +135,7 @@ def brush_of(findings: Findings, flat: int, width: float) -> tuple[float, float]
 
 def painted_flats(findings: Findings) -> np.ndarray:
     """The flats that are not left as paper."""
-    return np.flatnonzero(findings.regions.flat_colour.min(1) < WHITE)
+    return np.flatnonzero(findings.regions.flat_colour.min(1) < PAPER)
 
 
 def flat_count(findings: Findings, width: float) -> float:

@@ -10,9 +10,10 @@ from scipy import ndimage
 
 from paints_undo.strokes.face import Face, find_face
 from paints_undo.strokes.ink import Ink, ellipse, find_ink
-from paints_undo.strokes.regions import Regions, find_regions
+from paints_undo.strokes.regions import PAPER, Regions, find_regions
 
 ROUTES = ("illustration", "painting")
+SPECK = 8  # grey levels darker than white: more is a mark on paper
 BORDER = 0.74  # of the score between a painting and an illustration
 SKIN, EYES, HAIR, THINGS, GROUND = range(5)  # what a flat shows, in the order in which it is painted
 KINDS = ("skin", "eyes", "hair", "clothes and things", "background")
@@ -61,6 +62,8 @@ def look(artwork: np.ndarray, route: str = "auto") -> Findings:
     else:
         ink = find_ink(artwork, None if face is None else _eyes(face, artwork.shape[:2]))
     regions = find_regions(artwork, ink, face)
+    if chosen == "illustration" and ink.lines:
+        _ink_on_paper(artwork, ink, regions)
     middles = _middles(regions.flats)
     ground = _ground(regions, middles, face)
     figure = ~ground[regions.flats]
@@ -71,6 +74,14 @@ def look(artwork: np.ndarray, route: str = "auto") -> Findings:
     focus = np.array([0.5 * width, 0.42 * height]) if face is None else face.middle
     zone = _zones(figure, face)
     return Findings(artwork, chosen, reason, ink, regions, face, kinds, middles, figure, zone, focus)
+
+
+def _ink_on_paper(artwork: np.ndarray, ink: Ink, regions: Regions) -> None:
+    """What is neither paper nor painted, where paper is left, is ink as well: hatching, dots, the edges of lines."""
+    paper = regions.flat_colour.min(1)[regions.flats] >= PAPER
+    dark = 255 - artwork.min(2)
+    marks = np.where(paper & (dark > SPECK), dark, 0).astype(np.uint8)
+    np.maximum(ink.alpha, marks, out=ink.alpha)
 
 
 def _eyes(face: Face, shape: tuple[int, int]) -> np.ndarray:

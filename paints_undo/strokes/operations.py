@@ -51,6 +51,7 @@ class Plan:
     """
 
     seed: int
+    asked: str  # the route that was asked for
     route: str
     reason: str
     operations: tuple[Operation, ...]

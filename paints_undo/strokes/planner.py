@@ -13,12 +13,14 @@ from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, li
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
 from paints_undo.strokes.searching import complete
-from paints_undo.strokes.separation import finish, over
+from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
 
+CONSTRUCTED = 26
+NAMED_BY = 148  # the operation at which the sketch shows what the picture is of
+MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 220, 420
+PUT_AWAY = 4  # layer operations
 FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
-FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
-FEWEST_SKETCHED, MOST_SKETCHED = 120, 190
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
@@ -28,40 +30,57 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     findings = look(artwork, route)
     ways = [np.random.default_rng((seed, phase)) for phase in range(6)]
     least = max(7, int(np.ceil(SEEN_PART * findings.figure.size)))
-    sketcher = Sketcher(findings, ways[0])
-    construction = sketcher.construction(44)
+    sketcher = Sketcher(findings, seed, ways[0])
+    construction = sketcher.construction(CONSTRUCTED)
+    soon = NAMED_BY - len(construction)
     ink = _ink(findings, ways[1])
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
     need = flat_count(findings, findings.side * LARGEST)
     flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
     shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
-    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
-    left = remainder(artwork, painted, matte, _lit(shapes))
-    bare = matte < 128
-    seen = {
-        "ink": matte > 30,
-        "flats": (unlike(plain, np.full_like(artwork, 255)) > SEEN) & bare,
-        "shapes": (unlike(painted, plain) > SEEN) & bare,
-        "shading": left.shading > SEEN,
-        "details": left.details > SEEN,
-    }
-    ink, flats, shapes = (
-        in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats), ("shapes", shapes))
-    )
-    room = TOTAL - FEWEST_SKETCHED - len(construction) - 4
+    seen = _seen(artwork, matte, flats, shapes)
+    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    shapes = in_one_piece(shapes, seen["shapes"], least, leave_out=True)
+    seen = _seen(artwork, matte, flats, shapes)
+    left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
+    seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
+    room = TOTAL - NAMED_BY - PUT_AWAY
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
     shading, details = finishing(findings, left, max(20, room), ways[4])
     drafts = {"ink": ink, "flats": flats, "shapes": shapes, "shading": shading, "details": details}
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
-    before = len(construction) + 4
-    spare = TOTAL - before - FEWEST_SKETCHED - _count(drafts)
-    sketch = sketcher.sketch(int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED)))
-    before += len(sketch)
-    drafts = {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
-    drafts = _exactly(drafts, seen, TOTAL - before, least)
-    drafts = {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
-    return exact(complete(_plan(findings, seed, construction, sketch, drafts, matte), findings), artwork)
+    spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
+    white = float((artwork.min(2) > 243).mean())
+    most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
+    wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
+    drafts = _all_seen(drafts, seen)
+    drafts = _more(drafts, seen, TOTAL - before - wanted, least)
+    sketch = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    room = TOTAL - before - max(wanted, len(sketch))  # what is missing in a sketch, a searching hand adds
+    drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
+    drafts = fewer(drafts, seen, _count(drafts) - room)
+    drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
+    plan = replace(_plan(findings, seed, construction, sketch, drafts, matte), asked=route)
+    return exact(complete(plan, findings), artwork)
+
+
+def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:
+    """Where ink, flats and shapes show, bool (H, W): flats and shapes through the ink that lies over them."""
+    white = np.full_like(artwork, 255)
+    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
+    inked, alpha = solved_ink(artwork, painted, matte)
+    bare, flat, shaped = (over(under, inked, alpha) for under in (white, plain, painted))
+    return {
+        "ink": unlike(bare, white) > SEEN,
+        "flats": unlike(flat, bare) > SEEN,
+        "shapes": unlike(shaped, flat) > SEEN,
+    }
+
+
+def _all_seen(drafts: dict[str, Drafts], seen: dict[str, np.ndarray]) -> dict[str, Drafts]:
+    """The strokes of every phase of which enough shows."""
+    return {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
 
 
 def exact(plan: Plan, artwork: np.ndarray) -> Plan:
@@ -86,23 +105,38 @@ def exact(plan: Plan, artwork: np.ndarray) -> Plan:
     return replace(plan, operations=(*plan.operations[: number - 1], touch, *plan.operations[number:]))
 
 
+def _brushes(shading: Drafts, seen: np.ndarray) -> Drafts:
+    """Shading with a soft brush where a stroke shows all over, and with a fine one where it shows here and there."""
+    count = len(shading.strokes) + 1
+    owned, shown = (np.bincount(some, minlength=count)[1:] for some in (shading.labels.ravel(), shading.labels[seen]))
+    return Drafts(
+        shading.labels,
+        [
+            replace(stroke, brush="touch") if stroke.brush == "soft" and 3 * part < 2 * whole else stroke
+            for stroke, whole, part in zip(shading.strokes, owned, shown, strict=True)
+        ],
+    )
+
+
 def _count(drafts: dict[str, Drafts]) -> int:
     return sum(len(part.strokes) for part in drafts.values())
 
 
-def _exactly(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
-    """As many strokes as are wanted, in one piece each; fewer only where there is nothing more to see."""
-    for smallest in (2 * least, least, FEWEST_SEEN):
+def _more(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], count: int, least: int) -> dict[str, Drafts]:
+    """About as many strokes as are wanted, in one piece each; fewer where there is nothing more to see."""
+    for smallest in (2 * least, least):
         for _ in range(3):
             if _count(drafts) >= count:
-                break
+                return drafts
             drafts = split(drafts, seen, count - _count(drafts), smallest, HALVED)
-            drafts = {phase: in_one_piece(part, seen[phase], min(least, smallest)) for phase, part in drafts.items()}
-    return fewer(drafts, seen, _count(drafts) - count)
+            drafts = {phase: in_one_piece(part, seen[phase], least) for phase, part in drafts.items()}
+    return drafts
 
 
 def _ink(findings: Findings, rng: np.random.Generator) -> Drafts:
-    """The ink: in shorter strokes where there are few lines."""
+    """The ink: in shorter strokes where there are few lines; none where the picture is painted."""
+    if not findings.ink.alpha.any():
+        return Drafts(np.zeros(findings.ink.alpha.shape, np.int32), [])
     longest = 0.3
     for longest in (0.3, 0.22, 0.16, 0.11, 0.08):
         if len(line_pieces(findings, longest)) > 210:
@@ -110,15 +144,21 @@ def _ink(findings: Findings, rng: np.random.Generator) -> Drafts:
     return ink_strokes(findings, longest, 270, rng)
 
 
-def _put_away() -> list[Operation]:
-    """Layer operations: the construction is taken back when the sketch stands, and the sketch when the ink does."""
-    nowhere = np.zeros((0, 3), np.float32)
-    return [
-        Operation("sketch", "construction", "none", nowhere, None, 0.45, "layer", "fade the construction"),
-        Operation("ink", "sketch", "none", nowhere, None, 0.4, "layer", "fade the sketch"),
-        Operation("ink", "construction", "none", nowhere, None, 0.0, "layer", "hide the construction"),
-        Operation("ink", "sketch", "none", nowhere, None, 0.0, "layer", "hide the sketch"),
-    ]
+def _layer(phase: str, layer: str, opacity: float, title: str) -> Operation:
+    """The operation that gives a whole layer an opacity."""
+    return Operation(phase, layer, "none", np.zeros((0, 3), np.float32), None, opacity, "layer", title)
+
+
+def _covered(flats: Drafts, sketch: list[Operation]) -> int:
+    """How many of the flats may be laid while there is still enough of a sketch to see that hiding it shows."""
+    points = np.vstack([np.zeros((0, 2))] + [stroke.points[:, :2] for stroke in sketch if stroke.brush == "pencil"])
+    if not len(points):
+        return 0
+    height, width = flats.labels.shape
+    x, y = np.clip(points.round().astype(int), 0, (width - 1, height - 1)).T
+    labels = np.sort(np.where(flats.labels == 0, len(flats.strokes), flats.labels)[y, x])
+    last = labels[max(0, len(labels) - 1 - max(60, len(labels) // 25))]
+    return max(0, min(int(last) - 1, int(0.85 * len(flats.strokes))))
 
 
 def _painted(shape: tuple[int, ...], flats: Drafts, shapes: Drafts | None) -> np.ndarray:
@@ -146,23 +186,27 @@ def _plan(
     drafts: dict[str, Drafts],
     matte: np.ndarray,
 ) -> Plan:
-    fade, fade_sketch, hide, hide_sketch = _put_away()
-    half = len(sketch) // 3
-    operations = [*construction, *sketch[:half], fade, *sketch[half:]]
+    third = len(sketch) // 3
+    fade = _layer("sketch", "construction", 0.35, "fade the construction")
+    operations = [*construction, *sketch[:third], fade, *sketch[third:]]
+    inked = bool(drafts["ink"].strokes)
+    operations.append(_layer("sketch", "construction", 0.0, "hide the construction"))
+    operations.append(_layer("sketch", "sketch", 0.4 if inked else 0.75, "fade the sketch"))
     owners: dict[str, np.ndarray] = {}
     for phase in OWNING:
         part = drafts[phase]
-        if phase == "ink":
-            operations.append(fade_sketch)
-        if phase == "flats":
-            operations += [hide, hide_sketch]
+        # ink takes the sketch's place; paint goes over it
+        bare = (0 if inked else _covered(part, sketch)) if phase == "flats" else len(part.strokes)
         offset = len(operations)
-        owners[phase] = np.where(part.labels > 0, part.labels + offset, 0).astype(np.uint16)
-        operations += [_operation(phase, draft) for draft in part.strokes]
+        numbers = part.labels + offset + (part.labels > bare)
+        owners[phase] = np.where(part.labels > 0, numbers, 0).astype(np.uint16)
+        strokes = [_operation(phase, draft) for draft in part.strokes]
+        hide = [_layer(phase, "sketch", 0.0, "hide the sketch")] if phase == "flats" else []
+        operations += strokes[:bare] + hide + strokes[bare:]
     matte = np.where(owners["ink"] > 0, matte, np.uint8(0))
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
-    return Plan(seed, findings.route, findings.reason, rounded, owners, matte)
+    return Plan(seed, "", findings.route, findings.reason, rounded, owners, matte)
 
 
 def _operation(phase: str, draft: Draft) -> Operation:

@@ -53,6 +53,11 @@ class Process:
         return self.plan.route
 
     @property
+    def asked(self) -> str:
+        """The route that was asked for, or "auto"."""
+        return self.plan.asked
+
+    @property
     def reason(self) -> str:
         """Why it is drawn that way, in words."""
         return self.plan.reason
@@ -104,6 +109,10 @@ class Process:
 
     def write(self, path: Path) -> None:
         """Keep the process in a file, operations.json.gz."""
+        write_atomically(path, self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """What the file of the process holds."""
         plan = self._planned
         record = {
             "format": FORMAT,
@@ -112,14 +121,14 @@ class Process:
             "height": plan.size[0],
             "width": plan.size[1],
             "seed": plan.seed,
+            "asked": plan.asked,
             "route": plan.route,
             "reason": plan.reason,
             "operations": [_record(operation) for operation in plan.operations],
             "owners": {phase: _as_png(owners) for phase, owners in plan.owners.items()},
             "matte": _as_png(plan.matte),
         }
-        text = json.dumps(record, separators=(",", ":")).encode()
-        write_atomically(path, gzip.compress(text, 6, mtime=0))
+        return gzip.compress(json.dumps(record, separators=(",", ":")).encode(), 6, mtime=0)
 
     @classmethod
     def read(cls, path: Path, artwork: np.ndarray) -> Process:
@@ -230,7 +239,15 @@ def _plan_of(record: dict[str, Any]) -> Plan:
     if any(int(owned.max(initial=0)) > len(operations) for owned in owners.values()):
         raise ValueError("a pixel belongs to no operation")
     matte = _of_png(record["matte"], size, np.uint8)
-    return Plan(int(record["seed"]), str(record["route"]), str(record["reason"]), operations, owners, matte)
+    return Plan(
+        int(record["seed"]),
+        str(record["asked"]),
+        str(record["route"]),
+        str(record["reason"]),
+        operations,
+        owners,
+        matte,
+    )
 
 
 def _as_png(values: np.ndarray) -> str:

@@ -16,6 +16,7 @@ BALLS = (1 / 45, 1 / 90, 1 / 180, 1 / 400)  # radii of balls that do not pass th
 QUIET = 2.2  # Lab units a pixel: more is an edge
 SHAPES_LIMIT, FLATS_LIMIT = 6.5, 5.2  # how unlike neighbours may be that become one
 MOST_FLATS = 80
+PAPER = 243  # from here on, in its darkest channel, a colour is left as paper
 
 
 @dataclass
@@ -221,11 +222,35 @@ def find_regions(artwork: np.ndarray, ink: Ink, face: Face | None) -> Regions:
         if len(graph.area) <= MOST_FLATS:
             break
         count_small_by *= 1.4
-    return _regions(shapes, graph.joined, ink)
+    return _regions(_paint_on_paper(shapes, graph.joined, ink), graph.joined, ink)
+
+
+def _paint_on_paper(shapes: np.ndarray, flat_of: np.ndarray, ink: Ink) -> np.ndarray:
+    """The shapes; what is painted on those left as paper is, piece by piece, a shape numbered after them."""
+    lightest = np.array(ndimage.median(ink.clean.min(2), shapes, np.arange(len(flat_of))))
+    paint = (ink.clean.min(2) < PAPER - 4) & (ink.alpha < 128) & (lightest[shapes] >= PAPER)
+    size = max(3, round(max(shapes.shape) / 220)) | 1
+    closed = cv2.morphologyEx(paint.astype(np.uint8), cv2.MORPH_CLOSE, ellipse(size)) > 0
+    closed &= lightest[shapes] >= PAPER
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(closed.astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= max(12, 0.0003 * shapes.size)
+    large[0] = False
+    return np.where(large[pieces], len(flat_of) + pieces, shapes)
+
+
+def _painted_apart(flat_of: np.ndarray, colour: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """Flats of which none is left as paper where some of it is paint: such shapes are flats of their own."""
+    largest = np.zeros(int(flat_of.max()) + 1, int)
+    order = np.argsort(area, kind="stable")
+    largest[flat_of[order]] = order
+    apart = (colour[largest].min(1)[flat_of] >= PAPER) & (colour.min(1) < PAPER)
+    flat_of = np.where(apart, flat_of.max() + 1 + np.arange(len(flat_of)), flat_of)
+    return np.unique(flat_of, return_inverse=True)[1]
 
 
 def _regions(shapes: np.ndarray, flat_of: np.ndarray, ink: Ink) -> Regions:
     """Shapes and flats numbered without holes, with their colours: medians of their own pixels away from lines."""
+    flat_of = np.concatenate([flat_of, flat_of.max() + 1 + np.arange(int(shapes.max()) + 1 - len(flat_of))])
     kept, numbers = np.unique(shapes, return_inverse=True)
     shapes = numbers.reshape(shapes.shape).astype(np.int32)
     flat_of = np.unique(flat_of[kept], return_inverse=True)[1]
@@ -236,6 +261,7 @@ def _regions(shapes: np.ndarray, flat_of: np.ndarray, ink: Ink) -> Regions:
         inside = shapes[box] == label
         best = inside & quiet[box]
         colour[label] = np.median(ink.clean[box][best if best.sum() > 8 else inside], axis=0)
+    flat_of = _painted_apart(flat_of, colour, area)
     base = np.zeros(int(flat_of.max()) + 1, int)
     order = np.argsort(area, kind="stable")
     base[flat_of[order]] = order

@@ -143,7 +143,7 @@ def sharpness(picture: np.ndarray) -> float:
 
 
 def dark_lines(artwork: np.ndarray) -> np.ndarray:
-    """Where the middle of a dark line runs, bool (H, W), found as a ridge of darkness; not how the planner finds ink."""
+    """Where the middle of a dark line runs, bool (H, W), a ridge of darkness: not how the planner finds ink."""
     side = max(artwork.shape[:2])
     light = cv2.cvtColor(artwork, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
     ridge = sato(light, sigmas=[max(1.0, side * width) for width in (1 / 1400, 1 / 800, 1 / 500)], black_ridges=True)

@@ -1,233 +1,217 @@
-"""The drawing under the drawing: construction lines, and a loose sketch over them."""
+"""A loose sketch over the construction, in one of several hands' manners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-from paints_undo.strokes.brushes import pressed
 from paints_undo.strokes.cells import tour
-from paints_undo.strokes.face import Face
-from paints_undo.strokes.look import BEHIND, FACE, GROUND, Findings
-from paints_undo.strokes.operations import Colour, Operation
+from paints_undo.strokes.closer import close_to, not_drawn_yet
+from paints_undo.strokes.construction import Construction
+from paints_undo.strokes.ink import ellipse
+from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
+from paints_undo.strokes.manners import manner_for
+from paints_undo.strokes.operations import Operation
+from paints_undo.strokes.pencil import Hand
+from paints_undo.strokes.seeing import Seen, seen_lines
+from paints_undo.strokes.tone import dark_spots, tone_strokes
 
-BLUE: Colour = (122, 150, 205)
-GREY: Colour = (84, 90, 112)
-SANGUINE: Colour = (150, 92, 70)
+FINE_AT = 660  # pixels of the longer side at which the small forms are seen
+LINE = "sketch a line"
+FEATURES = 0.75  # of the face's oval: eyes, nose and mouth, none of which may be missing
+VISIBLE = 1.4e-4  # of the canvas: a stroke that covers less can hardly be seen
+MOST_SPOTS = 10  # dark shapes that are blacked in
+MOST_WRONG = 2  # lines that are drawn, rubbed out and drawn anew
+RANK = {FACE: 2.6, HEAD: 1.7, FIGURE: 1.25, BEHIND: 0.8}  # how much a line matters, by where it is
+
+WIDTH = {FACE: 0.75, HEAD: 0.95, FIGURE: 1.0, BEHIND: 0.8}  # of a line, by where it is
+NEAR = {FACE: 0.03, HEAD: 0.05, FIGURE: 0.07, BEHIND: 0.08}  # of the longer side: what counts as a neighbour
 
 
-def resampled(points: np.ndarray, step: float) -> np.ndarray:
-    """Points at equal distances along a path, (n, 2)."""
-    travelled = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
-    count = max(2, int(travelled[-1] / step) + 1)
-    t = np.linspace(0, travelled[-1], count)
-    return np.stack([np.interp(t, travelled, points[:, k]) for k in (0, 1)], 1)
+@dataclass
+class Stroke:
+    """A line to draw. path: float (n, 3), x, y and pressure.  force: of its lead's opacity.  again: drawn twice."""
+
+    weight: float
+    zone: int
+    path: np.ndarray
+    force: float
+    again: bool = False
 
 
 class Sketcher:
     """Draws the pencil phases of a plan."""
 
-    def __init__(self, findings: Findings, rng: np.random.Generator):
+    def __init__(self, findings: Findings, seed: int, rng: np.random.Generator):
         self.findings, self.rng = findings, rng
         self.side = findings.side
-        # a hand has one pencil for construction and one for the sketch; another seed, another pair
-        self.first, self.second = ((BLUE, GREY), (SANGUINE, GREY), (GREY, BLUE), (BLUE, SANGUINE))[int(rng.integers(4))]
-
-    def pencil(
-        self, points: np.ndarray, width: float, opacity: float, phase: str, colour: Colour, title: str
-    ) -> Operation:
-        """A pencil stroke. width: half width, pixels."""
-        path = np.column_stack([points, width * pressed(len(points))]).astype(np.float32)
-        return Operation(phase, phase, "pencil", path, colour, opacity, title=title)
-
-    def rub(self, points: np.ndarray, width: float, phase: str, title: str) -> Operation:
-        """An eraser along a path."""
-        path = np.column_stack([points, np.full(len(points), width)]).astype(np.float32)
-        return Operation(phase, phase, "eraser", path, title=title)
-
-    def wobbled(self, points: np.ndarray, amount: float, waves: float) -> np.ndarray:
-        """A hand's slow drift, not noise: both ends free."""
-        count = len(points)
-        drift = ndimage.gaussian_filter1d(
-            self.rng.normal(0, 1, (count, 2)), max(1, count / waves), axis=0, mode="nearest"
-        )
-        return points + drift / max(1e-6, drift.std()) * amount
-
-    # Construction
+        self.manner = manner_for(findings, seed)
+        self.hand = Hand(self.side, rng)
+        self.face, closer = close_to(findings)
+        self.large = seen_lines(findings.artwork)
+        fine = seen_lines(findings.artwork, FINE_AT, fine=True)
+        if closer is not None:
+            self.large = [part for line in self.large for part in closer.outside(line)]
+            fine = [part for line in fine for part in closer.outside(line)]
+        self.close = [] if closer is None else closer.lines
+        lines = [*self.close, *self.large]
+        self.lines = lines + not_drawn_yet(fine, lines, self.side, self.side / 45)
 
     def construction(self, count: int) -> list[Operation]:
-        """Ovals, axes and long straights: where everything will be, in about `count` strokes."""
-        width = max(0.5, self.side / 1500)
-        out: list[Operation] = []
+        """Where everything will be, in at most `count` operations."""
+        return Construction(self.findings, self.face, self.hand, self.manner.under).draw(self.large, count)
 
-        def add(points: np.ndarray, opacity: float, title: str) -> None:
-            even = resampled(np.asarray(points, float), max(2.0, self.side / 160))
-            out.append(self.pencil(even, width, opacity, "construction", self.first, title))
-
-        def wrong(points: np.ndarray, title: str) -> None:
-            """Drawn, seen to be wrong, and rubbed out."""
-            add(points, 0.5, f"{title}, a first try")
-            even = resampled(np.asarray(points, float), self.side / 40)
-            out.append(self.rub(even, self.side / 60, "construction", f"rub out {title}"))
-
-        if self.findings.face is not None:
-            self._head(self.findings.face, add, wrong)
-        self._masses(add)
-        straights = self._straights()
-        for number, (start, end) in enumerate(straights[: max(4, count - len(out))]):
-            along = end - start
-            length = float(np.hypot(*along))
-            past = along / length * min(0.03 * self.side, 0.2 * length)
-            side = np.array([-along[1], along[0]])
-            t = np.linspace(0, 1, 14)[:, None]
-            line = (start - past) * (1 - t) + (end + past) * t + side * self.rng.normal(0, 0.025) * 4 * t * (1 - t)
-            if number in (2, 9):
-                wrong(line + side / length * self.side * 0.035, "a line")
-            add(line, 0.45, "a direction")
-        return out
-
-    def _oval(
-        self, centre: np.ndarray, radii: tuple[float, float], lean: float, start: float, turn: float
-    ) -> np.ndarray:
-        t = np.linspace(start, start + turn, 50)
-        along = np.array([np.cos(lean), np.sin(lean)])
-        across = np.array([-along[1], along[0]])
-        bulge = 1 + self.rng.normal(0, 0.03) * np.sin(t / 2 + 1)
-        return (
-            centre + (np.cos(t) * radii[0] * bulge)[:, None] * along + (np.sin(t) * radii[1] * bulge)[:, None] * across
-        )
-
-    def _head(self, face: Face, add: Callable[..., None], wrong: Callable[..., None]) -> None:
-        along, down, distance = face.along, face.down, face.distance
-        centre, (rx, ry) = face.centre, face.radii
-        lean, rng = float(np.arctan2(along[1], along[0])), self.rng
-        skull = centre - down * 0.45 * distance
-        off = along * rng.normal(0, 0.3) * distance
-        wrong(self._oval(skull + off, (rx * 1.25, rx * 1.2), lean, 2.5, 6.1), "the skull")
-        add(self._oval(skull, (rx * 1.18, rx * 1.12), lean, 3.6, 5.8), 0.55, "the skull")
-        add(self._oval(skull, (rx * 1.2, rx * 1.14), lean, 0.5, 4.5), 0.4, "the skull again")
-        t = np.linspace(-1, 1, 24)[:, None]
-        turn = np.linspace(0, np.pi, 30)[:, None]
-        add(centre + along * np.cos(turn) * rx * 0.98 + down * np.sin(turn) ** 1.1 * ry * 0.9, 0.5, "the jaw")
-        add(centre + down * t * ry * 1.15 + along * (1 - t**2) * 0.08 * distance, 0.5, "the axis of the face")
-        eye_line = face.middle + along * t * 1.25 * distance + down * (1 - t**2) * 0.1 * distance
-        add(eye_line, 0.5, "the line of the eyes")
-        nose = face.middle + along * t * 0.8 * distance + down * (0.55 + (1 - t**2) * 0.06) * distance
-        add(nose, 0.4, "the line of the nose")
-        for eye in face.eyes:
-            around = self._oval(eye, (distance * 0.27, distance * 0.22), lean, rng.uniform(3, 4), 6.4)
-            add(around, 0.5, "an eye")
-        neck = centre + down * ry * 0.9
-        for k in (-0.42, 0.42):
-            ends = np.array(
-                [neck + along * k * 1.1 * distance - down * 0.1 * distance, neck + along * k * 1.15 * distance]
-            )
-            ends[1] += down * 0.7 * distance
-            add(ends + rng.normal(0, 0.03 * distance, (2, 2)), 0.45, "the neck")
-
-    def _masses(self, add: Callable[..., None]) -> None:
-        """The figure's gesture, and its large masses as leaning ovals."""
-        findings, side = self.findings, self.side
-        figure = findings.figure
-        rows = np.flatnonzero(figure.any(1))
-        if len(rows) > 20:
-            some = rows[:: max(1, len(rows) // 40)]
-            middle = np.array([np.flatnonzero(figure[y]).mean() for y in some])
-            spine = np.stack([ndimage.gaussian_filter1d(middle, 5, mode="nearest"), some], 1)
-            if findings.face is not None:
-                spine = spine[spine[:, 1] > findings.face.centre[1] + findings.face.radii[1] * 0.8]
-            if len(spine) > 4:
-                add(spine, 0.5, "the gesture")
-                add(self.wobbled(resampled(spine, 6), side / 160, 4), 0.35, "the gesture again")
-        area = findings.regions.flat_area
-        large = [k for k in np.argsort(-area, kind="stable") if area[k] > 0.012 * figure.size]
-        for flat in [k for k in large if findings.kinds[k] != GROUND][:9]:
-            ys, xs = np.nonzero(findings.regions.flats == flat)
-            size, axes = np.linalg.eigh(np.cov(np.stack([xs, ys])) + np.eye(2))
-            radii = np.sqrt(size[::-1]) * 1.75
-            if radii[0] < 0.34 * side:
-                lean = float(np.arctan2(axes[1, 1], axes[0, 1]))
-                centre = np.array([xs.mean(), ys.mean()])
-                turn = float(self.rng.uniform(5.2, 7.4))
-                around = self._oval(centre, (radii[0], radii[1]), lean, float(self.rng.uniform(0, 6)), turn)
-                add(around, 0.42, "a mass")
-
-    def _straights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The long straight directions of the outlines, longest first."""
-        found = []
-        for _, points, behind in self.outlines():
-            corners = cv2.approxPolyDP(points[:, None].astype(np.float32), 0.03 * self.side, False)[:, 0]
-            for start, end in zip(corners[:-1], corners[1:], strict=True):
-                length = float(np.hypot(*(end - start)))
-                if length > 0.07 * self.side:
-                    found.append((length * (0.55 if behind else 1), start, end))
-        found.sort(key=lambda entry: -entry[0])
-        return [entry[1:] for entry in found]
-
-    def outlines(self) -> list[tuple[float, np.ndarray, bool]]:
-        """Borders of large flats inside the picture: (length, points (n, 2), behind?). Each shared border once."""
-        findings, side = self.findings, self.side
-        flats, area = findings.regions.flats, findings.regions.flat_area
-        height, width = flats.shape
-        boxes = ndimage.find_objects(flats + 1)
-        taken = np.zeros((height, width), np.uint8)
-        out = []
-        for flat in np.argsort(-area, kind="stable"):
-            if area[flat] < (side / 28) ** 2:
+    def sketch(self, count: int, soon: int) -> list[Operation]:
+        """A loose pass over the drawing in `count` operations; what names the subject is there after `soon`."""
+        ranked = self._ranked()
+        tones = self._tone(int(self.manner.toned * soon))
+        roughs = self._rough(int((0.08 if tones else 0.16) * soon))
+        spots = dark_spots(self.findings, self.hand, self.manner.line, MOST_SPOTS)
+        main = soon - len(tones) - len(roughs) - len(spots) - 2 * MOST_WRONG
+        taken = 0
+        for taken, stroke in enumerate(ranked, 1):
+            stroke.again = taken < 0.75 * main and self.rng.random() < self.manner.restated
+            main -= 2 if stroke.again else 1
+            if main <= 0:
                 break
-            box = boxes[flat]
-            mine = np.pad((flats[box] == flat).astype(np.uint8), 1)
-            contours, _ = cv2.findContours(mine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            for contour in contours:
-                points = np.clip(contour[:, 0] + (box[1].start - 1, box[0].start - 1), 0, (width - 1, height - 1))
-                x, y = points.T
-                free = (x > 2) & (x < width - 3) & (y > 2) & (y < height - 3) & (taken[y, x] == 0)
-                cuts = np.flatnonzero(np.diff(free.astype(int))) + 1
-                for run, good in zip(np.split(points, cuts), np.split(free, cuts), strict=True):
-                    if good[0] and len(run) > side * 0.05:
-                        out.append((float(len(run)), run.astype(np.float32), bool(findings.kinds[flat] == GROUND)))
-                for px, py in points[free][::3].tolist():
-                    cv2.circle(taken, (px, py), 4, 1, -1)
+        half = len(tones) // 2
+        out = [*roughs, *tones[:half], *self._in_order(ranked[:taken], MOST_WRONG), *tones[half:], *spots]
+        out += self._in_order(ranked[taken : taken + max(0, count - len(out))], 0)
+        return (out + self._accents(out, count - len(out)))[:count]
+
+    def _accents(self, drawn: list[Operation], count: int) -> list[Operation]:
+        """The longest lines pressed harder, on a part of their way."""
+        lines = [stroke for stroke in drawn if stroke.title == LINE]
+        lines = sorted(lines, key=lambda stroke: -len(stroke.points))[: max(0, count)]
+        middles = np.array([stroke.points[:, :2].mean(0) for stroke in lines]).reshape(-1, 2)
+        out = []
+        for k in tour(middles, self.findings.focus, self.rng):
+            points = lines[k].points
+            cut = len(points) // 7
+            harder = points[cut : len(points) - cut] * np.array((1, 1, 1.2), np.float32)
+            out.append(replace(lines[k], points=harder, title="press a line harder"))
         return out
 
-    # Sketch
+    def _ranked(self) -> list[Stroke]:
+        """What could be drawn, what matters most first."""
+        faces = {id(line) for line in self.close}
+        edge = _edge_of(self.findings.figure)
+        light = cv2.erode(cv2.cvtColor(self.findings.artwork, cv2.COLOR_RGB2GRAY), ellipse(self.side / 110))
+        strokes = []
+        for line in self.lines:
+            parts = max(1, int(np.ceil(line.length / (self.manner.reach * self.side))))
+            for path in np.array_split(line.path, parts):
+                stroke = self._stroke(path, line.fine, id(line) in faces, edge, light)
+                if stroke is not None:
+                    strokes.append(stroke)
+        return self._spread(strokes)
 
-    def sketch(self, count: int) -> list[Operation]:
-        """A loose pass over the drawing itself in `count` strokes: lines and outlines, twice where they matter."""
-        strokes = self._sketch_lines()[:count]
-        strokes += strokes[: max(0, count - len(strokes))]
-        out: list[Operation] = []
-        for zone in range(FACE, BEHIND + 1):
-            now = [stroke for stroke in strokes if stroke[0] == zone]
-            middles = np.array([stroke[2].mean(0) for stroke in now]).reshape(-1, 2)
-            for k in tour(middles, self.findings.focus, self.rng):
-                out.append(self._loose(now[k][2]))
-        return out
-
-    def _sketch_lines(self) -> list[tuple[int, float, np.ndarray]]:
-        """[zone, weight, points], the weightiest first."""
+    def _stroke(
+        self, path: np.ndarray, fine: bool, on_face: bool, edge: np.ndarray, light: np.ndarray
+    ) -> Stroke | None:
+        """A path with its weight; None where it is too short. edge: bool (H, W), light: uint8 (H, W)."""
         findings, side = self.findings, self.side
-        lines = [(1.6 * len(line), line) for line in findings.ink.lines if len(line) > side * 0.02]
-        lines += [(length * (0.5 if behind else 0.9), points) for length, points, behind in self.outlines()]
-        strokes: list[tuple[int, float, np.ndarray]] = []
-        for weight, points in lines:
-            for part in np.array_split(points, max(1, int(np.ceil(len(points) / (0.24 * side))))):
-                zone = int(findings.zones_at(part.mean(0)[None])[0])
-                if len(part) > side * (0.012 if zone == FACE else 0.03):
-                    share = len(part) * weight / len(points) * (2.4 if zone == FACE else 1.5 if zone == 1 else 1)
-                    strokes.append((zone, share, part))
-        strokes.sort(key=lambda stroke: -stroke[1])
-        return strokes
+        middle, length, clear = path[:, :2].mean(0), Seen(path).length, float(path[:, 2].mean())
+        zone = FACE if on_face else max(HEAD, int(findings.zones_at(middle[None])[0]))
+        least = side * (0.012 if on_face else 0.028 / min(1.7, max(1, clear)))
+        # a line's soft edges show too
+        shortest = VISIBLE * edge.size / (2 * self.manner.line.half * side + 1) / WIDTH[zone]
+        if len(path) < 6 or length < max(least, shortest):
+            return None
+        x, y = np.clip(path[:, :2].astype(int), 0, np.array(edge.shape[::-1]) - 1).T
+        outline, dark = float(edge[y, x].mean()), 1 - float(light[y, x].mean()) / 255
+        central = float(np.exp(-(((middle - findings.focus) ** 2).sum() / (0.4 * side) ** 2)))
+        weight = length**0.8 * min(1.6, clear) * RANK[zone] * (1 + 0.8 * outline) * (1 + 0.4 * central)
+        if fine and not on_face:
+            weight *= 0.75
+        if on_face and self.face is not None and self.face.far(middle[None])[0] < FEATURES:
+            weight *= 2
+        pressure = np.clip(path[:, 2], 0.45, 1.4) ** 0.7 * (WIDTH[zone] + 0.25 * outline)
+        return Stroke(weight, zone, np.column_stack([path[:, :2], pressure]), min(1.0, 0.55 + 0.75 * dark))
 
-    def _loose(self, points: np.ndarray) -> Operation:
-        """A line as a hand first puts it: smoother, a little off, past its end."""
-        even = resampled(points, max(2.0, self.side / 200))
-        if len(even) > 4:
-            even = ndimage.gaussian_filter1d(even, 3, axis=0, mode="nearest")
-        loose = self.wobbled(even, self.side / 260 * float(self.rng.uniform(0.5, 1.5)), 3)
-        loose = np.vstack([loose, loose[-1] + (loose[-1] - loose[-2]) * self.rng.uniform(0, 3)])
-        colour = self.second if self.rng.random() < 0.8 else self.first
-        return self.pencil(loose, max(0.55, self.side / 1000), 0.75, "sketch", colour, "sketch a line")
+    def _spread(self, strokes: list[Stroke]) -> list[Stroke]:
+        """In an order: the weightiest next, where a stroke makes its neighbours weigh less."""
+        weights = np.array([stroke.weight for stroke in strokes])
+        middles = np.array([stroke.path[:, :2].mean(0) for stroke in strokes]).reshape(-1, 2)
+        near = np.array([NEAR[stroke.zone] for stroke in strokes]) * self.side
+        out = []
+        for _ in strokes:
+            k = int(weights.argmax())
+            out.append(strokes[k])
+            weights[np.hypot(*(middles - middles[k]).T) < near] *= 0.78
+            weights[k] = -1
+        return out
+
+    def _rough(self, count: int) -> list[Operation]:
+        """The largest lines, simpler than they are, in a light lead."""
+        lead = self.manner.rough
+        if lead is None:
+            return []
+        out = []
+        lines = sorted(self.large, key=lambda line: -line.length)[:count]
+        for k in tour(np.array([line.path[:, :2].mean(0) for line in lines]), self.findings.focus, self.rng):
+            path = self.hand.drifted(self._smooth(lines[k].path, 9)[:, :2], 2 * self.manner.loose)
+            out.append(self.hand.stroke(path, lead, "sketch", "rough in a line"))
+        return out
+
+    def _tone(self, count: int) -> list[Operation]:
+        return [] if self.manner.tone is None else tone_strokes(self.findings, self.hand, self.manner.tone, count)
+
+    def _in_order(self, strokes: list[Stroke], wrongs: int) -> list[Operation]:
+        """Face, head, figure, background; in each from one line to the nearest next. wrongs: how many may fail."""
+        out: list[Operation] = []
+        for zone in (FACE, HEAD, FIGURE, BEHIND):
+            now = [stroke for stroke in strokes if stroke.zone == zone]
+            middles = np.array([stroke.path[:, :2].mean(0) for stroke in now]).reshape(-1, 2)
+            for k in tour(middles, self.findings.focus, self.rng):
+                large = zone in (HEAD, FIGURE) and Seen(now[k].path).length > 0.12 * self.side
+                if wrongs and large and self.rng.random() < 0.15:
+                    wrongs -= 1
+                    out += self._wrong(now[k])
+                out += self._line(now[k])
+        return out
+
+    def _wrong(self, stroke: Stroke) -> list[Operation]:
+        off = self.hand.wrong(self._smooth(stroke.path, 3), 0.03)
+        return [
+            self.hand.stroke(off, self.manner.line, "sketch", "a line that goes wrong"),
+            self.hand.rub(off, "sketch", "rub it out"),
+        ]
+
+    def _line(self, stroke: Stroke) -> list[Operation]:
+        """A line as a hand puts it: smoother, a little off, past its ends; or found in two strokes."""
+        manner, hand = self.manner, self.hand
+        loose = hand.drifted(self._smooth(stroke.path, 1.4), manner.loose * self.rng.uniform(0.4, 1.1))
+        loose = hand.past_its_ends(loose, manner.past)
+        if self.rng.random() < 0.5:
+            loose = loose[::-1]
+        lead = replace(manner.line, opacity=manner.line.opacity * stroke.force)
+        first = hand.stroke(loose, lead, "sketch", LINE)
+        if not stroke.again:
+            return [first]
+        other = hand.drifted(self._smooth(stroke.path, 3.5), manner.loose * 1.5)
+        low, high = sorted(self.rng.uniform(0, 1, 2))
+        if high - low > 0.5 and len(other) > 12:
+            other = other[int(low * len(other)) : int(high * len(other))]
+        other = hand.past_its_ends(other, 1.5 * manner.past)
+        other[:, 2] = 1
+        search = hand.stroke(other, manner.again or replace(lead, opacity=0.7 * lead.opacity), "sketch", "restate it")
+        return [search, first] if manner.again is None or self.rng.random() < 0.6 else [first, search]
+
+    def _smooth(self, path: np.ndarray, sigma: float) -> np.ndarray:
+        """Smoothed by `sigma` 1/340 of the longer side, its ends kept."""
+        spacing = Seen(path).length / max(1, len(path) - 1)
+        sigma = sigma * self.side / 340 / max(0.2, spacing)
+        if len(path) < 5:
+            return path
+        return ndimage.gaussian_filter1d(path, min(sigma, len(path) / 5), axis=0, mode="nearest")
+
+
+def _edge_of(mask: np.ndarray) -> np.ndarray:
+    """Bool (H, W): along the edge of a mask."""
+    around = np.ones((max(3, max(mask.shape) // 60) | 1,) * 2, np.uint8)
+    values = mask.astype(np.uint8)
+    return cv2.dilate(values, around) != cv2.erode(values, around)

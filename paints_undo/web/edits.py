@@ -25,6 +25,9 @@ def edit(entry: Entry, name: str, *place: Any, **values: Any) -> None:
     """Do one of EDITS to a run. Raises InputError where it is impossible, or while the run is at work."""
     with entry.lock:
         entry.refuse_while_at_work()
+        if entry.run.options.in_strokes and name == "reroll_keyframe":
+            # all canvases of a process belong together: another one is another process
+            name, place, values = "reroll_all", (), {key: values[key] for key in values if key == "seed"}
         _keep(entry, EDITS[name](entry.run.timeline, entry.run.options, *place, **values))
 
 

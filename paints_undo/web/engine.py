@@ -82,6 +82,9 @@ class EngineOnUse:
         """Return which family is loaded, on which device and in which precision. Raises CheckpointError."""
         loaded = self.get()
         told = loaded.describe()
+        if self.default_options.in_strokes:
+            sentence = "Model family {family}: stroke by stroke, at the picture's own size, without networks"
+            return Sentence(sentence, loaded.family.name)
         return Sentence(
             "Model family {family}, on {device} in {dtype}", loaded.family.name, told.device, _IN_WORDS[told.dtype]
         )

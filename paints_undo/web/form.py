@@ -16,9 +16,13 @@ from paints_undo.web.texts import say
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
 EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
-_LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps"]
+_LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
 _LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
 LIMITS = {name: RANGES[name.removeprefix("video_")] for name in _LIMITED}
+
+OF_NETWORKS = {"negative_prompt", "size", "width", "height", "fit", "sampling_steps", "guidance_scale", "long_prompt"}
+OF_NETWORKS |= {"video_prompt", "video_seed", "video_sampling_steps", "video_guidance_scale"}
+OF_STROKES = {"route", "seconds"}
 
 
 class Form:
@@ -28,7 +32,9 @@ class Form:
     examples: gr.Examples
     recipes: dict[str, gr.Button]
 
-    def __init__(self) -> None:
+    def __init__(self, in_strokes: bool = False) -> None:
+        """in_strokes: whether the family draws strokes, and so has no settings of networks."""
+        self.in_strokes = in_strokes
         self.fields: dict[str, gr.components.Component] = {}
         self.buttons: dict[str, gr.Button] = {}
         self._seeds: list[tuple[str, gr.Button, gr.Button]] = []
@@ -37,12 +43,14 @@ class Form:
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
         widget.elem_id = f"field-{name}"
+        if name in (OF_NETWORKS if self.in_strokes else OF_STROKES):
+            widget.visible = False
         self.fields[name] = widget
 
     def add_seed(self, name: str, widget: gr.components.Component) -> None:
         """A seed, with a button for a random one and one for the seed of the run on show."""
         self.add(name, widget)
-        with gr.Row(elem_classes="seed"):
+        with gr.Row(elem_classes="seed", visible=widget.visible):
             chance = gr.Button(say("seed.random"), size="sm", min_width=100)
             last = gr.Button(say("seed.last"), size="sm", min_width=100)
         self._seeds.append((name, chance, last))

@@ -1,6 +1,7 @@
 """A run folder that also keeps pictures for the page: every finished frame, a thumbnail, and the live preview, small.
 
 shown/<keyframe name>.png         a keyframe without the margins that fit "pad" gives the networks, exact
+previews/film/00000-0001.jpg      the frames of a film that is drawn in strokes, small: number, operations that are done
 previews/<segment name>/00.jpg    the frames of a segment as the time-lapse shows them, first stroke first; those with
                                   the visible mark in <segment name>-marked
 thumbnail.jpg                     the artwork, small
@@ -11,21 +12,28 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 
 from paints_undo.atomic import explained, temporary_for, write_atomically
-from paints_undo.progress import Progress
+from paints_undo.progress import Progress, Report
 from paints_undo.run.folder import RunFolder
+from paints_undo.run.timelapse import Timelapse
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.film import Film
 
 log = logging.getLogger(__name__)
 
 SHOWN = "shown"
 THUMBNAIL_SIDE = 320  # pixels
+FILM_SIDE = 720  # pixels of the longer side of a frame that the page plays
 LEAST_INTERVAL_S = 0.25  # between live previews
 GREATEST_SHARE = 0.01  # of the time that live previews may take
 
@@ -68,6 +76,29 @@ class PlayableRun(RunFolder):
                 (temporary / f"{number:02d}.jpg").write_bytes(jpeg(self._shown(frame)))
             os.replace(temporary, target)
 
+    def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
+        if self.options.in_strokes and (anew or not self.finished or not self._film_folder.is_dir()):
+            self._show_film(cast("Film", timelapse.frames))
+        super().keep_timelapse(timelapse, anew, save_frames, report)
+
+    def _show_film(self, film: Film) -> None:
+        """Write the frames of a film small, one after another, so that a page can begin to show them at once."""
+        folder = self._film_folder
+        with explained("write", folder):
+            shutil.rmtree(folder.parent, ignore_errors=True)
+            folder.mkdir(parents=True)
+            _, height, width, _ = film.shape
+            scale = min(1.0, FILM_SIDE / max(height, width))
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            for number, frame in enumerate(film):
+                small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
+                picture = jpeg(self._shown(small))
+                (folder / f"{number:05d}-{int(film.moments[number]):04d}.jpg").write_bytes(picture)
+
+    @property
+    def _film_folder(self) -> Path:
+        return self.path / "previews" / ("film-marked" if self._has_mark else "film")
+
     def preview_folder(self, name: str) -> Path:
         """Where the small pictures of a segment belong."""
         folder = f"{name}-marked" if self._has_mark else name
@@ -76,12 +107,18 @@ class PlayableRun(RunFolder):
     @property
     def previews(self) -> list[str]:
         """The paths of the small pictures of all segments that are drawn, first stroke first."""
+        if self.options.in_strokes:
+            return self._files_in(self._film_folder)
         return [path for name in reversed(self.segment_names) for path in self.previews_of(name)]
 
     def previews_of(self, name: str) -> list[str]:
         """The paths of a segment's small pictures, first stroke first; none while it is not drawn."""
+        return self._files_in(self.preview_folder(name))
+
+    @staticmethod
+    def _files_in(folder: Path) -> list[str]:
         try:
-            return sorted(entry.path for entry in os.scandir(self.preview_folder(name)))
+            return sorted(entry.path for entry in os.scandir(folder))
         except OSError:
             return []
 

@@ -17,7 +17,9 @@ _FILLING = {
     f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
     for field in dataclasses.fields(SegmentOptions)
 }
-_WHOLE_RUN = ("fps", "fit", "mark")
+_WHOLE_RUN = ("fps", "fit", "mark", "seconds", "route")
+# What a family that draws at the artwork's own size has no use for.
+SIZES = ("fit", "width", "height")
 _NAMES = (*_DRAWING, *_FILLING, *_WHOLE_RUN)
 
 
@@ -36,6 +38,8 @@ def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     unknown = sorted(str(name) for name in changes if name not in _NAMES)
     if unknown:
         raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(_NAMES))
+    if options.in_strokes:
+        changes = {name: value for name, value in changes.items() if name not in SIZES}
     drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
     filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
     return dataclasses.replace(

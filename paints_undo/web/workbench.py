@@ -56,6 +56,7 @@ def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
         labelled=form.labelled,
         limits=LIMITS,
         examples=list(examples),
+        in_strokes=form.in_strokes,
     )
 
 

@@ -133,8 +133,9 @@ function buttonStates(artwork, prompt, pieces) {
   drawTokens();
   const free = !isLocked();
   const drawn = page.view?.keyframes.some((keyframe) => keyframe.state === "ready") ?? false;
-  drawReasons(!!artwork, form.prompt.trim() !== "", drawn);
-  const open = [free && !!artwork, free && !!artwork && form.prompt.trim() !== "", free && drawn];
+  drawReasons(!!artwork, props.in_strokes || form.prompt.trim() !== "", props.in_strokes || drawn);
+  const worded = form.prompt.trim() !== "";
+  const open = props.in_strokes ? Array(3).fill(free && !!artwork) : [free && !!artwork, free && !!artwork && worded, free && drawn];
   return open.map((interactive) => ({ __type__: "update", interactive }));
 }
 

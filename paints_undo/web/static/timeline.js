@@ -96,12 +96,18 @@ function seekTo(item) {
   const { ready, each } = filmOf(page.view);
   if (item.kind === "canvas") return goTo(0);
   if (item.kind === "artwork") return goTo(player.shots.length - 1);
-  if (!each) return goTo(player.shots.indexOf(item.path));
+  if (!each) return goTo(page.view.frames.length ? frameOf(item.step) : player.shots.indexOf(item.path));
   if (item.kind === "segment") return goTo(ready.findIndex((one) => one.index === item.index) * each);
   const items = itemsOf(page.view);
   const after = items[items.findIndex((one) => idOf(one) === idOf(item)) + 1];
   const place = ready.findIndex((one) => one.index === after?.index);
   if (place >= 0) goTo(place * each);
+}
+
+// In a film that is drawn in strokes the names of its frames tell how many operations are done.
+function frameOf(step) {
+  const place = page.view.frames.findIndex((path) => Number(/(\d+)\.jpg$/.exec(path)?.[1]) >= 1000 - step);
+  return place < 0 ? 0 : place;
 }
 
 function previewSegment(item) {
