@@ -58,7 +58,7 @@ class LoadFamily(Node):
             "required": {
                 "models": (
                     "STRING",
-                    {"default": "auto", "tooltip": "auto, mini, released, or a model family's folder"},
+                    {"default": "auto", "tooltip": "auto, strokes, mini, released, or a model family's folder"},
                 ),
                 "device": (["auto", "cuda", "mps", "cpu"],),
                 "dtype": (["auto", "fp16", "bf16", "fp32"],),
@@ -143,7 +143,9 @@ class DrawKeyframes(Node):
         options = replace(defaults, prompt=prompt, operation_steps=steps, seed=seed, **given)
         make_room()
         keyframes = pixels_to_unit(family.draw_keyframes(picture, options, progress_callback()))
-        crop = crop_to(picture, options.width, options.height)  # what the keyframes are earlier states of
+        # what the keyframes are earlier states of
+        strokes = family.default_options.in_strokes
+        crop = picture if strokes else crop_to(picture, options.width, options.height)
         return pixels_to_unit(crop[None]), keyframes, list(keyframes.split(1))
 
 

@@ -24,7 +24,7 @@ from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo, Picture
 from paints_undo.progress import OnProgress, Progress, ignore
 
-MODELS = os.environ.get("PAINTS_UNDO_MODELS", "mini")
+MODELS = os.environ.get("PAINTS_UNDO_MODELS", "strokes")
 OUT = Path(os.environ.get("PAINTS_UNDO_OUT", "outputs")).absolute()
 SECONDS = int(os.environ.get("PAINTS_UNDO_GPU_SECONDS", "120"))
 

@@ -129,6 +129,7 @@ def test_imports_point_one_way(file):
 
 
 PRINTS = (
+    "paints_undo.strokes.report",
     "paints_undo.cli",
     "paints_undo.bench.work",
     "paints_undo.commands",

@@ -12,6 +12,7 @@ from scipy import ndimage
 from paints_undo.strokes.cells import path_of, split_by_mass
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.ink import ellipse
+from paints_undo.strokes.operations import nearest_label
 
 SPRAY = "spray"  # the brush of a stroke of many dots
 MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
@@ -124,6 +125,25 @@ def _owed_kept(before: Drafts, after: Drafts, order: list[int]) -> Drafts:
         of[nearest[there]] = kept.labels[there]
         labels[here] = of[nearest[here]]
     return Drafts(labels, kept.strokes)
+
+
+def all_seen(drafts: Drafts, seen: np.ndarray, least: int) -> Drafts:
+    """The strokes that show at least `least` pixels; what the others own goes to the nearest of their layer."""
+    shown = np.bincount(drafts.labels[seen], minlength=len(drafts.strokes) + 1)[1:]
+    keep = np.flatnonzero(shown >= least)
+    if len(keep) == len(drafts.strokes):
+        return drafts
+    kept = drafts.in_order(keep.tolist())
+    lost, labels = (drafts.labels > 0) & (kept.labels == 0), kept.labels.copy()
+    for layer in {stroke.layer for stroke in kept.strokes}:
+        before, after = _on(drafts, layer)[drafts.labels], _on(kept, layer)[kept.labels]
+        labels[lost & before] = nearest_label(np.where(after, kept.labels, 0))[lost & before]
+    return Drafts(labels, kept.strokes)
+
+
+def _on(drafts: Drafts, layer: str) -> np.ndarray:
+    """For every label from 0, whether its stroke is on a layer."""
+    return np.array([False] + [stroke.layer == layer for stroke in drafts.strokes])
 
 
 def fewer(drafts: dict[str, Drafts], seen: dict[str, np.ndarray], wanted: int) -> dict[str, Drafts]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +14,16 @@ from paints_undo.strokes.separation import Finished, over
 BETWEEN_CHECKPOINTS = 50
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 Layers = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Laid:
+    """What lay where an operation was done: the picture, its layer (None for a new one), and that layer's opacity."""
+
+    box: Box
+    picture: np.ndarray
+    layer: np.ndarray | None
+    opacity: float
 
 
 class Canvas:
@@ -94,19 +105,38 @@ class Canvas:
             return np.array(operation.colour, np.uint8), mask
         return (self.finished.artwork if operation.phase == "details" else self.finished.shading)[box], mask
 
-    def apply(self, number: int, part: float = 1.0) -> None:
-        """Do operation `number` (1 to 1,000) and bring the picture up to date; part: how much of its stroke."""
-        operation = self.plan.operations[number - 1]
+    def apply(self, number: int) -> None:
+        """Do operation `number` (1 to 1,000) and bring the picture up to date."""
+        self.lay(number, self.plan.operations[number - 1])
+        self.done = number
+
+    def lay(self, number: int, operation: Operation, part: float = 1.0) -> Laid | None:
+        """Do an operation, or part of its stroke, and bring the picture up to date; None where it paints nothing."""
+        opacity = self.opacity[operation.layer]
         if operation.kind == "layer":
-            if part >= 1:
-                self.opacity[operation.layer] = operation.opacity
-                self._composite((slice(0, self.height), slice(0, self.width)))
+            box = (slice(0, self.height), slice(0, self.width))
+            laid = Laid(box, self.picture.copy(), None, opacity)
+            self.opacity[operation.layer] = operation.opacity
         else:
             drawn = self._mask(number, operation, part)
-            if drawn is not None:
-                self._paint(operation, *drawn)
-                self._composite(drawn[0])
-        self.done = number
+            if drawn is None:
+                return None
+            box = drawn[0]
+            layer = self.layers.get(operation.layer)
+            laid = Laid(box, self.picture[box].copy(), None if layer is None else layer[box].copy(), opacity)
+            self._paint(operation, *drawn)
+        self._composite(box)
+        return laid
+
+    def take_back(self, operation: Operation, laid: Laid) -> None:
+        """Undo the operation that was done last."""
+        self.opacity[operation.layer] = laid.opacity
+        self.picture[laid.box] = laid.picture
+        if laid.layer is not None:
+            self.layers[operation.layer][laid.box] = laid.layer
+        elif operation.kind != "layer":
+            del self.layers[operation.layer]
+            self._changed.discard(operation.layer)
 
     def _composite(self, box: Box) -> None:
         under = np.full((box[0].stop - box[0].start, box[1].stop - box[1].start, 3), 255, np.uint8)
@@ -155,21 +185,10 @@ class Canvas:
     def _with_part(self, number: int, part: float) -> np.ndarray:
         """The picture with part of the next operation, which is taken back."""
         operation = self.plan.operations[number - 1]
-        drawn = None if operation.kind == "layer" else self._mask(number, operation, part)
-        if drawn is None:
-            return self.picture.copy()
-        box = drawn[0]
-        there = operation.layer in self.layers
-        before = self.layers[operation.layer][box].copy() if there else None
-        self._paint(operation, *drawn)
-        self._composite(box)
+        laid = None if operation.kind == "layer" else self.lay(number, operation, part)
         picture = self.picture.copy()
-        if before is None:
-            del self.layers[operation.layer]
-            self._changed.discard(operation.layer)
-        else:
-            self.layers[operation.layer][box] = before
-        self._composite(box)
+        if laid is not None:
+            self.take_back(operation, laid)
         return picture
 
     def all_after(self, dones: Iterable[float]) -> Iterator[np.ndarray]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from paints_undo.strokes.balance import fewer, in_one_piece, split
+from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
+from paints_undo.strokes.searching import complete
 from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
 
@@ -19,6 +20,7 @@ CONSTRUCTED = 26
 NAMED_BY = 148  # the operation at which the sketch shows what the picture is of
 MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 220, 420
 PUT_AWAY = 4  # layer operations
+FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
@@ -52,19 +54,19 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     white = float((artwork.min(2) > 243).mean())
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
+    drafts = _all_seen(drafts, seen)
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
-    sketched = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
-    room = TOTAL - len(_pencil(construction, sketched, True)) - (1 if sketched else 0)
-    drafts = _more(drafts, seen, room, 7)
-    if sketched and _count(drafts) < room:
-        sketched += sketcher.again(room - _count(drafts))
-    pencil = _pencil(construction, sketched, bool(ink.strokes))
-    room = TOTAL - len(pencil) - (1 if sketched else 0)
+    pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    room = TOTAL - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
+    drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
+    if pencilled and _count(drafts) < room:
+        pencilled += sketcher.again(room - _count(drafts))
+    pencil = _pencil(construction, pencilled, bool(ink.strokes))
+    room = TOTAL - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
-    last_touches(plan, artwork)
-    return plan
+    return exact(complete(plan, findings), artwork)
 
 
 def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:
@@ -80,13 +82,31 @@ def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts)
     }
 
 
-def last_touches(plan: Plan, artwork: np.ndarray) -> None:
-    """Give the few pixels that no layer brings to the artwork to the nearest stroke of the top layer."""
+def _all_seen(drafts: dict[str, Drafts], seen: dict[str, np.ndarray]) -> dict[str, Drafts]:
+    """The strokes of every phase of which enough shows."""
+    return {phase: all_seen(part, seen[phase], FEWEST_SEEN) for phase, part in drafts.items()}
+
+
+def exact(plan: Plan, artwork: np.ndarray) -> Plan:
+    """The plan with the few pixels that no layer brings to the artwork given to the nearest stroke of the top layer.
+
+    Where that layer has none, the last operation of all becomes one.
+    """
     finished = finish(artwork, plan)
     painted = over(finished.under, finished.ink, finished.matte)
     details = plan.owners["details"]
     wrong = (details == 0) & (painted != artwork).any(2)
-    details[wrong] = nearest_label(details)[wrong]
+    if details.any() or not wrong.any():
+        details[wrong] = nearest_label(details)[wrong]
+        return plan
+    number = max(k for k, operation in enumerate(plan.operations, 1) if operation.owns)
+    last = plan.operations[number - 1]
+    mine = plan.owners[last.phase] == number
+    details[mine | wrong] = number
+    plan.owners[last.phase][mine] = 0
+    plan.matte[mine] = 0
+    touch = replace(last, phase="details", layer="details", brush="touch", colour=None)
+    return replace(plan, operations=(*plan.operations[: number - 1], touch, *plan.operations[number:]))
 
 
 def _brushes(shading: Drafts, seen: np.ndarray) -> Drafts:
@@ -135,7 +155,10 @@ def _layer(phase: str, layer: str, opacity: float, title: str) -> Operation:
 
 def _covered(flats: Drafts, pencil: list[Operation]) -> int:
     """How many of the flats may be laid while there is still enough of a sketch to see that hiding it shows."""
-    points = np.vstack([operation.points[:, :2] for operation in pencil if operation.layer == "sketch"])
+    pencilled = [operation.points[:, :2] for operation in pencil if operation.layer == "sketch"]
+    points = np.vstack([np.zeros((0, 2)), *pencilled])
+    if not len(points):
+        return 0
     height, width = flats.labels.shape
     x, y = np.clip(points.round().astype(int), 0, (width - 1, height - 1)).T
     labels = np.sort(np.where(flats.labels == 0, len(flats.strokes), flats.labels)[y, x])
@@ -185,6 +208,7 @@ def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[s
         strokes = [_operation(phase, draft) for draft in part.strokes]
         hide = [_layer(phase, "sketch", 0.0, "hide the sketch")] if hides else []
         operations += strokes[:bare] + hide + strokes[bare:]
+    matte = np.where(owners["ink"] > 0, matte, np.uint8(0))
     # what the file keeps is what is drawn, so that a process read back draws the very same canvases
     rounded = tuple(replace(operation, points=np.round(operation.points, 1)) for operation in operations)
     return Plan(seed, "", "", findings.route, findings.reason, rounded, owners, matte)

@@ -20,10 +20,14 @@ from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
 from paints_undo.strokes.operations import LAYERS, OWNING, TOTAL, Operation, Plan
-from paints_undo.strokes.planner import last_touches, make_plan
+from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.separation import finish
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
+NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one is then more
+FEWEST_PIXELS, SHORTEST = 14_000, 48  # that are drawn on: a smaller artwork is enlarged
+NARROWEST = 60  # the longer side over the shorter
+PAPER = 243  # what is lighter than that cannot be told from paper
 FORMAT, VERSION = "paints-undo operations", 1
 
 
@@ -135,7 +139,7 @@ class Process:
     @classmethod
     def read(cls, path: Path, artwork: np.ndarray) -> Process:
         """The process in a file. Raises InputError where it is damaged, of another program or of another artwork."""
-        path = Path(path)
+        path, artwork = Path(path), large_enough(artwork)
         try:
             record = json.loads(gzip.decompress(path.read_bytes()))
             if not isinstance(record, dict) or record.get("format") != FORMAT:
@@ -160,9 +164,11 @@ def plan_process(
     route: "auto", "illustration" or "painting".  sketch: uint8 RGB of any size, a sketch of one's own for the artwork,
     whose lines become the sketch.  Raises InputError for a picture in which there is nothing to draw.
     """
-    artwork = np.ascontiguousarray(artwork)
+    artwork = large_enough(artwork)
     height, width = artwork.shape[:2]
     scale = min(1.0, LONGEST_PLANNED / max(height, width))
+    if min(height, width) * scale < NARROWEST_PLANNED:
+        scale = min(1.0, NARROWEST_PLANNED / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA) if scale < 1 else artwork
     if sketch is None:
@@ -170,6 +176,25 @@ def plan_process(
     traced = cv2.resize(sketch, size, interpolation=cv2.INTER_AREA)
     plan = make_plan(planned, seed, route, traced)
     return Process(dataclasses.replace(plan, sketch=digest(sketch)), artwork)
+
+
+def large_enough(artwork: np.ndarray) -> np.ndarray:
+    """An artwork, uint8 RGB (H, W, 3), in which a thousand strokes have room: a small one enlarged.
+
+    Each of its pixels is then a square, so that every third, or every tenth, pixel of what is drawn is the artwork.
+    Raises InputError for what is too long and narrow, and for a sheet with nothing on it.
+    """
+    height, width = artwork.shape[:2]
+    if max(height, width) > NARROWEST * min(height, width):
+        sentence = (
+            "the picture is {width} x {height} pixels; to be drawn, its longer side may be {most} times the shorter"
+        )
+        raise InputError(sentence, width, height, NARROWEST)
+    if not (artwork.min(2) < PAPER).any():
+        raise InputError("there is nothing to draw in this picture; it is a white sheet")
+    times = int(np.ceil(np.sqrt(FEWEST_PIXELS / (height * width))))
+    times = max(times, int(np.ceil(SHORTEST / min(height, width))))
+    return np.ascontiguousarray(artwork if times < 2 else artwork.repeat(times, 0).repeat(times, 1))
 
 
 def digest(artwork: np.ndarray) -> str:
@@ -191,8 +216,7 @@ def _resized(plan: Plan, artwork: np.ndarray) -> Plan:
     matte[owners["ink"] == 0] = 0
     moved = tuple(dataclasses.replace(operation, points=operation.points * scale) for operation in plan.operations)
     resized = dataclasses.replace(plan, operations=moved, owners=owners, matte=matte)
-    last_touches(resized, artwork)
-    return resized
+    return exact(resized, artwork)
 
 
 def _record(operation: Operation) -> dict[str, Any]:

@@ -77,7 +77,9 @@ class Sketcher:
         ranked = self.ranked = self._ranked()
         tones = self._tone(int(self.manner.toned * soon))
         roughs = self._rough(int((0.08 if tones else 0.16) * soon))
-        spots = [] if self.own else dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
+        spots = []
+        if not self.own:
+            spots = dark_spots(self.findings, self.face, self.hand, self.manner.line, MOST_SPOTS)
         main = soon - len(tones) - len(roughs) - len(spots) - 2 * MOST_WRONG
         taken = 0
         for taken, stroke in enumerate(ranked, 1):
