@@ -132,8 +132,25 @@ def drawing_flags() -> set[str]:
 def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
     if later("family.choice:find_family")(chosen.models).name == STROKES:
+        _refuse_network_flags(chosen)
         return later("strokes.engine:Strokes")()
     return later("pipeline:PaintsUndo.load")(**{name: getattr(chosen, name) for name in ENGINE_FLAGS})
+
+
+def _refuse_network_flags(chosen: argparse.Namespace) -> None:
+    """Raises InputError where a flag is given that only a family of networks could follow."""
+    bare = argparse.ArgumentParser()
+    add_engine_flags(bare)
+    usual = vars(bare.parse_args([]))
+    for name in set(ENGINE_FLAGS) - {"models"}:
+        value = getattr(chosen, name)
+        if value != usual[name] and (name, value) != ("device", "cpu"):
+            flag = "--compile" if name == "compiled" else "--" + name.replace("_", "-")
+            flag += "" if value is True else f" {value}"
+            sentence = (
+                "the model family {family} draws without networks; leave {flag} out, or choose another with --models"
+            )
+            raise InputError(sentence, STROKES, flag)
 
 
 def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOptions:

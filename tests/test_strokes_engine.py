@@ -188,7 +188,8 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     assert {keyframe["seed"] for keyframe in view["keyframes"]} == {99} and view["settings"]["seed"] == 99
     studio.generate_video(visitor, run)
     assert studio.wait(visitor, run, 120) and studio.view(visitor, run)["state"] == "finished"
-    assert RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).frames().process.seed == 99
+    again = RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).process()
+    assert again is not None and again.seed == 99
 
 
 def test_options_say_what_strokes_may_be() -> None:
@@ -197,7 +198,7 @@ def test_options_say_what_strokes_may_be() -> None:
         ({"route": "comic"}, "route is 'comic'; use one of auto, illustration, painting"),
     ):
         with pytest.raises(InputError) as refused:
-            UndoOptions(**values)  # type: ignore[arg-type]
+            UndoOptions(**values)
         assert str(refused.value).startswith(sentence.split(",")[0])
     assert with_profile(OPTIONS, "exact") == OPTIONS
     assert UndoOptions.from_settings(OPTIONS.to_settings()) == OPTIONS
