@@ -19,7 +19,7 @@ import numpy as np
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
-from paints_undo.strokes.operations import LAYERS, OWNING, TOTAL, Operation, Plan
+from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan
 from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.separation import finish
 
@@ -144,6 +144,8 @@ class Process:
             if record["artwork"] != digest(artwork):
                 raise InputError("the operations in {path} are those of another artwork", path)
             plan = _plan_of(record)
+        except InputError:
+            raise
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, binascii.Error, cv2.error) as error:
             sentence = "the operations in {path} cannot be read ({reason}); delete the file, and they are planned anew"
             raise InputError(sentence, path, error) from None
@@ -235,6 +237,8 @@ def _operation(values: dict[str, Any]) -> Operation:
 def _plan_of(record: dict[str, Any]) -> Plan:
     size = (int(record["height"]), int(record["width"]))
     operations = tuple(_operation(values) for values in record["operations"])
+    if len(operations) != TOTAL or not all(o.phase in PHASES and o.layer in LAYERS for o in operations):
+        raise ValueError("one of its operations is damaged")
     owners = {phase: _of_png(record["owners"][phase], size, np.uint16) for phase in OWNING}
     if any(int(owned.max(initial=0)) > len(operations) for owned in owners.values()):
         raise ValueError("a pixel belongs to no operation")

@@ -143,25 +143,28 @@ def sharpness(picture: np.ndarray) -> float:
 
 
 def dark_lines(artwork: np.ndarray) -> np.ndarray:
-    """Where the middle of a dark line runs, bool (H, W), a ridge of darkness: not how the planner finds ink."""
+    """Where dark lines are, bool (H, W), as ridges of darkness: not how the planner finds ink."""
     side = max(artwork.shape[:2])
     light = cv2.cvtColor(artwork, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
-    ridge = sato(light, sigmas=[max(1.0, side * width) for width in (1 / 1400, 1 / 800, 1 / 500)], black_ridges=True)
-    strong = apply_hysteresis_threshold(ridge, 8, 20)
-    return skeletonize(remove_small_objects(strong, max_size=int((side / 90) ** 2)))
+    thinnest = max(1.0, side / 1400)
+    ridge = sato(light, sigmas=[thinnest, 1.6 * thinnest, 2.5 * thinnest], black_ridges=True)
+    return remove_small_objects(apply_hysteresis_threshold(ridge, 8, 20), max_size=int((side / 90) ** 2))
 
 
 def ink_against_lines(process: Process, near: float = 1.5) -> tuple[float, float]:
-    """Precision and recall of the ink against the picture's dark lines; not a number where there is no ink."""
+    """Precision and recall of the ink against the picture's dark lines; not a number where there is no ink.
+
+    The middle of one against all of the other: where a line's two sides differ, its ridge runs beside its middle.
+    """
     ink, lines = process.plan.matte > 100, dark_lines(process.artwork)
     if not ink.any() or not lines.any():
         return float("nan"), float("nan")
-    drawn = skeletonize(ink)
 
-    def away(mask: np.ndarray) -> np.ndarray:
-        return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    def reached(middle: np.ndarray, of: np.ndarray) -> float:
+        away = cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return float((away[middle] <= near).mean())
 
-    return float((away(lines)[drawn] <= near).mean()), float((away(drawn)[lines] <= near).mean())
+    return reached(skeletonize(ink), lines), reached(skeletonize(lines), ink)
 
 
 def sheet(process: Process) -> np.ndarray:

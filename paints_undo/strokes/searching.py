@@ -17,6 +17,7 @@ from paints_undo.errors import InputError
 from paints_undo.strokes.brushes import pressed
 from paints_undo.strokes.canvas import Canvas
 from paints_undo.strokes.cells import tour
+from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan
 from paints_undo.strokes.separation import Finished
@@ -98,10 +99,18 @@ class _Pencil:
         if laid is None:
             return False
         change = cv2.absdiff(self.canvas.picture[laid.box], laid.picture).max(2)
-        if (change > LEVELS).sum() >= SHOWS and (change > MOVED).sum() >= moves:
+        if (change > LEVELS).sum() >= SHOWS and (moves == 0 or self._moves(change > MOVED, moves)):
             return True
         self.canvas.take_back(operation, laid)
         return False
+
+    def _moves(self, moved: np.ndarray, least: int) -> bool:
+        """Whether a change is large enough to be seen in a film, and in one piece."""
+        if moved.sum() < least:
+            return False
+        near = ellipse(max(3, round(0.01 * max(self.canvas.height, self.canvas.width))))
+        wide = np.pad(moved.astype(np.uint8), near.shape[0])
+        return bool(cv2.connectedComponents(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, near))[0] == 2)
 
     def searched(self, ideas: Iterator[list[Operation]], wanted: int, layer: str) -> list[Operation]:
         """`wanted` strokes that show, or fewer where the paper has no room for more."""
