@@ -139,15 +139,20 @@ class Canvas:
             self._changed.discard(operation.layer)
 
     def _composite(self, box: Box) -> None:
+        shown = [name for name in LAYERS if name in self.layers and self.opacity[name]]
         under = np.full((box[0].stop - box[0].start, box[1].stop - box[1].start, 3), 255, np.uint8)
-        for name in LAYERS:
-            if name in self.layers and self.opacity[name]:
-                layer = self.layers[name][box]
-                alpha = layer[..., 3]
-                if self.opacity[name] < 1:
-                    alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
-                if alpha.any():
-                    under = over(under, layer[..., :3], alpha)
+        for place in range(len(shown) - 1, -1, -1):  # what is under a layer that covers all is not seen
+            layer = self.layers[shown[place]][box]
+            if self.opacity[shown[place]] == 1 and layer[..., 3].min() == 255:
+                under, shown = layer[..., :3], shown[place + 1 :]
+                break
+        for name in shown:
+            layer = self.layers[name][box]
+            alpha = layer[..., 3]
+            if self.opacity[name] < 1:
+                alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
+            if alpha.any():
+                under = over(under, layer[..., :3], alpha)
         self.picture[box] = under
 
     # Any canvas

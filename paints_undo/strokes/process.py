@@ -19,7 +19,7 @@ import numpy as np
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
-from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan
+from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan, strongest
 from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.separation import finish
 
@@ -180,7 +180,7 @@ def large_enough(artwork: np.ndarray) -> np.ndarray:
             "the picture is {width} x {height} pixels; to be drawn, its longer side may be {most} times the shorter"
         )
         raise InputError(sentence, width, height, NARROWEST)
-    if not (artwork.min(2) < PAPER).any():
+    if not (strongest(255 - artwork) > 255 - PAPER).any():
         raise InputError("there is nothing to draw in this picture; it is a white sheet")
     times = int(np.ceil(np.sqrt(FEWEST_PIXELS / (height * width))))
     times = max(times, int(np.ceil(SHORTEST / min(height, width))))

@@ -17,6 +17,7 @@ from skimage.morphology import remove_small_objects, skeletonize
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.strokes.canvas import flattened
+from paints_undo.strokes.operations import strongest
 from paints_undo.strokes.process import Process, plan_process
 
 SEEN, MOVED = 2, 12  # grey levels that are visible at all, and in a film
@@ -95,7 +96,7 @@ class _Watched:
         self.sharpness: list[float] = []
         self.unseen, self.paper_left = 0, 0.0
         self.reached, self.undone = np.zeros((height, width), bool), np.zeros((height, width), bool)
-        self._painted = _strongest(cv2.absdiff(self.artwork, np.full_like(self.artwork, 255))) > 16
+        self._painted = strongest(cv2.absdiff(self.artwork, np.full_like(self.artwork, 255))) > 16
         size = max(3, round(0.01 * max(height, width))) | 1
         self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
         phases = [operation.phase for operation in process.operations]
@@ -107,7 +108,7 @@ class _Watched:
     def step(self, number: int) -> None:
         """Look at the canvas after `number` operations, which is the one after the last that was looked at."""
         canvas = self.process.canvas(number)
-        change = _strongest(cv2.absdiff(canvas, self.before))
+        change = strongest(cv2.absdiff(canvas, self.before))
         self.unseen += int(np.count_nonzero(change > SEEN)) < UNSEEN
         moved = (change > MOVED).astype(np.uint8)
         self.area.append(float(cv2.countNonZero(moved)) / moved.size)
@@ -116,7 +117,7 @@ class _Watched:
             wide = self._near.shape[0]
             part = np.pad(moved[y : y + height, x : x + width], wide)
             self.pieces.append(cv2.connectedComponents(cv2.morphologyEx(part, cv2.MORPH_CLOSE, self._near))[0] - 1)
-        off = _strongest(cv2.absdiff(canvas, self.artwork))
+        off = strongest(cv2.absdiff(canvas, self.artwork))
         self.undone |= self.reached & (off > 24)
         self.reached |= (off <= 8) & self._painted
         self.distance.append(self._far(canvas))
@@ -127,12 +128,6 @@ class _Watched:
             paper = (self.process.plan.owners["flats"] == 0) & (canvas.min(2) >= 250)
             self.paper_left = float((paper & self._painted).mean())
         self.before = canvas
-
-
-def _strongest(picture: np.ndarray) -> np.ndarray:
-    """The largest channel of every pixel."""
-    red, green, blue = cv2.split(picture)
-    return cv2.max(cv2.max(red, green), blue)
 
 
 def sharpness(picture: np.ndarray) -> float:

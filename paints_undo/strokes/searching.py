@@ -19,7 +19,7 @@ from paints_undo.strokes.canvas import Canvas
 from paints_undo.strokes.cells import tour
 from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
-from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan
+from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan, strongest
 from paints_undo.strokes.separation import Finished
 
 SHOWS, LEVELS = 7, 2  # an operation is seen when it changes so many pixels by more than so many grey levels
@@ -98,7 +98,7 @@ class _Pencil:
         laid = self.canvas.lay(0, operation)
         if laid is None:
             return False
-        change = cv2.absdiff(self.canvas.picture[laid.box], laid.picture).max(2)
+        change = strongest(cv2.absdiff(self.canvas.picture[laid.box], laid.picture))
         if (change > LEVELS).sum() >= SHOWS and (moves == 0 or self._moves(change > MOVED, moves)):
             return True
         self.canvas.take_back(operation, laid)
@@ -133,10 +133,11 @@ class _Pencil:
                 continue
             layer = self.canvas.layers[operation.layer]
             number = 1 + next(k for k, other in enumerate(plan.operations) if other is operation)
-            covered = (plan.owners["flats"] > 0) & (plan.owners["flats"] < number)
-            dark = 255 - layer[..., :3].min(2).astype(np.float32)
-            change = dark * layer[..., 3] / 255 * abs(opacity[operation.layer] - operation.opacity)
-            change[covered] = 0
+            there = np.nonzero(layer[..., 3])
+            over = plan.owners["flats"][there]
+            dark = 255 - layer[there][:, :3].min(1).astype(np.float32)
+            change = dark * layer[there][:, 3] / 255 * abs(opacity[operation.layer] - operation.opacity)
+            change[(over > 0) & (over < number)] = 0
             if (change > 4 * LEVELS).sum() >= 2 * SHOWS or (not operation.opacity and change.any()):
                 out.append(operation)
                 opacity[operation.layer] = operation.opacity
