@@ -28,6 +28,7 @@ NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one 
 FEWEST_PIXELS, SHORTEST = 14_000, 48  # that are drawn on: a smaller artwork is enlarged
 NARROWEST = 60  # the longer side over the shorter
 PAPER = 243  # what is lighter than that cannot be told from paper
+LARGE = 24_000_000  # bytes of an artwork whose layers are not held twice
 FORMAT, VERSION = "paints-undo operations", 1
 
 
@@ -93,10 +94,13 @@ class Process:
         """
         canvas = self._drawn
         canvas.go_to(done)
+        large = self.artwork.size > LARGE
+        if large:  # no second copy of hundreds of megabytes: they are given away, and drawn anew if asked for again
+            self._canvas = None
         out = {"paper": paper(*self.size)}
         for name in LAYERS:
-            layer = canvas.layers.get(name)
-            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer.copy()
+            layer = canvas.layers.pop(name, None) if large else canvas.layers.get(name)
+            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer if large else layer.copy()
             if canvas.opacity[name] < 1:
                 layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
             out[name] = layer
