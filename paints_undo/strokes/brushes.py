@@ -13,11 +13,10 @@ _FINE = 4  # bits of a pixel that opencv's lines are placed by
 Mask = tuple[Box, np.ndarray]
 
 
-def grain(height: int, width: int) -> np.ndarray:
-    """The tooth of paper, float32 (height, width), about 0.35 to 1; the same everywhere for one size."""
+def grain() -> np.ndarray:
+    """The tooth of paper, float32 (256, 256), about 0.35 to 1: a tile that is laid beside itself."""
     noise = np.random.default_rng(9).normal(0, 1, (256, 256)).astype(np.float32)
-    tile = np.clip(0.8 + 0.35 * cv2.GaussianBlur(noise, (0, 0), 0.7, borderType=cv2.BORDER_REFLECT), 0.35, 1)
-    return np.tile(tile, (height // 256 + 1, width // 256 + 1))[:height, :width]
+    return np.clip(0.8 + 0.35 * cv2.GaussianBlur(noise, (0, 0), 0.7, borderType=cv2.BORDER_REFLECT), 0.35, 1)
 
 
 def pressed(count: int) -> np.ndarray:

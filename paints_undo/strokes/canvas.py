@@ -11,7 +11,8 @@ from paints_undo.strokes import brushes
 from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
 
-BETWEEN_CHECKPOINTS = 50
+BETWEEN_CHECKPOINTS = 50  # operations; more where all checkpoints would take more than is remembered
+REMEMBERED, BYTES_A_PIXEL = 250 << 20, 9  # bytes of all checkpoints, and of each pixel in one
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 Layers = Mapping[str, np.ndarray]
 
@@ -32,7 +33,8 @@ class Canvas:
     def __init__(self, plan: Plan, finished: Finished):
         self.plan, self.finished = plan, finished
         self.height, self.width = plan.size
-        self._grain = brushes.grain(self.height, self.width)
+        self._grain = brushes.grain()
+        self._between = max(BETWEEN_CHECKPOINTS, self.height * self.width * BYTES_A_PIXEL * 1000 // REMEMBERED)
         boxes = {phase: boxes_of(owners, len(plan.operations)) for phase, owners in plan.owners.items()}
         self._boxes = [
             boxes[operation.phase][k] if operation.owns else None for k, operation in enumerate(plan.operations)
@@ -68,8 +70,13 @@ class Canvas:
         if drawn is None:
             return None
         box, mask = drawn
-        strength = operation.opacity * (self._grain[box] if operation.brush == "pencil" else 1)
+        strength = operation.opacity * (self._tooth(box) if operation.brush == "pencil" else 1)
         return box, (mask * strength).astype(np.uint8)
+
+    def _tooth(self, box: Box) -> np.ndarray:
+        """The paper's tooth in a box."""
+        rows, columns = (np.arange(side.start, side.stop) % 256 for side in box)
+        return self._grain[np.ix_(rows, columns)]
 
     def _paint(self, operation: Operation, box: Box, mask: np.ndarray) -> None:
         """Lay a mask of colour on the operation's layer, or take it away."""
@@ -105,10 +112,18 @@ class Canvas:
             return np.array(operation.colour, np.uint8), mask
         return (self.finished.artwork if operation.phase == "details" else self.finished.shading)[box], mask
 
-    def apply(self, number: int) -> None:
-        """Do operation `number` (1 to 1,000) and bring the picture up to date."""
-        self.lay(number, self.plan.operations[number - 1])
+    def _apply(self, number: int) -> Box | None:
+        """Do operation `number` (1 to 1,000) on its layer; where the picture is to be brought up to date."""
+        operation = self.plan.operations[number - 1]
         self.done = number
+        if operation.kind == "layer":
+            self.opacity[operation.layer] = operation.opacity
+            return slice(0, self.height), slice(0, self.width)
+        drawn = self._mask(number, operation, 1.0)
+        if drawn is None:
+            return None
+        self._paint(operation, *drawn)
+        return drawn[0]
 
     def lay(self, number: int, operation: Operation, part: float = 1.0) -> Laid | None:
         """Do an operation, or part of its stroke, and bring the picture up to date; None where it paints nothing."""
@@ -139,15 +154,20 @@ class Canvas:
             self._changed.discard(operation.layer)
 
     def _composite(self, box: Box) -> None:
+        shown = [name for name in LAYERS if name in self.layers and self.opacity[name]]
         under = np.full((box[0].stop - box[0].start, box[1].stop - box[1].start, 3), 255, np.uint8)
-        for name in LAYERS:
-            if name in self.layers and self.opacity[name]:
-                layer = self.layers[name][box]
-                alpha = layer[..., 3]
-                if self.opacity[name] < 1:
-                    alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
-                if alpha.any():
-                    under = over(under, layer[..., :3], alpha)
+        for place in range(len(shown) - 1, -1, -1):  # what is under a layer that covers all is not seen
+            layer = self.layers[shown[place]][box]
+            if self.opacity[shown[place]] == 1 and layer[..., 3].min() == 255:
+                under, shown = layer[..., :3], shown[place + 1 :]
+                break
+        for name in shown:
+            layer = self.layers[name][box]
+            alpha = layer[..., 3]
+            if self.opacity[name] < 1:
+                alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
+            if alpha.any():
+                under = over(under, layer[..., :3], alpha)
         self.picture[box] = under
 
     # Any canvas
@@ -160,9 +180,14 @@ class Canvas:
             ahead = max((k for k in self._checkpoints if k <= number), default=0)
             if ahead > self.done:
                 self._restore(ahead)
+        stale: Box | None = None  # where the picture is behind the layers: between checkpoints nobody looks at it
         while self.done < number:
-            self.apply(self.done + 1)
-            if self.done % BETWEEN_CHECKPOINTS == 0 and self.done not in self._checkpoints:
+            stale = _around(stale, self._apply(self.done + 1))
+            remember = self.done % self._between == 0 and self.done not in self._checkpoints
+            if stale is not None and (remember or self.done == number):
+                self._composite(stale)
+                stale = None
+            if remember:
                 self._checkpoints[self.done] = (dict(self.layers), dict(self.opacity), self.picture.copy())
                 self._changed = set()
 
@@ -194,6 +219,14 @@ class Canvas:
     def all_after(self, dones: Iterable[float]) -> Iterator[np.ndarray]:
         """The pictures after each of an ascending row of `done`."""
         return (self.after(done) for done in dones)
+
+
+def _around(one: Box | None, other: Box | None) -> Box | None:
+    """The smallest box that holds both."""
+    if one is None or other is None:
+        return one or other
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
+    return rows, columns
 
 
 def paper(height: int, width: int) -> np.ndarray:

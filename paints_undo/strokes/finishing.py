@@ -11,7 +11,7 @@ from paints_undo.strokes.cells import paths_of, tour
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.flow import FlowPainter, direction
 from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
-from paints_undo.strokes.operations import nearest_label
+from paints_undo.strokes.operations import nearest_label, strongest
 from paints_undo.strokes.separation import without_details
 
 SEEN = 12  # grey levels: less is not seen in a film
@@ -38,7 +38,7 @@ class Remainder:
 
 def unlike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The largest difference of a pixel's channels, uint8 (H, W)."""
-    return cv2.absdiff(one, other).max(2)
+    return strongest(cv2.absdiff(one, other))
 
 
 def remainder(artwork: np.ndarray, painted: np.ndarray, matte: np.ndarray, lit: np.ndarray) -> Remainder:

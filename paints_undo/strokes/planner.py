@@ -11,7 +11,7 @@ from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
-from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label
+from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label, strongest
 from paints_undo.strokes.searching import complete
 from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
@@ -51,7 +51,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
     spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
-    white = float((artwork.min(2) > 243).mean())
+    white = float((strongest(255 - artwork) < 12).mean())
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _all_seen(drafts, seen)
@@ -95,7 +95,7 @@ def exact(plan: Plan, artwork: np.ndarray) -> Plan:
     finished = finish(artwork, plan)
     painted = over(finished.under, finished.ink, finished.matte)
     details = plan.owners["details"]
-    wrong = (details == 0) & (painted != artwork).any(2)
+    wrong = (details == 0) & (unlike(painted, artwork) > 0)
     if details.any() or not wrong.any():
         details[wrong] = nearest_label(details)[wrong]
         return plan
@@ -168,13 +168,12 @@ def _covered(flats: Drafts, pencil: list[Operation]) -> int:
 
 def _painted(shape: tuple[int, ...], flats: Drafts, shapes: Drafts | None) -> np.ndarray:
     """The colours of flats, and of shapes on them, uint8 (H, W, 3)."""
-    picture = np.full(shape, 255, np.uint8)
+    table, labels = [(255, 255, 255)], np.zeros(shape[:2], np.int32)
     for part in (flats, shapes):
-        if part is not None and part.strokes:
-            table = np.array([(255, 255, 255)] + [stroke.colour for stroke in part.strokes], np.uint8)
-            there = part.labels > 0
-            picture[there] = table[part.labels[there]]
-    return picture
+        if part is not None:
+            labels = np.where(part.labels > 0, part.labels + (len(table) - 1), labels)
+            table += [stroke.colour or (255, 255, 255) for stroke in part.strokes]
+    return np.take(np.array(table, np.uint8), labels, axis=0)
 
 
 def _lit(shapes: Drafts) -> np.ndarray:

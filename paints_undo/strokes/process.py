@@ -19,7 +19,7 @@ import numpy as np
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
-from paints_undo.strokes.operations import LAYERS, OWNING, TOTAL, Operation, Plan
+from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan, strongest
 from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.separation import finish
 
@@ -28,6 +28,7 @@ NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one 
 FEWEST_PIXELS, SHORTEST = 14_000, 48  # that are drawn on: a smaller artwork is enlarged
 NARROWEST = 60  # the longer side over the shorter
 PAPER = 243  # what is lighter than that cannot be told from paper
+LARGE = 24_000_000  # bytes of an artwork whose layers are not held twice
 FORMAT, VERSION = "paints-undo operations", 1
 
 
@@ -98,10 +99,13 @@ class Process:
         """
         canvas = self._drawn
         canvas.go_to(done)
+        large = self.artwork.size > LARGE
+        if large:  # no second copy of hundreds of megabytes: they are given away, and drawn anew if asked for again
+            self._canvas = None
         out = {"paper": paper(*self.size)}
         for name in LAYERS:
-            layer = canvas.layers.get(name)
-            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer.copy()
+            layer = canvas.layers.pop(name, None) if large else canvas.layers.get(name)
+            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer if large else layer.copy()
             if canvas.opacity[name] < 1:
                 layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
             out[name] = layer
@@ -150,6 +154,8 @@ class Process:
             if record["artwork"] != digest(artwork):
                 raise InputError("the operations in {path} are those of another artwork", path)
             plan = _plan_of(record)
+        except InputError:
+            raise
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, binascii.Error, cv2.error) as error:
             sentence = "the operations in {path} cannot be read ({reason}); delete the file, and they are planned anew"
             raise InputError(sentence, path, error) from None
@@ -190,7 +196,7 @@ def large_enough(artwork: np.ndarray) -> np.ndarray:
             "the picture is {width} x {height} pixels; to be drawn, its longer side may be {most} times the shorter"
         )
         raise InputError(sentence, width, height, NARROWEST)
-    if not (artwork.min(2) < PAPER).any():
+    if not (strongest(255 - artwork) > 255 - PAPER).any():
         raise InputError("there is nothing to draw in this picture; it is a white sheet")
     times = int(np.ceil(np.sqrt(FEWEST_PIXELS / (height * width))))
     times = max(times, int(np.ceil(SHORTEST / min(height, width))))
@@ -247,6 +253,8 @@ def _operation(values: dict[str, Any]) -> Operation:
 def _plan_of(record: dict[str, Any]) -> Plan:
     size = (int(record["height"]), int(record["width"]))
     operations = tuple(_operation(values) for values in record["operations"])
+    if len(operations) != TOTAL or not all(o.phase in PHASES and o.layer in LAYERS for o in operations):
+        raise ValueError("one of its operations is damaged")
     owners = {phase: _of_png(record["owners"][phase], size, np.uint16) for phase in OWNING}
     if any(int(owned.max(initial=0)) > len(operations) for owned in owners.values()):
         raise ValueError("a pixel belongs to no operation")

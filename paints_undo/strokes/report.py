@@ -17,6 +17,7 @@ from skimage.morphology import remove_small_objects, skeletonize
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.strokes.canvas import flattened
+from paints_undo.strokes.operations import strongest
 from paints_undo.strokes.process import Process, plan_process
 
 SEEN, MOVED = 2, 12  # grey levels that are visible at all, and in a film
@@ -95,7 +96,7 @@ class _Watched:
         self.sharpness: list[float] = []
         self.unseen, self.paper_left = 0, 0.0
         self.reached, self.undone = np.zeros((height, width), bool), np.zeros((height, width), bool)
-        self._painted = _strongest(cv2.absdiff(self.artwork, np.full_like(self.artwork, 255))) > 16
+        self._painted = strongest(cv2.absdiff(self.artwork, np.full_like(self.artwork, 255))) > 16
         size = max(3, round(0.01 * max(height, width))) | 1
         self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
         phases = [operation.phase for operation in process.operations]
@@ -107,7 +108,7 @@ class _Watched:
     def step(self, number: int) -> None:
         """Look at the canvas after `number` operations, which is the one after the last that was looked at."""
         canvas = self.process.canvas(number)
-        change = _strongest(cv2.absdiff(canvas, self.before))
+        change = strongest(cv2.absdiff(canvas, self.before))
         self.unseen += int(np.count_nonzero(change > SEEN)) < UNSEEN
         moved = (change > MOVED).astype(np.uint8)
         self.area.append(float(cv2.countNonZero(moved)) / moved.size)
@@ -116,7 +117,7 @@ class _Watched:
             wide = self._near.shape[0]
             part = np.pad(moved[y : y + height, x : x + width], wide)
             self.pieces.append(cv2.connectedComponents(cv2.morphologyEx(part, cv2.MORPH_CLOSE, self._near))[0] - 1)
-        off = _strongest(cv2.absdiff(canvas, self.artwork))
+        off = strongest(cv2.absdiff(canvas, self.artwork))
         self.undone |= self.reached & (off > 24)
         self.reached |= (off <= 8) & self._painted
         self.distance.append(self._far(canvas))
@@ -129,12 +130,6 @@ class _Watched:
         self.before = canvas
 
 
-def _strongest(picture: np.ndarray) -> np.ndarray:
-    """The largest channel of every pixel."""
-    red, green, blue = cv2.split(picture)
-    return cv2.max(cv2.max(red, green), blue)
-
-
 def sharpness(picture: np.ndarray) -> float:
     """The strongest hundredth of a picture's gradients."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -143,25 +138,28 @@ def sharpness(picture: np.ndarray) -> float:
 
 
 def dark_lines(artwork: np.ndarray) -> np.ndarray:
-    """Where the middle of a dark line runs, bool (H, W), a ridge of darkness: not how the planner finds ink."""
+    """Where dark lines are, bool (H, W), as ridges of darkness: not how the planner finds ink."""
     side = max(artwork.shape[:2])
     light = cv2.cvtColor(artwork, cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32)
-    ridge = sato(light, sigmas=[max(1.0, side * width) for width in (1 / 1400, 1 / 800, 1 / 500)], black_ridges=True)
-    strong = apply_hysteresis_threshold(ridge, 8, 20)
-    return skeletonize(remove_small_objects(strong, max_size=int((side / 90) ** 2)))
+    thinnest = max(1.0, side / 1400)
+    ridge = sato(light, sigmas=[thinnest, 1.6 * thinnest, 2.5 * thinnest], black_ridges=True)
+    return remove_small_objects(apply_hysteresis_threshold(ridge, 8, 20), max_size=int((side / 90) ** 2))
 
 
 def ink_against_lines(process: Process, near: float = 1.5) -> tuple[float, float]:
-    """Precision and recall of the ink against the picture's dark lines; not a number where there is no ink."""
+    """Precision and recall of the ink against the picture's dark lines; not a number where there is no ink.
+
+    The middle of one against all of the other: where a line's two sides differ, its ridge runs beside its middle.
+    """
     ink, lines = process.plan.matte > 100, dark_lines(process.artwork)
     if not ink.any() or not lines.any():
         return float("nan"), float("nan")
-    drawn = skeletonize(ink)
 
-    def away(mask: np.ndarray) -> np.ndarray:
-        return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    def reached(middle: np.ndarray, of: np.ndarray) -> float:
+        away = cv2.distanceTransform((~of).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        return float((away[middle] <= near).mean())
 
-    return float((away(lines)[drawn] <= near).mean()), float((away(drawn)[lines] <= near).mean())
+    return reached(skeletonize(ink), lines), reached(skeletonize(lines), ink)
 
 
 def sheet(process: Process) -> np.ndarray:

@@ -17,8 +17,9 @@ from paints_undo.errors import InputError
 from paints_undo.strokes.brushes import pressed
 from paints_undo.strokes.canvas import Canvas
 from paints_undo.strokes.cells import tour
+from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
-from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan
+from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan, strongest
 from paints_undo.strokes.separation import Finished
 
 SHOWS, LEVELS = 7, 2  # an operation is seen when it changes so many pixels by more than so many grey levels
@@ -97,11 +98,19 @@ class _Pencil:
         laid = self.canvas.lay(0, operation)
         if laid is None:
             return False
-        change = cv2.absdiff(self.canvas.picture[laid.box], laid.picture).max(2)
-        if (change > LEVELS).sum() >= SHOWS and (change > MOVED).sum() >= moves:
+        change = strongest(cv2.absdiff(self.canvas.picture[laid.box], laid.picture))
+        if (change > LEVELS).sum() >= SHOWS and (moves == 0 or self._moves(change > MOVED, moves)):
             return True
         self.canvas.take_back(operation, laid)
         return False
+
+    def _moves(self, moved: np.ndarray, least: int) -> bool:
+        """Whether a change is large enough to be seen in a film, and in one piece."""
+        if moved.sum() < least:
+            return False
+        near = ellipse(max(3, round(0.01 * max(self.canvas.height, self.canvas.width))))
+        wide = np.pad(moved.astype(np.uint8), near.shape[0])
+        return bool(cv2.connectedComponents(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, near))[0] == 2)
 
     def searched(self, ideas: Iterator[list[Operation]], wanted: int, layer: str) -> list[Operation]:
         """`wanted` strokes that show, or fewer where the paper has no room for more."""
@@ -124,10 +133,11 @@ class _Pencil:
                 continue
             layer = self.canvas.layers[operation.layer]
             number = 1 + next(k for k, other in enumerate(plan.operations) if other is operation)
-            covered = (plan.owners["flats"] > 0) & (plan.owners["flats"] < number)
-            dark = 255 - layer[..., :3].min(2).astype(np.float32)
-            change = dark * layer[..., 3] / 255 * abs(opacity[operation.layer] - operation.opacity)
-            change[covered] = 0
+            there = np.nonzero(layer[..., 3])
+            over = plan.owners["flats"][there]
+            dark = 255 - layer[there][:, :3].min(1).astype(np.float32)
+            change = dark * layer[there][:, 3] / 255 * abs(opacity[operation.layer] - operation.opacity)
+            change[(over > 0) & (over < number)] = 0
             if (change > 4 * LEVELS).sum() >= 2 * SHOWS or (not operation.opacity and change.any()):
                 out.append(operation)
                 opacity[operation.layer] = operation.opacity

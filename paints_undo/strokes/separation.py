@@ -55,10 +55,8 @@ def flat_colours(plan: Plan) -> np.ndarray:
     for number, operation in enumerate(plan.operations, 1):
         if operation.colour is not None:
             table[number] = operation.colour
-    painted = table[plan.owners["flats"]]
-    shaped = plan.owners["shapes"] > 0
-    painted[shaped] = table[plan.owners["shapes"][shaped]]
-    return painted
+    shapes = plan.owners["shapes"]
+    return np.take(table, np.where(shapes > 0, shapes, plan.owners["flats"]), axis=0)
 
 
 def solved_ink(artwork: np.ndarray, under: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

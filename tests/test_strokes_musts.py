@@ -1,0 +1,131 @@
+"""What every process of the family `strokes` must be, whatever the picture: one drawn here, or one that is hard."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import cv2
+import numpy as np
+import pytest
+from awkward_pictures import AWKWARD, scene
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from paints_undo.errors import InputError
+from paints_undo.strokes.operations import PHASES, TOTAL
+from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes.report import measured
+
+REFUSED = {
+    "white": "there is nothing to draw in this picture; it is a white sheet",
+    "nearly white": "there is nothing to draw in this picture; it is a white sheet",
+    "off white": "there is nothing to draw in this picture; it is a white sheet",
+    "faint": "there is nothing to draw in this picture; it is a white sheet",
+    "one pixel": "there is nothing to draw in this picture; it is a white sheet",
+    "3 x 2000": "the picture is 2000 x 3 pixels; to be drawn, its longer side may be 60 times the shorter",
+    "2000 x 3": "the picture is 3 x 2000 pixels; to be drawn, its longer side may be 60 times the shorter",
+}
+SLOW = ("banner", "screenshot", "3 x 100", "icon 16", "2 x 2", "one colour")  # like another, or of many pixels
+few = settings(max_examples=14, deadline=None, suppress_health_check=list(HealthCheck))
+
+colours = st.tuples(*[st.integers(0, 255)] * 3)
+grounds = st.one_of(st.just((255, 255, 255)), colours)
+shares = st.floats(0, 1, width=16)
+marks = st.lists(
+    st.tuples(st.sampled_from(("line", "disc", "box", "ring")), shares, shares, shares, shares, colours), max_size=10
+)
+
+
+@st.composite
+def pictures(draw: st.DrawFn) -> np.ndarray:
+    """Small pictures: shapes and lines on paper, on a colour or on a gradient, now and then with noise over it."""
+    height, width = draw(st.integers(60, 170)), draw(st.integers(60, 170))
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:] = draw(grounds)
+    if draw(st.booleans()):
+        other = np.array(draw(colours), float)
+        slope = np.linspace(0, 1, width)[None, :, None]
+        picture = np.rint(picture * (1 - slope) + other * slope).astype(np.uint8)
+    for kind, x, y, a, b, colour in draw(marks):
+        at, to = (round(x * width), round(y * height)), (round(a * width), round(b * height))
+        if kind == "line":
+            cv2.line(picture, at, to, colour, 1 + round(3 * a), cv2.LINE_AA)
+        elif kind == "disc":
+            cv2.circle(picture, at, 2 + round(40 * a), colour, -1, cv2.LINE_AA)
+        elif kind == "box":
+            cv2.rectangle(picture, at, to, colour, -1)
+        else:
+            cv2.ellipse(picture, at, (3 + round(40 * a), 3 + round(40 * b)), 30, 0, 320, colour, 2, cv2.LINE_AA)
+    if draw(st.integers(0, 9)) == 0:
+        grains = np.random.default_rng(draw(st.integers(0, 99))).normal(0, 12, picture.shape)
+        picture = np.clip(picture + grains, 0, 255).astype(np.uint8)
+    return picture
+
+
+def check(process: Process) -> None:
+    """Every must that holds for any picture."""
+    figures = measured(process, lines=False)
+    assert figures.operations == TOTAL
+    assert figures.exact and figures.flattened
+    assert figures.unseen == 0
+    assert figures.still <= 0.03
+    assert figures.area <= 0.003 and figures.area_95 <= 0.025
+    assert figures.details_cover <= 0.25
+    phases = [PHASES.index(operation.phase) for operation in process.operations if operation.phase != "details"]
+    assert phases == sorted(phases)
+
+
+@few
+@given(pictures(), st.integers(0, 3))
+def test_any_picture_is_a_thousand_operations_that_show_or_one_sentence(picture: np.ndarray, seed: int) -> None:
+    try:
+        process = plan_process(picture, seed)
+    except InputError as refused:
+        assert str(refused) == REFUSED["white"]
+        assert np.count_nonzero(picture.min(2) < 243) < 30
+    else:
+        check(process)
+
+
+@pytest.mark.parametrize("name", [name for name in AWKWARD if name not in (*REFUSED, *SLOW)])
+def test_hard_pictures_are_drawn_too(name: str) -> None:
+    check(plan_process(AWKWARD[name]()))
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_others_of_their_kind_are_planned(name: str) -> None:
+    artwork = AWKWARD[name]()
+    process = plan_process(artwork)
+    assert len(process.operations) == TOTAL
+    assert (process.canvas(TOTAL) == process.artwork).all()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        plan_process(AWKWARD[name]())
+    assert str(refused.value) == REFUSED[name]
+
+
+def test_a_tiny_picture_is_drawn_enlarged_each_pixel_a_square() -> None:
+    icon = AWKWARD["icon"]()
+    process = plan_process(icon)
+    times = process.size[0] // icon.shape[0]
+    assert times > 1 and process.size == (icon.shape[0] * times, icon.shape[1] * times)
+    assert (process.canvas(TOTAL)[::times, ::times] == icon).all()
+
+
+def test_a_drawing_with_lines_and_flats_meets_every_must() -> None:
+    figures = measured(plan_process(scene(384, 300)))
+    assert figures.one_piece >= 0.95
+    assert figures.back <= 0.02 and figures.undone <= 0.02
+    assert figures.paper_left <= 0.005
+    assert figures.below_details <= 2.5
+    assert figures.crisp >= 1
+    assert figures.ink_precision >= 0.85 and figures.ink_recall >= 0.8
+
+
+def test_few_lines_are_searched_for_in_pencil_before_the_ink() -> None:
+    counts = Counter(operation.phase for operation in plan_process(AWKWARD["few lines"]()).operations)
+    assert counts["sketch"] > 400 and counts["ink"] > 100
+    assert counts["flats"] + counts["shading"] + counts["details"] < 20
