@@ -57,7 +57,7 @@ class Canvas:
         if drawn is None:
             return None
         box, mask = drawn
-        strength = operation.opacity * (self._grain[box] if operation.brush == "pencil" else 1)
+        strength = operation.opacity * (self._grain[box] if operation.brush in ("pencil", "bristle") else 1)
         return box, (mask * strength).astype(np.uint8)
 
     def _paint(self, operation: Operation, box: Box, mask: np.ndarray) -> None:

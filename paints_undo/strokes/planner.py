@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from paints_undo.strokes import painting
 from paints_undo.strokes.balance import fewer, in_one_piece, split
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
@@ -17,6 +18,7 @@ from paints_undo.strokes.sketching import Sketcher
 
 FEWEST_SKETCHED, MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 120, 190, 420
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
+MOST_MODELLED = 280
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
 
@@ -27,24 +29,20 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     least = max(7, int(np.ceil(SEEN_PART * findings.figure.size)))
     sketcher = Sketcher(findings, ways[0])
     construction = sketcher.construction(44)
-    ink = _ink(findings, ways[1])
+    easel = painting.set_up(findings, ways[2]) if findings.route == "painting" else None
+    ink, flats, shapes = _drawn(findings, ways, least) if easel is None else _blocked(easel, ways, least)
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
-    need = flat_count(findings, findings.side * LARGEST)
-    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
-    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
-    seen = _seen(artwork, matte, flats, shapes)
-    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
-    shapes = in_one_piece(shapes, seen["shapes"], least, leave_out=True)
-    seen = _seen(artwork, matte, flats, shapes)
-    left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
+    start = _start(artwork, easel)
+    seen = _seen(artwork, matte, flats, shapes, start)
+    left = remainder(artwork, _painted(start, flats, shapes), matte, _lit(shapes))
     seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
-    room = TOTAL - FEWEST_SKETCHED - len(construction) - 4
+    before = len(construction) + (4 if easel is None else len(easel.ground) + (1 if easel.ground else 3))
+    room = TOTAL - FEWEST_SKETCHED - before
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
     shading, details = finishing(findings, left, max(20, room), ways[4])
     drafts = {"ink": ink, "flats": flats, "shapes": shapes, "shading": shading, "details": details}
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
-    before = len(construction) + 4
     spare = TOTAL - before - FEWEST_SKETCHED - _count(drafts)
     wanted = int(np.clip(FEWEST_SKETCHED + 0.3 * spare, FEWEST_SKETCHED, MOST_SKETCHED))
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
@@ -53,17 +51,59 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto") -> Plan:
     drafts = _more(drafts, seen, room, 7)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
-    plan = _plan(findings, seed, construction, sketch, drafts, matte)
+    if easel is None:
+        plan = _plan(findings, seed, construction, sketch, drafts, matte)
+    else:
+        drafts = painting.in_painters_order(easel, drafts)
+        plan = _plan(findings, seed, construction, sketch, drafts, matte, easel.ground)
     last_touches(plan, artwork)
     return plan
 
 
-def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:
-    """Where ink, flats and shapes show, bool (H, W): flats and shapes through the ink that lies over them."""
+def _drawn(findings: Findings, ways: list[np.random.Generator], least: int) -> tuple[Drafts, Drafts, Drafts]:
+    """Ink, flats and shapes of an illustration."""
+    artwork = findings.artwork
+    ink = _ink(findings, ways[1])
+    matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
+    need = flat_count(findings, findings.side * LARGEST)
+    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
+    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
+    seen = _seen(artwork, matte, flats, shapes, np.full_like(artwork, 255))
+    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    return ink, flats, in_one_piece(shapes, seen["shapes"], least, leave_out=True)
+
+
+def _blocked(easel: painting.Easel, ways: list[np.random.Generator], least: int) -> tuple[Drafts, Drafts, Drafts]:
+    """No ink, the masses of a painting, and the strokes that model them."""
+    artwork = easel.findings.artwork
+    start, nothing = _start(artwork, easel), np.zeros(artwork.shape[:2], np.int32)
+    flats = painting.block_in(easel, ways[2])
+    for _ in range(2):  # colours change where crumbs go to another stroke
+        shown = unlike(_painted(start, flats), start) > SEEN
+        flats = painting.coloured(easel, in_one_piece(flats, shown, least), painting.PALEST_WASH, ways[2])
+    painted = _painted(start, flats)
+    shapes = painting.modelling(easel, painted, MOST_MODELLED, ways[3])
+    shapes = in_one_piece(shapes, unlike(_painted(painted, shapes), painted) > SEEN, least, leave_out=True)
+    return Drafts(nothing, []), painting.settled(flats), painting.settled(shapes)
+
+
+def _start(artwork: np.ndarray, easel: painting.Easel | None) -> np.ndarray:
+    """What the flats are laid on: paper, or a ground."""
     white = np.full_like(artwork, 255)
-    plain, painted = _painted(artwork.shape, flats, None), _painted(artwork.shape, flats, shapes)
+    return white if easel is None else painting.ground_laid(easel.ground, white)
+
+
+def _seen(
+    artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts, start: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Where ink, flats and shapes show, bool (H, W): flats and shapes through the ink that lies over them.
+
+    start: what the flats are laid on, uint8 (H, W, 3).
+    """
+    white = np.full_like(artwork, 255)
+    plain, painted = _painted(start, flats), _painted(start, flats, shapes)
     inked, alpha = solved_ink(artwork, painted, matte)
-    bare, flat, shaped = (over(under, inked, alpha) for under in (white, plain, painted))
+    bare, flat, shaped = (over(under, inked, alpha) for under in (start, plain, painted))
     return {
         "ink": unlike(bare, white) > SEEN,
         "flats": unlike(flat, bare) > SEEN,
@@ -128,11 +168,11 @@ def _put_away() -> list[Operation]:
     ]
 
 
-def _painted(shape: tuple[int, ...], flats: Drafts, shapes: Drafts | None) -> np.ndarray:
-    """The colours of flats, and of shapes on them, uint8 (H, W, 3)."""
-    picture = np.full(shape, 255, np.uint8)
-    for part in (flats, shapes):
-        if part is not None and part.strokes:
+def _painted(start: np.ndarray, *parts: Drafts) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), with the colours of strokes on it, phase by phase."""
+    picture = start.copy()
+    for part in parts:
+        if part.strokes:
             table = np.array([(255, 255, 255)] + [stroke.colour for stroke in part.strokes], np.uint8)
             there = part.labels > 0
             picture[there] = table[part.labels[there]]
@@ -152,17 +192,21 @@ def _plan(
     sketch: list[Operation],
     drafts: dict[str, Drafts],
     matte: np.ndarray,
+    ground: list[Operation] | None = None,
 ) -> Plan:
+    """ground: of a painting, maybe empty."""
     fade, fade_sketch, hide, hide_sketch = _put_away()
     half = len(sketch) // 3
     operations = [*construction, *sketch[:half], fade, *sketch[half:]]
     owners: dict[str, np.ndarray] = {}
+    before: dict[str, list[Operation]] = {"ink": [fade_sketch], "flats": [hide, hide_sketch]}
+    if ground:  # nothing of what lies under it is seen in the end
+        before = {"flats": ground}
+    elif ground is not None:  # painted over the sketch
+        before = {"flats": [hide], "shapes": [hide_sketch]}
     for phase in OWNING:
         part = drafts[phase]
-        if phase == "ink":
-            operations.append(fade_sketch)
-        if phase == "flats":
-            operations += [hide, hide_sketch]
+        operations += before.get(phase, [])
         offset = len(operations)
         owners[phase] = np.where(part.labels > 0, part.labels + offset, 0).astype(np.uint16)
         operations += [_operation(phase, draft) for draft in part.strokes]

@@ -1,0 +1,332 @@
+"""A painting: a toned ground, masses blocked in with broad strokes along the flow, then modelled with smaller ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from paints_undo.strokes import brushes
+from paints_undo.strokes.cells import paths_of
+from paints_undo.strokes.drafts import Draft, Drafts, colour_of
+from paints_undo.strokes.flow import FlowPainter, direction
+from paints_undo.strokes.ink import ellipse
+from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
+from paints_undo.strokes.operations import Colour, Operation, nearest_label
+from paints_undo.strokes.regions import PAPER, smooth_borders
+from paints_undo.strokes.separation import over
+
+WORK = 560  # pixels of the longer side that strokes are placed at
+SUBJECT_FIRST = (FACE, HEAD, FIGURE, BEHIND)
+# half widths of strokes, one over parts of the longer side: face, head, figure, background
+BROAD, MIDDLE = np.array([55.0, 38.0, 27.0, 21.0]), np.array([190.0, 140.0, 95.0, 70.0])
+ALIKE_BROAD, ALIKE_MIDDLE = 15.0, 10.0  # Lab units within one stroke
+WRONG = 15  # grey levels: a place that is off by more is modelled
+PALEST_WASH, PALEST_TONE = 176.0, 96.0  # grey levels: first washes and the tones over them are no darker
+MOST_HIGHLIGHTS = 36
+BACKWARDS = 0.006  # of the way to the artwork: what a ground may take back where the picture is lighter than it
+TITLES = ("the face", "the head", "the figure", "the background")
+
+
+@dataclass
+class Easel:
+    """A painting while it is planned, small.  picture: uint8 (h, w, 3).  zone, paper: (h, w).
+
+    wet: whether it is painted light to dark on white paper, as ink wash and watercolour are.
+    """
+
+    findings: Findings
+    picture: np.ndarray
+    zone: np.ndarray
+    paper: np.ndarray
+    wet: bool
+    ground: list[Operation]
+
+    @property
+    def side(self) -> int:
+        """The longer side, pixels."""
+        return max(self.zone.shape)
+
+
+def set_up(findings: Findings, rng: np.random.Generator) -> Easel:
+    """What a painter decides first: the medium, and the tone of the ground."""
+    height, width = findings.figure.shape
+    scale = min(1.0, WORK / findings.side)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = cv2.resize(findings.artwork, size, interpolation=cv2.INTER_AREA)
+    zone = cv2.resize(findings.zone, size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    wet = on_paper(picture)
+    ground = [] if wet else toned_ground(findings.artwork, rng)
+    paper = np.zeros(zone.shape, bool) if ground else median(picture, 150).min(2) >= PAPER
+    return Easel(findings, picture, zone, paper, wet, ground)
+
+
+def on_paper(picture: np.ndarray) -> bool:
+    """Whether white paper is part of a picture: more of it is wanted where there is colour."""
+    chroma = float(np.ptp(picture.astype(np.int16), axis=2).mean())
+    return float((picture.min(2) > 232).mean()) > (0.08 if chroma < 14 else 0.3)
+
+
+def median(picture: np.ndarray, part: float) -> np.ndarray:
+    """The picture in masses: the median over windows of a part of the longer side."""
+    size = max(3, int(max(picture.shape[:2]) / part) | 1)
+    return cv2.medianBlur(picture, size)
+
+
+# The ground
+
+
+def toned_ground(artwork: np.ndarray, rng: np.random.Generator) -> list[Operation]:
+    """Thin sweeps of one tone, lighter than most of the picture; none where the picture is about as light as paper."""
+    height, width = artwork.shape[:2]
+    side = max(height, width)
+    lab = cv2.cvtColor(cv2.resize(artwork, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB).astype(float)
+    light = float(np.percentile(lab[..., 0], 60)) / 2.55
+    if light > 84:
+        return []
+    a, b = np.median(lab[..., 1]), np.median(lab[..., 2])
+    tone = np.array([[[2.55 * np.clip(0.5 * light + 42, 52, 82), 0.6 * a + 51.2 + 3, 0.6 * b + 51.2 + 7]]])
+    colour = cv2.cvtColor(tone.clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)[0, 0]
+    step = side / 9.5
+    lines = int(np.ceil(1.25 * height / step))
+    sweeps: list[Operation] = []
+    for row in range(lines):
+        y = (row + 0.4) * height / lines
+        cut = width * rng.uniform(0.38, 0.62)
+        halves = [(-0.04 * side, cut + 0.03 * side), (cut - 0.03 * side, width + 0.04 * side)]
+        for start, end in halves if row % 2 == 0 else [half[::-1] for half in halves[::-1]]:
+            t = np.linspace(0, 1, 14)
+            bow = rng.normal(0, 0.012) * side * np.sin(np.pi * t) + rng.normal(0, 0.004, 14) * side
+            slant = -0.06 * (start + (end - start) * t - width / 2)
+            half = 0.62 * step * (1 + rng.normal(0, 0.05, 14)) * (0.86 + 0.14 * np.sin(np.pi * t))
+            path = np.column_stack([start + (end - start) * t, y + bow + slant, half]).astype(np.float32)
+            own = colour_of(np.clip(colour + rng.normal(0, 3, 3), 0, 255))
+            sweeps.append(Operation("flats", "flats", "bristle", path, own, 0.66, title="tone the ground"))
+    return sweeps if _worth_it(sweeps, artwork) else []
+
+
+def _worth_it(sweeps: list[Operation], artwork: np.ndarray) -> bool:
+    """Whether a ground leads towards the picture."""
+    white = np.full_like(artwork, 255)
+    laid = ground_laid(sweeps, white).astype(np.int16)
+    way = np.abs(255 - artwork.astype(np.int16)).mean()
+    gain = way - np.abs(laid - artwork).mean()
+    return bool(gain > 0.04 * way)
+
+
+def ground_laid(sweeps: list[Operation], picture: np.ndarray) -> np.ndarray:
+    """A canvas with a ground on it, uint8 (H, W, 3)."""
+    picture = picture.copy()
+    for sweep in sweeps:
+        drawn = brushes.line(sweep.points, picture.shape[:2])
+        if drawn is not None and sweep.colour is not None:
+            box, mask = drawn
+            colour = np.broadcast_to(np.array(sweep.colour, np.uint8), (*mask.shape, 3))
+            picture[box] = over(picture[box], colour, (mask * sweep.opacity).astype(np.uint8))
+    return picture
+
+
+# Strokes
+
+
+class _Hand:
+    """Lays strokes from place to next place, the broad ones first."""
+
+    def __init__(self, easel: Easel, wanted: np.ndarray, masses: np.ndarray, alike: float, rng: np.random.Generator):
+        lab = cv2.cvtColor(masses.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        light = cv2.cvtColor(masses, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        self.flow = direction(light, max(1.2, easel.side / 70))
+        self.painter = FlowPainter(wanted.astype(np.uint8), self.flow, 1, lab, alike)
+        self.easel, self.rng = easel, rng
+        self.at = easel.findings.focus * easel.side / easel.findings.side
+
+    def work(self, zone: int, radius: float, least: float, most: int) -> None:
+        """Cover what is wanted of a zone with strokes of a half width, as long as each has enough to do."""
+        painter, start = self.painter, self.painter.count
+        painter.least = max(4, round(least * radius * radius))
+        ys, xs = np.nonzero((self.easel.zone == zone) & (painter.left > 0))
+        some = self.rng.permutation(len(xs))[: 60 + int(3 * len(xs) / max(4.0, radius * radius))]
+        points = np.stack([xs[some], ys[some]], 1)
+        while len(points) and painter.count - start < most:
+            far = np.hypot(*(points - self.at).T) * self.rng.uniform(0.7, 1.3, len(points))
+            k = int(far.argmin())
+            x, y = points[k].tolist()
+            points = np.delete(points, k, 0)
+            if painter.dab(x, y, radius * float(self.rng.uniform(0.85, 1.2)), self.easel.zone):
+                self.at = np.array([x, y], float)
+                points = points[painter.left[points[:, 1], points[:, 0]] > 0]
+
+
+def block_in(easel: Easel, rng: np.random.Generator) -> Drafts:
+    """The masses in broad strokes: over the subject and the background, then again with half as broad ones."""
+    masses = median(easel.picture, 24)
+    hand = _Hand(easel, ~easel.paper, masses, ALIKE_BROAD, rng)
+    radii = easel.side / BROAD
+    for finer, least, most in ((1.0, 5.0, 45), (0.55, 3.5, 40), (0.34, 3.5, 30)):
+        for zone in SUBJECT_FIRST:
+            hand.work(zone, max(2.0, finer * radii[zone]), least, most)
+    labels = np.where(easel.paper, 0, nearest_label(hand.painter.labels))
+    full = _full_size(easel, labels, hand.flow, 0.42 * easel.side / 30, rng)
+    if easel.ground:
+        full = nearest_label(full)
+    return _drafts(easel, full, "block in", PALEST_WASH, rng)
+
+
+def modelling(easel: Easel, painted: np.ndarray, count: int, rng: np.random.Generator) -> Drafts:
+    """Smaller strokes of colour where the masses are still wrong, at most `count`, zone by zone.
+
+    painted: what there is, uint8 (H, W, 3).
+    """
+    height, width = easel.zone.shape
+    small = cv2.resize(painted, (width, height), interpolation=cv2.INTER_AREA)
+    target = median(easel.picture, 110)
+    off = cv2.absdiff(target, small).max(2)
+    wanted = cv2.morphologyEx((off > WRONG).astype(np.uint8), cv2.MORPH_OPEN, ellipse(3)) > 0
+    hand = _Hand(easel, wanted & ~easel.paper, target, ALIKE_MIDDLE, rng)
+    radii = easel.side / MIDDLE
+    areas = np.bincount(easel.zone[wanted], minlength=4) / radii**2
+    share = count * areas / max(1.0, areas.sum())
+    for zone in SUBJECT_FIRST:
+        for finer, least, part in ((1.0, 4.5, 0.65), (0.6, 4.0, 1.0)):
+            spent = hand.painter.count
+            hand.work(zone, max(1.2, finer * radii[zone]), least, int(np.ceil(part * share[zone])))
+            share[zone] -= hand.painter.count - spent
+    full = _full_size(easel, hand.painter.labels, hand.flow, 0.3 * easel.side / 60, rng)
+    drafts = _drafts(easel, full, "model", PALEST_TONE, rng)
+    return _layered(drafts, painted)
+
+
+def _full_size(
+    easel: Easel, labels: np.ndarray, flow: tuple[np.ndarray, np.ndarray], reach: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Labels at the artwork's size, with ends as ragged as bristles leave them. reach: of a bristle, small pixels."""
+    height, width = easel.findings.figure.shape
+    size, scale = (width, height), easel.findings.side / easel.side
+    bristles = _along(rng.normal(0, 1, labels.shape).astype(np.float32), flow, max(4, round(2 * reach)))
+    wobble = cv2.GaussianBlur(rng.normal(0, 1, labels.shape).astype(np.float32), (0, 0), max(1.0, 0.8 * reach))
+    ends = np.clip(bristles / max(1e-6, float(bristles.std())), -2, 2) * 0.6 * reach
+    sides = np.clip(wobble / max(1e-6, float(wobble.std())), -2, 2) * 0.16 * reach
+    dx, dy = flow[0] * ends - flow[1] * sides, flow[1] * ends + flow[0] * sides
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    x += cv2.resize(dx.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) * scale
+    y += cv2.resize(dy.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) * scale
+    large = cv2.resize(labels.astype(np.float32), size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
+    if scale > 1.3:
+        large = smooth_borders(large, scale)
+    moved = cv2.remap(large.astype(np.uint16), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return moved.astype(np.int32)
+
+
+def _along(noise: np.ndarray, flow: tuple[np.ndarray, np.ndarray], steps: int) -> np.ndarray:
+    """Noise drawn out along the flow: what lies along one bristle's way is alike (Cabral, Leedom 1993)."""
+    height, width = noise.shape
+    total = noise.copy()
+    for sign in (1.0, -1.0):
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        dx, dy = sign * flow[0].astype(np.float32), sign * flow[1].astype(np.float32)
+        for _ in range(steps):
+            x, y = x + dx, y + dy
+            vx = cv2.remap(flow[0].astype(np.float32), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            vy = cv2.remap(flow[1].astype(np.float32), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+            back = np.where(vx * dx + vy * dy < 0, np.float32(-1), np.float32(1))
+            dx, dy = vx * back, vy * back
+            total += cv2.remap(noise, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return total
+
+
+def _drafts(easel: Easel, labels: np.ndarray, word: str, palest: float, rng: np.random.Generator) -> Drafts:
+    """Strokes of labels, without those that are nowhere; alike for what goes astray: those of one zone."""
+    kept, numbers = np.unique(labels, return_inverse=True)
+    labels = numbers.reshape(labels.shape).astype(np.int32)
+    if kept[0] != 0:
+        labels += 1
+    count = int(labels.max())
+    paths = paths_of(labels, count)
+    strokes: list[Draft] = []
+    for path in paths:
+        zone = int(easel.findings.zones_at(path[:, :2].mean(0)[None])[0])
+        strokes.append(Draft("flats", "flat", path, (0, 0, 0), f"{word} {TITLES[zone]}", key=("paint", zone == BEHIND)))
+    return coloured(easel, Drafts(labels, strokes), palest, rng)
+
+
+def coloured(easel: Easel, drafts: Drafts, palest: float, rng: np.random.Generator) -> Drafts:
+    """Every stroke in the colour that the artwork has under most of it, varied a little as paint is mixed anew."""
+    artwork, count = easel.findings.artwork, len(drafts.strokes)
+    there = drafts.labels > 0
+    order = np.argsort(drafts.labels[there], kind="stable")
+    pixels = artwork[there][order]
+    ends = np.cumsum(np.bincount(drafts.labels[there], minlength=count + 1)[1:])
+    strokes: list[Draft] = []
+    for stroke, some in zip(drafts.strokes, np.split(pixels, ends[:-1]), strict=True):
+        value = np.median(some, 0) if len(some) else np.array([255.0, 255.0, 255.0])
+        if easel.wet:  # thinner paint first: as much darker than paper as a wash may be
+            dark = 255 - value.mean()
+            value = 255 - (255 - value) * min(1.0, (255 - palest) / max(1.0, dark))
+        value = value + rng.normal(0, 2.2) + rng.normal(0, 1.0, 3)
+        strokes.append(replace(stroke, colour=colour_of(np.clip(value, 0, 255))))
+    return Drafts(drafts.labels, strokes)
+
+
+def settled(drafts: Drafts) -> Drafts:
+    """Strokes whose colours stand: from now on only strokes of one colour are alike."""
+    return Drafts(drafts.labels, [replace(stroke, key=None) for stroke in drafts.strokes])
+
+
+def _layered(drafts: Drafts, painted: np.ndarray) -> Drafts:
+    """Strokes lighter than what they lie on belong to the light, the others to the shadow."""
+    count = len(drafts.strokes) + 1
+    area = np.maximum(1, np.bincount(drafts.labels.ravel(), minlength=count))
+    grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
+    below = (np.bincount(drafts.labels.ravel(), grey.ravel(), count) / area)[1:]
+    strokes = []
+    for stroke, under in zip(drafts.strokes, below, strict=True):
+        strokes.append(replace(stroke, layer="light" if _grey(stroke.colour) > under else "shadow"))
+    return Drafts(drafts.labels, strokes)
+
+
+def _grey(colour: Colour | None) -> float:
+    red, green, blue = colour or (0, 0, 0)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+# Order
+
+
+def in_painters_order(easel: Easel, drafts: dict[str, Drafts]) -> dict[str, Drafts]:
+    """Wet paint from light to dark, phase by phase; all other paint with its highlights last."""
+    if easel.wet:
+        return {phase: light_to_dark(part, easel.findings.artwork) for phase, part in drafts.items()}
+    return {**drafts, "details": highlights_last(drafts["details"], easel.findings.artwork)}
+
+
+def light_to_dark(drafts: Drafts, artwork: np.ndarray) -> Drafts:
+    """The strokes in four passes, each darker; within one as they were."""
+    if not drafts.strokes:
+        return drafts
+    light = _mean(drafts, cv2.cvtColor(artwork, cv2.COLOR_RGB2GRAY))
+    steps = np.quantile(light, (0.25, 0.5, 0.75))
+    return drafts.in_order(np.argsort(-np.searchsorted(steps, light), kind="stable").tolist())
+
+
+def highlights_last(drafts: Drafts, artwork: np.ndarray) -> Drafts:
+    """The strokes of small light marks after all others."""
+    if not drafts.strokes:
+        return drafts
+    grey = cv2.cvtColor(artwork, cv2.COLOR_RGB2GRAY)
+    gleam = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, ellipse(max(3, 2 * round(max(grey.shape) / 110) + 1)))
+    shine = _mean(drafts, np.where(grey > 140, gleam, 0))
+    last = np.argsort(-shine, kind="stable")[:MOST_HIGHLIGHTS]
+    last = np.sort(last[shine[last] > 24])
+    strokes = list(drafts.strokes)
+    for k in last.tolist():
+        strokes[k] = replace(strokes[k], title=strokes[k].title.replace("details of", "highlight on"))
+    first = np.setdiff1d(np.arange(len(strokes)), last)
+    return Drafts(drafts.labels, strokes).in_order([*first.tolist(), *last.tolist()])
+
+
+def _mean(drafts: Drafts, values: np.ndarray) -> np.ndarray:
+    """The mean of values under each stroke."""
+    count = len(drafts.strokes) + 1
+    area = np.maximum(1, np.bincount(drafts.labels.ravel(), minlength=count))
+    return (np.bincount(drafts.labels.ravel(), values.ravel(), count) / area)[1:]
