@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from paints_undo.strokes import brushes
-from paints_undo.strokes.cells import paths_of
+from paints_undo.strokes.cells import paths_of, without_crumbs
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.flow import FlowPainter, direction
 from paints_undo.strokes.ink import ellipse
@@ -23,8 +23,15 @@ SUBJECT_FIRST = (FACE, HEAD, FIGURE, BEHIND)
 BROAD, MIDDLE = np.array([55.0, 38.0, 27.0, 21.0]), np.array([190.0, 140.0, 95.0, 70.0])
 ALIKE_BROAD, ALIKE_MIDDLE = 15.0, 10.0  # Lab units within one stroke
 WRONG = 15  # grey levels: a place that is off by more is modelled
-PALEST_WASH, PALEST_TONE = 176.0, 96.0  # grey levels: first washes and the tones over them are no darker
+DARKEST_WASH, DARKEST_TONE = 118.0, 200.0  # grey levels darker than paper: first washes, and the tones over them
+CRUMB = 0.0012  # of the canvas: what is smaller is no stroke of its own
 MOST_HIGHLIGHTS = 36
+OPAQUE = 0.8  # of a ground: the sketch is seen through it
+GROUNDS = (  # ochre, sienna, umber, rose, grey green, grey blue, each thin and thinner
+    *((206, 172, 120), (192, 138, 104), (158, 130, 106), (206, 160, 148), (150, 164, 138), (148, 162, 178)),
+    *((224, 200, 160), (216, 176, 150), (190, 168, 148), (224, 192, 182), (188, 198, 180), (188, 198, 210)),
+)
+MOST_ALIKE = 0.5  # of the picture: more, and what is painted on a ground is not seen
 BACKWARDS = 0.006  # of the way to the artwork: what a ground may take back where the picture is lighter than it
 TITLES = ("the face", "the head", "the figure", "the background")
 
@@ -81,49 +88,57 @@ def toned_ground(artwork: np.ndarray, rng: np.random.Generator) -> list[Operatio
     """Thin sweeps of one tone, lighter than most of the picture; none where the picture is about as light as paper."""
     height, width = artwork.shape[:2]
     side = max(height, width)
-    lab = cv2.cvtColor(cv2.resize(artwork, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB).astype(float)
-    light = float(np.percentile(lab[..., 0], 60)) / 2.55
-    if light > 84:
+    colour = _tone(artwork, rng)
+    if colour is None:
         return []
-    a, b = np.median(lab[..., 1]), np.median(lab[..., 2])
-    tone = np.array([[[2.55 * np.clip(0.5 * light + 42, 52, 82), 0.6 * a + 51.2 + 3, 0.6 * b + 51.2 + 7]]])
-    colour = cv2.cvtColor(tone.clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB)[0, 0]
     step = side / 9.5
     lines = int(np.ceil(1.25 * height / step))
     sweeps: list[Operation] = []
     for row in range(lines):
         y = (row + 0.4) * height / lines
         cut = width * rng.uniform(0.38, 0.62)
-        halves = [(-0.04 * side, cut + 0.03 * side), (cut - 0.03 * side, width + 0.04 * side)]
+        halves = [(-0.08 * side, cut), (cut, width + 0.08 * side)]
         for start, end in halves if row % 2 == 0 else [half[::-1] for half in halves[::-1]]:
             t = np.linspace(0, 1, 14)
             bow = rng.normal(0, 0.012) * side * np.sin(np.pi * t) + rng.normal(0, 0.004, 14) * side
             slant = -0.06 * (start + (end - start) * t - width / 2)
-            half = 0.62 * step * (1 + rng.normal(0, 0.05, 14)) * (0.86 + 0.14 * np.sin(np.pi * t))
+            half = 0.53 * step * (1 + rng.normal(0, 0.05, 14)) * (0.86 + 0.14 * np.sin(np.pi * t))
             path = np.column_stack([start + (end - start) * t, y + bow + slant, half]).astype(np.float32)
             own = colour_of(np.clip(colour + rng.normal(0, 3, 3), 0, 255))
-            sweeps.append(Operation("flats", "flats", "bristle", path, own, 0.66, title="tone the ground"))
-    return sweeps if _worth_it(sweeps, artwork) else []
+            sweeps.append(Operation("flats", "flats", "bristle", path, own, OPAQUE, title="tone the ground"))
+    return sweeps
 
 
-def _worth_it(sweeps: list[Operation], artwork: np.ndarray) -> bool:
-    """Whether a ground leads towards the picture."""
-    white = np.full_like(artwork, 255)
-    laid = ground_laid(sweeps, white).astype(np.int16)
-    way = np.abs(255 - artwork.astype(np.int16)).mean()
-    gain = way - np.abs(laid - artwork).mean()
-    return bool(gain > 0.04 * way)
+def _tone(artwork: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """The tone of the grounds in use that leads towards the picture and differs from it, so that paint shows on it.
+
+    None where none of them does.
+    """
+    small = cv2.resize(artwork, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+    bare = (255 - small).mean(2)
+    best, least = None, MOST_ALIKE
+    for tone in GROUNDS:
+        colour = np.array(tone, np.float32)
+        laid = 255 - (255 - colour) * OPAQUE * 0.85
+        change = (np.abs(laid - small).mean(2) - bare).reshape(8, 8, 16, 4).mean((1, 3))  # of about a sweep each
+        backwards = float(np.clip(change, 0, None).sum() / bare.sum() * 64)
+        alike = float((np.abs(laid - small).max(2) < 2.2 * WRONG).mean())
+        score = alike + 12 * backwards + float(rng.uniform(0, 0.06))
+        if backwards < BACKWARDS and score < least:
+            best, least = colour, score
+    return best
 
 
 def ground_laid(sweeps: list[Operation], picture: np.ndarray) -> np.ndarray:
     """A canvas with a ground on it, uint8 (H, W, 3)."""
-    picture = picture.copy()
+    picture, grain = picture.copy(), brushes.grain(*picture.shape[:2])
     for sweep in sweeps:
         drawn = brushes.line(sweep.points, picture.shape[:2])
         if drawn is not None and sweep.colour is not None:
             box, mask = drawn
             colour = np.broadcast_to(np.array(sweep.colour, np.uint8), (*mask.shape, 3))
-            picture[box] = over(picture[box], colour, (mask * sweep.opacity).astype(np.uint8))
+            strength = sweep.opacity * grain[box]
+            picture[box] = over(picture[box], colour, (mask * strength).astype(np.uint8))
     return picture
 
 
@@ -167,10 +182,11 @@ def block_in(easel: Easel, rng: np.random.Generator) -> Drafts:
         for zone in SUBJECT_FIRST:
             hand.work(zone, max(2.0, finer * radii[zone]), least, most)
     labels = np.where(easel.paper, 0, nearest_label(hand.painter.labels))
-    full = _full_size(easel, labels, hand.flow, 0.42 * easel.side / 30, rng)
-    if easel.ground:
-        full = nearest_label(full)
-    return _drafts(easel, full, "block in", PALEST_WASH, rng)
+    full = _full_size(easel, labels, hand.flow, 0.3 * easel.side / 30, rng)
+    inside = np.ones(full.shape, bool) if easel.ground else (full > 0) | (easel.findings.artwork.min(2) < PAPER - 5)
+    full = np.where(inside, nearest_label(full), 0)
+    full, _ = without_crumbs(full, inside, CRUMB * full.size)
+    return _drafts(easel, full, "block in", DARKEST_WASH, rng)
 
 
 def modelling(easel: Easel, painted: np.ndarray, count: int, rng: np.random.Generator) -> Drafts:
@@ -192,8 +208,9 @@ def modelling(easel: Easel, painted: np.ndarray, count: int, rng: np.random.Gene
             spent = hand.painter.count
             hand.work(zone, max(1.2, finer * radii[zone]), least, int(np.ceil(part * share[zone])))
             share[zone] -= hand.painter.count - spent
-    full = _full_size(easel, hand.painter.labels, hand.flow, 0.3 * easel.side / 60, rng)
-    drafts = _drafts(easel, full, "model", PALEST_TONE, rng)
+    full = _full_size(easel, hand.painter.labels, hand.flow, 0.24 * easel.side / 60, rng)
+    full, _ = without_crumbs(full, full > 0, 0.3 * CRUMB * full.size)
+    drafts = _drafts(easel, full, "model", DARKEST_TONE, rng)
     return _layered(drafts, painted)
 
 
@@ -235,7 +252,7 @@ def _along(noise: np.ndarray, flow: tuple[np.ndarray, np.ndarray], steps: int) -
     return total
 
 
-def _drafts(easel: Easel, labels: np.ndarray, word: str, palest: float, rng: np.random.Generator) -> Drafts:
+def _drafts(easel: Easel, labels: np.ndarray, word: str, darkest: float, rng: np.random.Generator) -> Drafts:
     """Strokes of labels, without those that are nowhere; alike for what goes astray: those of one zone."""
     kept, numbers = np.unique(labels, return_inverse=True)
     labels = numbers.reshape(labels.shape).astype(np.int32)
@@ -247,10 +264,10 @@ def _drafts(easel: Easel, labels: np.ndarray, word: str, palest: float, rng: np.
     for path in paths:
         zone = int(easel.findings.zones_at(path[:, :2].mean(0)[None])[0])
         strokes.append(Draft("flats", "flat", path, (0, 0, 0), f"{word} {TITLES[zone]}", key=("paint", zone == BEHIND)))
-    return coloured(easel, Drafts(labels, strokes), palest, rng)
+    return coloured(easel, Drafts(labels, strokes), darkest, rng)
 
 
-def coloured(easel: Easel, drafts: Drafts, palest: float, rng: np.random.Generator) -> Drafts:
+def coloured(easel: Easel, drafts: Drafts, darkest: float, rng: np.random.Generator) -> Drafts:
     """Every stroke in the colour that the artwork has under most of it, varied a little as paint is mixed anew."""
     artwork, count = easel.findings.artwork, len(drafts.strokes)
     there = drafts.labels > 0
@@ -261,8 +278,8 @@ def coloured(easel: Easel, drafts: Drafts, palest: float, rng: np.random.Generat
     for stroke, some in zip(drafts.strokes, np.split(pixels, ends[:-1]), strict=True):
         value = np.median(some, 0) if len(some) else np.array([255.0, 255.0, 255.0])
         if easel.wet:  # thinner paint first: as much darker than paper as a wash may be
-            dark = 255 - value.mean()
-            value = 255 - (255 - value) * min(1.0, (255 - palest) / max(1.0, dark))
+            dark = max(1.0, 255 - value.mean())
+            value = 255 - (255 - value) * darkest * (1 - np.exp(-1.25 * dark / darkest)) / dark
         value = value + rng.normal(0, 2.2) + rng.normal(0, 1.0, 3)
         strokes.append(replace(stroke, colour=colour_of(np.clip(value, 0, 255))))
     return Drafts(drafts.labels, strokes)
@@ -301,11 +318,11 @@ def in_painters_order(easel: Easel, drafts: dict[str, Drafts]) -> dict[str, Draf
 
 
 def light_to_dark(drafts: Drafts, artwork: np.ndarray) -> Drafts:
-    """The strokes in four passes, each darker; within one as they were."""
+    """The strokes in three passes, each darker; within one as they were."""
     if not drafts.strokes:
         return drafts
     light = _mean(drafts, cv2.cvtColor(artwork, cv2.COLOR_RGB2GRAY))
-    steps = np.quantile(light, (0.25, 0.5, 0.75))
+    steps = np.quantile(light, (0.35, 0.7))
     return drafts.in_order(np.argsort(-np.searchsorted(steps, light), kind="stable").tolist())
 
 

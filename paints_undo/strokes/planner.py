@@ -80,7 +80,7 @@ def _blocked(easel: painting.Easel, ways: list[np.random.Generator], least: int)
     flats = painting.block_in(easel, ways[2])
     for _ in range(2):  # colours change where crumbs go to another stroke
         shown = unlike(_painted(start, flats), start) > SEEN
-        flats = painting.coloured(easel, in_one_piece(flats, shown, least), painting.PALEST_WASH, ways[2])
+        flats = painting.coloured(easel, in_one_piece(flats, shown, least), painting.DARKEST_WASH, ways[2])
     painted = _painted(start, flats)
     shapes = painting.modelling(easel, painted, MOST_MODELLED, ways[3])
     shapes = in_one_piece(shapes, unlike(_painted(painted, shapes), painted) > SEEN, least, leave_out=True)
