@@ -77,6 +77,7 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
     shutil.copy(Path(examples.__file__).parent / "girl.png", tmp_path)
     port = free_port()
     settings = {"GRADIO_SERVER_PORT": str(port), "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_GPU_SECONDS": "45"}
+    settings["PAINTS_UNDO_MODELS"] = "mini"
     with served(["app.py"], space, port, **settings) as address:
         client = Client(address, verbose=False, analytics_enabled=False)
         given = {"prompt": "1girl", "operation_steps": [500, 999], "sampling_steps": 1}
