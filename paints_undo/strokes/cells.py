@@ -88,6 +88,8 @@ def rows(mask: np.ndarray, width: float, longest: float, tilt: float = -0.35) ->
 def without_crumbs(labels: np.ndarray, mask: np.ndarray, least: float) -> tuple[np.ndarray, int]:
     """Labels in one piece each: pieces smaller than `least` go to their neighbours; numbered anew."""
     pieces, count = _pieces(labels)
+    if not count:
+        return labels, 0
     area = np.bincount(pieces.ravel(), minlength=count + 1)
     keep = area >= min(least, area[1:].max())
     keep[0] = False

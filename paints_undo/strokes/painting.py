@@ -175,7 +175,7 @@ def _along(noise: np.ndarray, flow: tuple[np.ndarray, np.ndarray], steps: int) -
             vx = cv2.remap(flow[0].astype(np.float32), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
             vy = cv2.remap(flow[1].astype(np.float32), x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
             back = np.sign(vx * dx + vy * dy + np.float32(1e-9))
-            dx, dy = vx * back, vy * back
+            dx, dy = np.asarray(vx * back, np.float32), np.asarray(vy * back, np.float32)
             total += cv2.remap(noise, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return total
 
@@ -198,6 +198,8 @@ def _drafts(easel: Easel, labels: np.ndarray, word: str, darkest: float, rng: np
 def coloured(easel: Easel, drafts: Drafts, darkest: float, rng: np.random.Generator) -> Drafts:
     """Every stroke in the colour that the artwork has under most of it, varied a little as paint is mixed anew."""
     artwork, count = easel.findings.artwork, len(drafts.strokes)
+    if not count:
+        return drafts
     there = drafts.labels > 0
     order = np.argsort(drafts.labels[there], kind="stable")
     pixels = artwork[there][order]
