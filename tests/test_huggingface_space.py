@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -77,6 +78,7 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
     shutil.copy(Path(examples.__file__).parent / "girl.png", tmp_path)
     port = free_port()
     settings = {"GRADIO_SERVER_PORT": str(port), "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_GPU_SECONDS": "45"}
+    settings["PAINTS_UNDO_MODELS"] = "mini"
     with served(["app.py"], space, port, **settings) as address:
         client = Client(address, verbose=False, analytics_enabled=False)
         given = {"prompt": "1girl", "operation_steps": [500, 999], "sampling_steps": 1}
@@ -86,6 +88,18 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
     calls = (tmp_path / "lent").read_text().splitlines()
     assert calls == ["borrow_for_keyframes 45 True"] + ["borrow_for_segment 45 True"] * 3
     assert (space / "outputs").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
+def test_strokes_borrow_no_gpu(space, tmp_path):
+    (space / "spaces.py").write_text(SPACES)
+    code = "import app; engine = app.load(); engine.draw_keyframes('girl.png'); print(type(engine).__name__)"
+    shutil.copy(Path(examples.__file__).parent / "girl.png", space)
+    given = {**os.environ, "LENT": str(tmp_path / "lent")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == ["Strokes"], done.stderr
+    assert not (tmp_path / "lent").exists()
 
 
 @pytest.mark.slow
