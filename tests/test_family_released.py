@@ -229,4 +229,4 @@ def test_the_other_family_is_told_about(monkeypatch, here):
     assert "7.6 GB" in text and text.endswith("hours.")
     assert ("--models released" in text) == here and ("paints_undo download" in text) == (not here)
     assert "hours" not in released.what_else("mini", "cuda")
-    assert "--models mini" in released.what_else("released", "cuda")
+    assert "--models strokes" in released.what_else("released", "cuda")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from paints_undo.errors import InputError
-from paints_undo.options import FITS, KeyframeOptions, UndoOptions
+from paints_undo.options import FITS, OWN_SIZE, KeyframeOptions, UndoOptions
 from paints_undo.pictures.fit import KINDS, Crop, Fit, Placement, crop_to
 
 
@@ -102,4 +102,4 @@ def test_another_fit_is_refused(word):
 @pytest.mark.parametrize("word", FITS)
 def test_the_fit_of_a_run(word):
     options = UndoOptions(KeyframeOptions(width=64, height=80), fit=word)
-    assert Fit.of(options, (90, 50, 3)) == KINDS[word]((50, 90), (64, 80)) and set(KINDS) == set(FITS)
+    assert Fit.of(options, (90, 50, 3)) == KINDS[word]((50, 90), (64, 80)) and set(KINDS) == {*FITS, OWN_SIZE}

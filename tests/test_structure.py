@@ -44,6 +44,15 @@ MAY_IMPORT = {
         "paints_undo.pictures.ffmpeg",
         "paints_undo.provenance.records",
     ],
+    # the engine and its film are a family's; all else draws and knows no run
+    "paints_undo.strokes.engine": ["paints_undo", "wd14_tagger"],
+    "paints_undo.strokes.film": ["paints_undo"],
+    "paints_undo.strokes": [
+        "paints_undo.atomic",
+        "paints_undo.errors",
+        "paints_undo.pictures.pixels",
+        "paints_undo.strokes",
+    ],
     "paints_undo.run.locks": ["paints_undo.atomic", "paints_undo.errors"],
     "paints_undo.provenance.marks": [],
     "paints_undo.family.readable_files": ["paints_undo.errors"],

@@ -42,7 +42,7 @@ def test_without_weights_the_best_choice_is_examined(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     report = examine_engine(EngineOnUse(missing), tmp_path)
-    assert next(found for found in report.findings if found.subject == "models").values["family"] == "mini"
+    assert next(found for found in report.findings if found.subject == "models").values["family"] == "strokes"
 
 
 NUMBER = r"\d+(\.\d+)?(e-\d+)?"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,23 @@ import PIL
 import torch
 
 from memory_management import DTYPES, device_in_words, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
+from paints_undo import examples
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
 from paints_undo.family import status as hub_status
-from paints_undo.family.choice import find_family
+from paints_undo.family.choice import STROKES, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import what_else
 from paints_undo.models.attention import BACKENDS, attention, attention_backend
 from paints_undo.models.fused import WITHOUT, find_kernels
 from paints_undo.pictures.ffmpeg import INSTALL, VARIABLE
 from paints_undo.pictures.files import pillow_may_decode_jpeg
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import write_video
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import package_versions
+from paints_undo.strokes.process import plan_process
 
 # Half precision rounds at 2^-10 (fp16) and 2^-7 (bf16) of values about 1.
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
@@ -66,7 +70,9 @@ def examine(
     examine_tools(report)
     hub_status.examine(report)
     family = examine_models(report, models, compute)
-    if family is not None:
+    if family is not None and family.name == STROKES:
+        examine_strokes(report)
+    elif family is not None:
         examine_plan(report, family, compute, number_format, vram)
     return report
 
@@ -215,11 +221,27 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
     except (CheckpointError, InputError) as error:
         report.add("models", "not all files are there", PROBLEM, where=error)
         return None
+    if family.name == STROKES:
+        report.add("models", f"{STROKES}, which needs no networks and no download", family=STROKES)
+        report.add("", what_else(STROKES, device.type))
+        return family
     tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
     where = family.folders["single_frame"].parent if family.folders else ""
     report.add("models", f"{family.name}, {tagger}", where=where, family=family.name)
     report.add("", what_else(family.name, device.type))
     return family
+
+
+def examine_strokes(report: Report) -> None:
+    """How long an example picture takes to be taken apart."""
+    example = read_picture(Path(examples.__file__).parent / "girl.png")
+    began = time.perf_counter()
+    process = plan_process(example)
+    seconds = time.perf_counter() - began
+    height, width = process.size
+    count = len(process.operations)
+    text = f"the default run: {count:,} operations of an example of {width} x {height} in {seconds:.1f} s"
+    report.add("run", text, minutes=seconds / 60)
 
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:

@@ -95,7 +95,7 @@ def _sprayed(
 
 def _key(stroke: Draft) -> tuple[str, object]:
     """What makes two strokes paint alike."""
-    return stroke.layer, stroke.colour
+    return stroke.layer, stroke.colour if stroke.key is None else stroke.key
 
 
 def _owed_kept(before: Drafts, after: Drafts, order: list[int]) -> Drafts:

@@ -82,10 +82,10 @@ def rows(mask: np.ndarray, width: float, longest: float, tilt: float = -0.35) ->
         cuts = low + (high - low) * (np.arange(1, parts) + 0.15 * np.sin(np.arange(1, parts) * 5 + k)) / parts
         labels[ys[here], xs[here]] = made + 1 + np.searchsorted(cuts, along[here])
         made += parts
-    return _without_crumbs(labels, mask, 0.12 * width * width)
+    return without_crumbs(labels, mask, 0.12 * width * width)
 
 
-def _without_crumbs(labels: np.ndarray, mask: np.ndarray, least: float) -> tuple[np.ndarray, int]:
+def without_crumbs(labels: np.ndarray, mask: np.ndarray, least: float) -> tuple[np.ndarray, int]:
     """Labels in one piece each: pieces smaller than `least` go to their neighbours; numbered anew."""
     pieces, count = _pieces(labels)
     area = np.bincount(pieces.ravel(), minlength=count + 1)

@@ -19,6 +19,7 @@ class Draft:
     colour: Colour | None
     title: str
     kind: str = "stroke"
+    key: object = None  # strokes with one key take each other's crumbs whatever their colours
 
 
 @dataclass

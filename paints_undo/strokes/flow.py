@@ -23,8 +23,19 @@ def direction(light: np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
 class FlowPainter:
     """Covers marked pixels with strokes, one after another, and labels what each covers."""
 
-    def __init__(self, wanted: np.ndarray, flow: tuple[np.ndarray, np.ndarray], least: int):
-        """wanted: uint8 (h, w), 1 where there is something to paint. least: pixels that a stroke must cover."""
+    def __init__(
+        self,
+        wanted: np.ndarray,
+        flow: tuple[np.ndarray, np.ndarray],
+        least: int,
+        masses: np.ndarray | None = None,
+        alike: float = 0,
+    ):
+        """wanted: uint8 (h, w), 1 where there is something to paint. least: pixels that a stroke must cover.
+
+        masses: Lab (h, w, 3); a stroke stays where they are as it starts, up to the distance `alike`.
+        """
+        self.masses, self.alike = masses, alike
         self.left = wanted.copy()
         self.labels = np.zeros(wanted.shape, np.int32)
         self.count, self.least = 0, least
@@ -64,6 +75,10 @@ class FlowPainter:
         Its width is a feedback of the area that is left over the strokes that are left.
         """
         radius = float(np.clip(np.sqrt(self._area / max(1, strokes_left) / (4 * ASPECT)) * 1.1, 1.0, 40.0))
+        return self.dab(x, y, radius, patch)
+
+    def dab(self, x: int, y: int, radius: float, patch: np.ndarray) -> bool:
+        """Lay one stroke of a half width through a pixel, inside its patch; False where too little would be covered."""
         way = np.array(self._way(x + 0.5, y + 0.5, radius))
         low = np.maximum((way.min(0) - radius - 2).astype(int), 0)
         high = np.minimum((way.max(0) + radius + 3).astype(int), self.left.shape[::-1])
@@ -72,6 +87,8 @@ class FlowPainter:
         path = np.round((way - low - 0.5) * 16).astype(np.int32)
         cv2.polylines(reached, [path], False, 1, max(1, round(2 * radius)), cv2.LINE_8, 4)
         fresh = (reached & self.left[box]).astype(bool) & (patch[box] == patch[y, x])
+        if self.masses is not None:
+            fresh &= np.linalg.norm(self.masses[box] - self.masses[y, x], axis=2) < self.alike
         found, pieces = cv2.connectedComponents(cv2.dilate(fresh.astype(np.uint8), np.ones((3, 3), np.uint8)))
         if found > 2:  # the stroke is what hangs together with where it starts
             fresh &= pieces == pieces[y - low[1], x - low[0]]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from paints_undo.strokes import painting
 from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
@@ -21,6 +22,7 @@ NAMED_BY = 148  # the operation at which the sketch shows what the picture is of
 MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 220, 420
 PUT_AWAY = 4  # layer operations
 FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
+MOST_MODELLED = 280
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
@@ -33,14 +35,9 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     sketcher = Sketcher(findings, seed, ways[0], sketch)
     construction = sketcher.construction(CONSTRUCTED)
     soon = NAMED_BY - len(construction)
-    ink = _ink(findings, ways[1])
+    easel = painting.set_up(findings) if findings.route == "painting" else None
+    ink, flats, shapes = _drawn(findings, ways, least) if easel is None else _blocked(easel, ways, least)
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
-    need = flat_count(findings, findings.side * LARGEST)
-    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
-    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
-    seen = _seen(artwork, matte, flats, shapes)
-    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
-    shapes = in_one_piece(shapes, seen["shapes"], least, leave_out=True)
     seen = _seen(artwork, matte, flats, shapes)
     left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
     seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
@@ -65,8 +62,37 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     room = TOTAL - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
+    if easel is not None:
+        drafts = painting.in_painters_order(easel, drafts)
     plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
     return exact(complete(plan, findings), artwork)
+
+
+def _drawn(findings: Findings, ways: list[np.random.Generator], least: int) -> tuple[Drafts, Drafts, Drafts]:
+    """Ink, flats and shapes of an illustration."""
+    ink = _ink(findings, ways[1])
+    matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
+    need = flat_count(findings, findings.side * LARGEST)
+    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
+    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
+    seen = _seen(findings.artwork, matte, flats, shapes)
+    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    return ink, flats, in_one_piece(shapes, seen["shapes"], least, leave_out=True)
+
+
+def _blocked(easel: painting.Easel, ways: list[np.random.Generator], least: int) -> tuple[Drafts, Drafts, Drafts]:
+    """No ink, the masses of a painting, and the strokes that model them."""
+    artwork = easel.findings.artwork
+    white, nothing = np.full_like(artwork, 255), np.zeros(artwork.shape[:2], np.int32)
+    flats = painting.block_in(easel, ways[2])
+    for _ in range(2):  # colours change where crumbs go to another stroke
+        shown = unlike(_painted(artwork.shape, flats, None), white) > SEEN
+        flats = painting.coloured(easel, in_one_piece(flats, shown, least), painting.DARKEST_WASH, ways[2])
+    painted = _painted(artwork.shape, flats, None)
+    shapes = painting.modelling(easel, painted, MOST_MODELLED, ways[3])
+    shown = unlike(_painted(artwork.shape, flats, shapes), painted) > SEEN
+    shapes = in_one_piece(shapes, shown, least, leave_out=True)
+    return Drafts(nothing, []), painting.settled(flats), painting.settled(shapes)
 
 
 def _seen(artwork: np.ndarray, matte: np.ndarray, flats: Drafts, shapes: Drafts) -> dict[str, np.ndarray]:

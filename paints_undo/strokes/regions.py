@@ -167,9 +167,8 @@ def _first_areas(artwork: np.ndarray, smooth: np.ndarray, lab: np.ndarray, ink: 
     return np.unique(labels.ravel()[place], return_inverse=True)[1].reshape(labels.shape)
 
 
-def _smooth_borders(labels: np.ndarray) -> np.ndarray:
+def smooth_borders(labels: np.ndarray, sigma: float) -> np.ndarray:
     """Every pixel goes to the area that is most present around it."""
-    sigma = max(1.0, max(labels.shape) / 450)
     pad = int(3 * sigma) + 1
     best, smooth = np.zeros(labels.shape, np.float32), labels.copy()
     for label, box in enumerate(ndimage.find_objects(labels + 1)):
@@ -207,7 +206,7 @@ def find_regions(artwork: np.ndarray, ink: Ink, face: Face | None) -> Regions:
         return np.linalg.norm(graph.difference(), axis=1) * smallness**0.4 + lines
 
     graph.join(shapes_cost, SHAPES_LIMIT)
-    shapes = _smooth_borders(graph.joined[labels])
+    shapes = smooth_borders(graph.joined[labels], max(1.0, side / 450))
     graph.keep_largest()
     count_small_by = 1.0
 
