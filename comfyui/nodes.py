@@ -1,4 +1,4 @@
-"""The nodes: load a family, tag, draw keyframes, fill segments, join them to a timelapse.
+"""The nodes: load a family, tag, draw keyframes, fill segments, join them to a timelapse, or all of it in one.
 
 An IMAGE is a batch of float pictures 0..1, (b, h, w, 3).  Numbers left at 0 mean the family's default.
 """
@@ -219,11 +219,48 @@ class JoinTimelapse(Node):
             shapes = ", ".join(str(segment.shape) for segment in pixels)
             raise InputError(f"the segments have the shapes {shapes}; give the list of one Fill Segments")
         frames = join_timelapse(np.stack(pixels))
-        height, width = frames.shape[1:3]
-        file, subfolder = place_for_video(filename_prefix[0], width, height)
-        write_video(frames, file, fps[0], Record("timelapse", version=__version__))  # says that AI made it
-        shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}
-        return {"ui": {"images": [shown], "animated": (True,)}, "result": (pixels_to_unit(frames), str(file))}
+        shown, file = _written(frames, fps[0], filename_prefix[0])
+        return {"ui": shown, "result": (pixels_to_unit(frames), file)}
+
+
+class DrawTimelapse(Node):
+    """All in one: the video of an artwork as an MP4 file in the output folder, and its keyframes.
+
+    The family strokes draws it at the artwork's own size, as many seconds long as asked for.
+    """
+
+    FUNCTION = "draw"
+    OUTPUT_NODE = True
+    RETURN_TYPES = ("IMAGE", "STRING")
+    RETURN_NAMES = ("keyframes", "file")
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {
+            "required": {
+                "family": (FAMILY,),
+                "artwork": ("IMAGE",),
+                "prompt": _text("", "best as Tag Artwork writes it; strokes need none"),
+                "seed": SEED,
+                "filename_prefix": ("STRING", {"default": "paints-undo"}),
+            },
+            "optional": {"seconds": _number("FLOAT", "seconds")},
+        }
+
+    def draw(
+        self, family: PaintsUndo, artwork: Tensor, prompt: str, seed: int, filename_prefix: str, seconds: float = 0
+    ) -> dict[str, Any]:
+        picture, defaults = _one_picture(artwork), family.default_options
+        options = replace(
+            defaults,
+            keyframes=replace(defaults.keyframes, prompt=prompt, seed=seed),
+            tag=False,
+            **{"seconds": seconds} if seconds else {},
+        )
+        make_room()
+        drawn = family.undo(picture, options, on_progress=progress_callback())
+        shown, file = _written(drawn.frames, options.fps, filename_prefix)
+        return {"ui": shown, "result": (pixels_to_unit(drawn.keyframes), file)}
 
 
 NODE_CLASS_MAPPINGS = {
@@ -232,6 +269,7 @@ NODE_CLASS_MAPPINGS = {
     "PaintsUndoDrawKeyframes": DrawKeyframes,
     "PaintsUndoFillSegments": FillSegments,
     "PaintsUndoJoinTimelapse": JoinTimelapse,
+    "PaintsUndoDrawTimelapse": DrawTimelapse,
 }
 NODE_DISPLAY_NAME_MAPPINGS = {
     "PaintsUndoLoadFamily": "Load Model Family (Paints-UNDO)",
@@ -239,6 +277,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {
     "PaintsUndoDrawKeyframes": "Draw Keyframes (Paints-UNDO)",
     "PaintsUndoFillSegments": "Fill Segments (Paints-UNDO)",
     "PaintsUndoJoinTimelapse": "Timelapse (Paints-UNDO)",
+    "PaintsUndoDrawTimelapse": "Draw Timelapse (Paints-UNDO)",
 }
 
 
@@ -247,6 +286,15 @@ def _one_picture(batch: Tensor) -> np.ndarray:
     if batch.ndim != 4 or len(batch) != 1:
         raise InputError(f"the artwork is an IMAGE of the shape {tuple(batch.shape)}; give one picture, (1, h, w, 3)")
     return read_picture(unit_to_pixels(batch)[0])
+
+
+def _written(frames: np.ndarray, fps: int, prefix: str) -> tuple[dict[str, Any], str]:
+    """What ComfyUI shows of a video of these frames, uint8 (n, h, w, 3), and the MP4 file that it was written to."""
+    height, width = frames.shape[1:3]
+    file, subfolder = place_for_video(prefix, width, height)
+    write_video(frames, file, fps, Record("timelapse", version=__version__))  # says that AI made it
+    shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}
+    return {"images": [shown], "animated": (True,)}, str(file)
 
 
 def _operation_steps(text: str) -> tuple[int, ...]:

@@ -109,9 +109,11 @@ def run_command(chosen: argparse.Namespace) -> int:
     if not (chosen.artworks or chosen.replay) or (chosen.replay and len(chosen.artworks) > 1):
         raise InputError("give one or more picture files, or --replay with an earlier run (and its artwork)")
     credentials = chosen_credentials(chosen)
+    earlier = earlier_run(chosen.replay, *chosen.artworks) if chosen.replay else None
+    if earlier and chosen.models == "auto":
+        chosen.models = earlier.models
     engine = load_engine(chosen)
-    if chosen.replay:
-        earlier = earlier_run(chosen.replay, *chosen.artworks)
+    if earlier:
         warn_of_differences(earlier.settings, engine)
         jobs, options = [(earlier.name, partial(replay, engine, earlier))], earlier.options
     else:
@@ -120,7 +122,7 @@ def run_command(chosen: argparse.Namespace) -> int:
     # checked here, before the first picture is read or a network is loaded
     engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
     plan = engine.plan(options)
-    if not chosen.quiet:
+    if not chosen.quiet and not options.in_strokes:
         told = engine.describe()
         expected = later("execution.plans:expectation")(plan, told.device, told.dtype)
         print(f"{told.device}: {expected}", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
@@ -15,6 +16,8 @@ from paints_undo.family.choice import STROKES
 from paints_undo.options import FITS, PROFILES, ROUTES, UndoOptions, with_profile
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
+
+log = logging.getLogger(__name__)
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit statuses of every command
 
@@ -47,6 +50,10 @@ SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
         "help": "approximation: guidance at these timesteps alone, 0 to 999",
     },
 }
+# Flags that mean something to families of one kind alone.
+OF_STROKES = {"seconds", "route"}
+OF_NETWORKS = {"negative_prompt", "width", "height", "sampling_steps", "guidance_scale", "fit", "profile"}
+OF_NETWORKS |= set(SEGMENT_FLAGS)
 
 
 def later(home: str) -> Callable[..., Any]:
@@ -160,12 +167,25 @@ def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOpt
         values = {name.removeprefix(prefix): getattr(chosen, name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
+    chosen = _with_effect(defaults, chosen)
     defaults = with_profile(defaults, chosen.profile)
     keyframes = replace(defaults.keyframes, **given(KEYFRAME_FLAGS))
     segments = replace(defaults.segments, **given(SEGMENT_FLAGS, prefix="video_"))
     # an empty --prompt is a choice, too: no words, and no tagger
     others = {"tag": defaults.tag and chosen.prompt is None, **given(["fps", "mark", "fit", "seconds", "route"])}
     return replace(defaults, keyframes=keyframes, segments=segments, **others)
+
+
+def _with_effect(defaults: UndoOptions, chosen: argparse.Namespace) -> argparse.Namespace:
+    """The flags without those that the family has no use for, each of which is told."""
+    kept = vars(chosen).copy()
+    for name in sorted(OF_NETWORKS if defaults.in_strokes else OF_STROKES):
+        usual = "exact" if name == "profile" else None
+        if kept[name] not in (None, usual):
+            kind = "without networks" if defaults.in_strokes else "with networks, not in strokes"
+            log.warning("--%s changes nothing: this model family draws %s", name.replace("_", "-"), kind)
+        kept[name] = usual
+    return argparse.Namespace(**kept)
 
 
 class Meter:

@@ -24,7 +24,7 @@ from memory_management import pick_device, picture_vae_dtype
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas, timestep_of_sigma, video_steps
 from paints_undo.errors import InputError
 from paints_undo.execution.plan import RESIDENT, Plan
-from paints_undo.family.choice import defaults_of, find_family
+from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.progress import Progress
@@ -82,7 +82,7 @@ class FamilyPipeline(DiffusionPipeline):
         dtype (torch_dtype is its former name): float32 by default.  components: networks to use in place of the
         family's, such as unet=...  Raises CheckpointError where files are missing or damaged.
         """
-        family = find_family(pretrained_model_name_or_path)
+        family = find_networks(pretrained_model_name_or_path)
         dtype = dtype or torch_dtype or torch.float32
         if dtype not in DTYPES:
             raise InputError(f"dtype is {dtype}; use one of {', '.join(str(known) for known in DTYPES)}")

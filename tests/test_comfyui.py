@@ -144,7 +144,7 @@ def run_workflow(workflow: dict, known: dict[str, type]) -> dict[str, tuple]:
 
 def test_the_contract(nodes):
     display_names = sys.modules[next(name for name in sys.modules if name.endswith("comfyui/__init__"))]
-    assert set(display_names.NODE_DISPLAY_NAME_MAPPINGS) == set(nodes) and len(nodes) == 5
+    assert set(display_names.NODE_DISPLAY_NAME_MAPPINGS) == set(nodes) and len(nodes) == 6
     for node in nodes.values():
         inputs = node.INPUT_TYPES()
         assert set(inputs) <= {"required", "optional", "hidden"} and "required" in inputs
@@ -156,7 +156,10 @@ def test_the_contract(nodes):
         assert isinstance(node.RETURN_TYPES, tuple) and len(node.RETURN_NAMES) == len(node.RETURN_TYPES)
         assert len(getattr(node, "OUTPUT_IS_LIST", node.RETURN_TYPES)) == len(node.RETURN_TYPES)
         assert callable(getattr(node(), node.FUNCTION)) and node.CATEGORY == "Paints-UNDO"
-    assert [node.__name__ for node in nodes.values() if getattr(node, "OUTPUT_NODE", False)] == ["JoinTimelapse"]
+    assert [node.__name__ for node in nodes.values() if getattr(node, "OUTPUT_NODE", False)] == [
+        "JoinTimelapse",
+        "DrawTimelapse",
+    ]
 
 
 def test_the_example_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family):
@@ -212,6 +215,30 @@ def test_own_pictures_as_keyframes_of_any_size(nodes, tiny_family):
         nodes["PaintsUndoJoinTimelapse"], {"segments": segments, "fps": [8], "filename_prefix": ["x"]}
     )
     assert frames.shape[0] == 15 and Path(file).is_file()
+
+
+def test_strokes_are_drawn_at_the_artwork_s_own_size(nodes, comfyui):
+    artwork = torch.from_numpy(read_picture(Path(examples.__file__).parent / "cat.png")[100:300, 100:261].copy())
+    artwork = artwork[None].float() / 255
+    ((family,),), _ = execute(
+        nodes["PaintsUndoLoadFamily"],
+        {"models": ["strokes"], "device": ["auto"], "dtype": ["auto"], "noise": ["cpu"], "vram": [0]},
+    )
+    given = {"family": [family], "artwork": [artwork], "prompt": [""], "seed": [3]}
+    drawn, _ = execute(
+        nodes["PaintsUndoDrawKeyframes"], {**given, "operation_steps": ["300 800"], "negative_prompt": [""]}
+    )
+    ((whole,), (batch,), singles) = drawn
+    assert torch.equal(whole, artwork) and batch.shape == (2, *artwork.shape[1:]) and comfyui.bar[-1][:2] == (2, 2)
+    filling = {"family": [family], "artwork": [whole], "keyframes": singles, "seed": [3]}
+    ((segments,), _) = execute(nodes["PaintsUndoFillSegments"], filling)
+    assert len(segments) == 3 and torch.equal(segments[0][0], artwork[0]) and torch.equal(segments[1][0], batch[0])
+    ((keyframes,), (file,)), shown = execute(
+        nodes["PaintsUndoDrawTimelapse"], {**given, "filename_prefix": ["x"], "seconds": [3.0]}
+    )
+    assert keyframes.shape[0] == 7 and shown["images"][0]["filename"] == Path(file).name
+    video = read_video(file)
+    assert video.shape == (72, 200, 160, 3)
 
 
 def test_bad_input_is_one_sentence(nodes):

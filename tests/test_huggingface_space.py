@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -87,6 +88,18 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
     calls = (tmp_path / "lent").read_text().splitlines()
     assert calls == ["borrow_for_keyframes 45 True"] + ["borrow_for_segment 45 True"] * 3
     assert (space / "outputs").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
+def test_strokes_borrow_no_gpu(space, tmp_path):
+    (space / "spaces.py").write_text(SPACES)
+    code = "import app; engine = app.load(); engine.draw_keyframes('girl.png'); print(type(engine).__name__)"
+    shutil.copy(Path(examples.__file__).parent / "girl.png", space)
+    given = {**os.environ, "LENT": str(tmp_path / "lent")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == ["Strokes"], done.stderr
+    assert not (tmp_path / "lent").exists()
 
 
 @pytest.mark.slow

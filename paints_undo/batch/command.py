@@ -96,6 +96,9 @@ def batch_command(chosen: argparse.Namespace) -> int:
     store, sample = open_store(chosen.out), sample_options(chosen)
     # on a cluster only the actors compute: this process needs no more than the names of things
     engine = load_engine(argparse.Namespace(**{**vars(chosen), **PLAIN_ENGINE}) if chosen.ray else chosen)
+    if chosen.pieces == "segments" and engine.default_options.in_strokes:
+        sentence = "the model family {family} draws a picture in one piece; leave --pieces segments out"
+        raise InputError(sentence, engine.family.name)
     if chosen.models == "auto":
         chosen.models = engine.family.name  # the same on every node
     batch = Batch(chosen, engine, store, sample, shard)

@@ -23,6 +23,8 @@ from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.progress import OnProgress, ignore
+from paints_undo.run.draw import draw_keyframes
+from paints_undo.run.run import MemoryRun
 from wd14_tagger import Tagger
 
 SAMPLES = "batch/samples"  # one file for each sample, from which the dataset is written
@@ -58,7 +60,7 @@ class SampleOptions:
 class Sample:
     """One artwork and what stage 1 made of it, all of it arrays; pictures are uint8 (height, width, 3)."""
 
-    artwork: np.ndarray  # cropped to the keyframes' size
+    artwork: np.ndarray  # cropped to the keyframes' size; whole where strokes are drawn
     steps: np.ndarray  # operation steps of the keyframes
     keyframes: np.ndarray  # (n, height, width, 3)
     line_art: np.ndarray
@@ -85,13 +87,17 @@ def draw_sample(
     drawing = item.options.keyframes
     prompt = drawing.prompt or (tagger.prompt(artwork) if item.options.tag else "")
     steps = {*drawing.operation_steps, options.line_art_step, options.sketch_step}
-    drawn = engine.draw_keyframes(
-        artwork, replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps))), on_progress
-    )
+    wanted = replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps)))
+    if item.options.in_strokes:
+        whole = artwork
+        drawn = draw_keyframes(engine, MemoryRun(replace(item.options, keyframes=wanted), artwork), on_progress)
+    else:
+        whole = crop_to(artwork, drawing.width, drawing.height)
+        drawn = engine.draw_keyframes(artwork, wanted, on_progress)
     keyframes = dict(zip(sorted(steps), drawn, strict=True))
     tags = probable_tags(tagger, artwork, options.least_probability)
     return Sample(
-        crop_to(artwork, drawing.width, drawing.height),
+        whole,
         np.array(drawing.operation_steps),
         np.stack([keyframes[step] for step in drawing.operation_steps]),
         keyframes[options.line_art_step],

@@ -21,7 +21,7 @@ from paints_undo.bench.plans import check_plan
 from paints_undo.bench.quality import quality
 from paints_undo.bench.scaling import edited, growing
 from paints_undo.bench.sizes import SIZES
-from paints_undo.family.choice import defaults_of, find_family
+from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
 from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pipeline import PaintsUndo
@@ -62,7 +62,7 @@ def bench_command(chosen: argparse.Namespace) -> int:
 def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
     """A run of the chosen family, counted; the random families need not have been written for that."""
     if chosen.models:
-        return count(find_family(chosen.models), chosen_options(chosen, chosen.models), plan)
+        return count(find_networks(chosen.models), chosen_options(chosen, chosen.models), plan)
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "family"
         family = write_family(models, SIZES[chosen.size or "small"], no_tensor)
@@ -71,7 +71,7 @@ def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
 
 def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
     """The family's defaults with the chosen numbers of steps; a fixed prompt where the family cannot tag."""
-    family = find_family(models)
+    family = find_networks(models)
     options = defaults_of(family)
     keyframes, segments = options.keyframes, options.segments
     if chosen.sampling_steps is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,7 +54,8 @@ class Pacing:
 
 def changes(frames: np.ndarray) -> np.ndarray:
     """Mean change (n,) in grey levels of each frame, uint8 (n, h, w, 3), against the one before; 0 at first."""
-    found = [float(np.abs(a.astype(np.int16) - b).mean()) for a, b in zip(frames[1:], frames[:-1], strict=True)]
+    # one after another: a film of strokes makes each frame when it is asked for
+    found = [float(np.abs(after.astype(np.int16) - before).mean()) for before, after in pairwise(frames)]
     return np.array([0.0, *found])
 
 

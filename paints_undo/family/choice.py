@@ -9,6 +9,7 @@ from paints_undo.family.released import find_released, is_released_here
 from paints_undo.options import OWN_SIZE, KeyframeOptions, SegmentOptions, UndoOptions
 
 STROKES = "strokes"
+NAMED = (STROKES, "mini", "released")
 MINI_FOLDER = Path(str(files("paints_undo"))) / "mini"
 
 
@@ -31,6 +32,14 @@ def find_family(models: str | Path) -> ModelFamily:
     return open_family(Path(name))
 
 
+def find_networks(models: str | Path) -> ModelFamily:
+    """Likewise for what needs networks: "auto" is mini where it would be strokes, which InputError refuses."""
+    family = find_family(default_networks() if str(models) == "auto" else models)
+    if not family.folders:
+        raise InputError("the model family {family} has no networks; use mini, released or a folder", family.name)
+    return family
+
+
 def default_models() -> str:
     """The family to use when none is named: on a GPU the published one, if it is there; else strokes."""
     if not is_released_here():
@@ -40,11 +49,19 @@ def default_models() -> str:
     return STROKES if pick_device().type == "cpu" else "released"
 
 
+def default_networks() -> str:
+    """The same among families of networks."""
+    models = default_models()
+    return "mini" if models == STROKES else models
+
+
 def strokes_family() -> ModelFamily:
     """The family without networks; its revision is that of the way in which operations are planned."""
     keyframes = {"operation_steps": (80, 220, 380, 540, 680, 820, 940)}
     run = {"fps": 24, "fit": OWN_SIZE, "tag": False}
-    return ModelFamily(STROKES, {}, "1", video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
+    tagger = MINI_FOLDER / "tagger" / "model.onnx", MINI_FOLDER / "tagger" / "selected_tags.csv"
+    model, tags = tagger if all(file.is_file() for file in tagger) else (None, None)
+    return ModelFamily(STROKES, {}, "1", model, tags, video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
 
 
 def defaults_of(family: ModelFamily) -> UndoOptions:

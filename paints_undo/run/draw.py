@@ -110,10 +110,17 @@ def draw_keyframes(
                 f"keyframes/{names[place]}.png",
             )
     if missing and run.options.in_strokes:
-        process = _process(engine, run, run.artwork if artwork is None else artwork)
+        picture = run.artwork if artwork is None else artwork
+        process = _process(engine, run, picture)
         for count, place in enumerate(missing):
             on_progress(Progress("keyframes", "drawing", count, len(missing)))
-            have[place] = process.canvas(OPERATIONS - wanted[place].step)
+            drawn_by = process
+            if wanted[place].seed != options.seed:  # locked, while the others were re-rolled
+                other = dataclasses.replace(options, seed=wanted[place].seed)
+                drawn_by = engine.process_of(
+                    picture, dataclasses.replace(run.options, keyframes=other), run.own_sketch()
+                )
+            have[place] = drawn_by.canvas(OPERATIONS - wanted[place].step)
             run.keep_keyframe(place, have[place])
         on_progress(Progress("keyframes", "drawing", len(missing), len(missing)))
     elif missing:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from paints_undo import validation
+from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.run.timeline import Timeline
 
@@ -37,9 +38,14 @@ def delete_keyframe(timeline: Timeline, options: UndoOptions, step: int) -> Edit
 
 
 def reroll_keyframe(timeline: Timeline, options: UndoOptions, step: int, seed: int | None = None) -> Edited:
-    """Another seed for one keyframe, a random one by default; a picture of one's own gives way to a drawn one."""
+    """Another seed for one keyframe, a random one by default; a picture of one's own gives way to a drawn one.
+
+    Canvases of a process of strokes belong together: another one is another process, for all of them.
+    """
     seed = _seed("seed", seed)
     rerolled = timeline.changed(step, seed=seed, own="")
+    if options.in_strokes:
+        return reroll_all(rerolled, options, seed)
     return Edited(rerolled, options, "keyframe_rerolled", {"step": step, "seed": seed})
 
 
@@ -47,9 +53,8 @@ def reroll_all(timeline: Timeline, options: UndoOptions, seed: int | None = None
     """Another seed for all keyframes that are neither locked nor one's own."""
     seed = _seed("seed", seed)
     drawing = dataclasses.replace(options.keyframes, seed=seed)
-    return Edited(
-        timeline.rerolled(seed), dataclasses.replace(options, keyframes=drawing), "all_rerolled", {"seed": seed}
-    )
+    key = "process_rerolled" if options.in_strokes else "all_rerolled"
+    return Edited(timeline.rerolled(seed), dataclasses.replace(options, keyframes=drawing), key, {"seed": seed})
 
 
 def lock_keyframe(timeline: Timeline, options: UndoOptions, step: int, locked: bool) -> Edited:
@@ -57,7 +62,10 @@ def lock_keyframe(timeline: Timeline, options: UndoOptions, step: int, locked: b
     validation.yes_or_no("locked", locked)
     fields = {"locked": True} if locked else {"locked": False, "drawn_with": ""}
     key = "keyframe_locked" if locked else "keyframe_unlocked"
-    return Edited(timeline.changed(step, **fields), options, key, {"step": step})
+    changed = timeline.changed(step, **fields)
+    if options.in_strokes and not locked:  # it is a canvas of the present process again
+        changed = changed.changed(step, seed=options.keyframes.seed)
+    return Edited(changed, options, key, {"step": step})
 
 
 def replace_keyframe(timeline: Timeline, options: UndoOptions, step: int, own: str) -> Edited:
@@ -67,6 +75,8 @@ def replace_keyframe(timeline: Timeline, options: UndoOptions, step: int, own: s
 
 def redo_segment(timeline: Timeline, options: UndoOptions, index: int, seed: int | None = None) -> Edited:
     """Another seed for one segment, counted from the artwork; a random one by default."""
+    if options.in_strokes:
+        raise InputError("strokes are drawn as one film, which has no segments; re-roll a keyframe for another film")
     index = validation.whole_number("segment", index, 0, len(timeline.keyframes))
     seed = _seed("segment seed", seed)
     return Edited(timeline.with_segment_seed(index, seed), options, "segment_redone", {"index": index, "seed": seed})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
+from paints_undo.family.choice import NAMED, STROKES, default_networks
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, ignore
@@ -19,6 +20,9 @@ from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder, picture_digest
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class EarlierRun:
     packages: dict[str, str]
     timeline: Timeline
     pictures: dict[int, np.ndarray] = field(default_factory=dict)  # keyframes that cannot be drawn again, by place
+    process: Process | None = None  # where the artwork was drawn in strokes, and they were kept
 
     @property
     def options(self) -> UndoOptions:
@@ -38,6 +43,14 @@ class EarlierRun:
         if "options" not in self.settings:
             raise InputError(f"the record of {self.name} holds no options; start a new run")
         return UndoOptions.from_settings(self.settings["options"])
+
+    @property
+    def models(self) -> str:
+        """The family that draws it again where nobody names one: its own, or one of its kind."""
+        name = self.settings.get("models", {}).get("name")
+        if name in NAMED:
+            return name
+        return STROKES if self.options.in_strokes else default_networks()
 
 
 def earlier_run(source: str | Path, artwork: str | Path | None = None) -> EarlierRun:
@@ -53,7 +66,8 @@ def earlier_run(source: str | Path, artwork: str | Path | None = None) -> Earlie
             raise InputError(f"{source} is a run folder and has its artwork in it; give no other picture with it")
         given = [place for place, keyframe in enumerate(run.timeline.keyframes) if not keyframe.redrawable]
         pictures = {place: picture for place in given if (picture := run.keyframe(place)) is not None}
-        return EarlierRun(name, run.artwork, run.settings, run.packages, run.timeline, pictures)
+        process = run.process() if run.options.in_strokes else None
+        return EarlierRun(name, run.artwork, run.settings, run.packages, run.timeline, pictures, process)
     if not source.exists():
         raise InputError(f"there is no file or run folder {source}; give one of an earlier run")
     try:
@@ -84,4 +98,6 @@ def replay(
         for place, picture in earlier.pictures.items():
             if run.keyframe(place) is None:
                 run.keep_keyframe(place, picture)
+        if earlier.process is not None and run.process() is None:
+            run.keep_process(earlier.process)
         return draw(engine, run, on_progress, save_frames)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,11 @@ class Timeline:
         """Names of the pictures that segments lie between: artwork, keyframes, white canvas."""
         return ["artwork", *(f"{keyframe.step:04d}" for keyframe in self.keyframes), BLANK]
 
+    @property
+    def own_sketch(self) -> str:
+        """The sha256 of the person's own picture for the earliest canvas that has one; "" where there is none."""
+        return next((keyframe.own for keyframe in reversed(self.keyframes) if keyframe.own), "")
+
     def keyframe(self, step: int) -> Keyframe:
         """The keyframe of an operation step. Raises InputError when there is none."""
         for keyframe in self.keyframes:
@@ -141,6 +147,16 @@ class Timeline:
             return dataclasses.replace(self, artwork_seed=seed)
         return self.changed(self.keyframes[segment - 1].step, segment_seed=seed)
 
+    def keeping_locked(self, drawn_with: str, is_drawn: Callable[[Keyframe], bool]) -> Timeline:
+        """Locked keyframes that are there keep the pictures of these settings, by their fingerprint, under others."""
+        kept = [
+            dataclasses.replace(keyframe, drawn_with=keyframe.drawn_with or drawn_with)
+            if keyframe.locked and not keyframe.own and is_drawn(keyframe)
+            else keyframe
+            for keyframe in self.keyframes
+        ]
+        return dataclasses.replace(self, keyframes=tuple(kept))
+
     def rerolled(self, seed: int) -> Timeline:
         """All keyframes that are drawn and not locked, with another seed."""
         fixed = [k if k.locked or k.own else dataclasses.replace(k, seed=seed) for k in self.keyframes]
@@ -150,8 +166,14 @@ class Timeline:
         return ", ".join(str(keyframe.step) for keyframe in self.keyframes)
 
 
-def settings_fingerprint(options: UndoOptions) -> str:
-    """Eight hexadecimal digits for everything but seed and operation step that decides about a drawn keyframe."""
+def settings_fingerprint(options: UndoOptions, timeline: Timeline | None = None) -> str:
+    """Eight hexadecimal digits for everything but seed and operation step that decides about a drawn keyframe.
+
+    timeline: whose sketch of one's own the canvases of a process of strokes go by.
+    """
+    if options.in_strokes:
+        sketch = "" if timeline is None else timeline.own_sketch
+        return hashlib.sha256(f"{options.route} {sketch}".encode()).hexdigest()[:8]
     settings = dataclasses.asdict(options.keyframes)
     del settings["seed"], settings["operation_steps"]
     return hashlib.sha256(f"{sorted(settings.items())}{_fit_of(options)}".encode()).hexdigest()[:8]
@@ -159,7 +181,7 @@ def settings_fingerprint(options: UndoOptions) -> str:
 
 def keyframe_names(timeline: Timeline, options: UndoOptions) -> list[str]:
     """What each keyframe's picture is kept under: another seed, other settings or a picture of one's own change it."""
-    present = settings_fingerprint(options)
+    present = settings_fingerprint(options, timeline)
 
     def name(keyframe: Keyframe) -> str:
         if keyframe.own:
@@ -188,5 +210,4 @@ def segment_names(timeline: Timeline, options: UndoOptions) -> list[str]:
 
 def _fit_of(options: UndoOptions) -> str:
     """What tells names apart by fit; nothing for the only one that there was when the first runs got their names."""
-    route = "" if options.route == UNSAID["route"] else f" {options.route}"
-    return route if options.fit == UNSAID["fit"] else f" {options.fit}{route}"
+    return "" if options.fit == UNSAID["fit"] else f" {options.fit}"

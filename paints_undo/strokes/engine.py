@@ -14,7 +14,7 @@ import numpy as np
 from paints_undo.engine import Description, Picture, keep_nothing
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution.plan import RESIDENT, Candidate
-from paints_undo.family.choice import MINI_FOLDER, defaults_of, strokes_family
+from paints_undo.family.choice import defaults_of, strokes_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import OWN_SIZE, KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
 from paints_undo.pictures.pixels import read_picture
@@ -26,7 +26,7 @@ from paints_undo.run.run import MemoryRun
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
 from paints_undo.strokes.operations import TOTAL
-from paints_undo.strokes.process import Process, digest, plan_process
+from paints_undo.strokes.process import Process, digest, large_enough, plan_process
 from wd14_tagger import Tagger
 
 REMEMBERED = 2  # processes: the one that is drawn, and the one before it
@@ -63,8 +63,8 @@ class Strokes:
 
     def tag(self, artwork: Picture) -> str:
         """The artwork's tags as one comma-separated prompt, by the tagger that is shipped."""
-        model, tags = (MINI_FOLDER / "tagger" / name for name in ("model.onnx", "selected_tags.csv"))
-        if not (model.is_file() and tags.is_file()):
+        model, tags = self.family.tagger_model, self.family.tagger_tags
+        if model is None or tags is None:
             raise CheckpointError("the model family {family} has no tagger; give a prompt yourself", self.family.name)
         picture = read_picture(artwork)
         with self._at_work:
@@ -181,7 +181,7 @@ class Strokes:
             return known[1]
         if (picture == 255).all():
             return 0.0
-        if np.array_equal(picture, process.artwork):
+        if np.array_equal(large_enough(picture), process.artwork):
             return float(TOTAL)
         sentence = "a picture is no canvas of the model family {family}; draw its key frames first, in this program"
         raise InputError(sentence, self.family.name)

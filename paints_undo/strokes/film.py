@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,6 +41,12 @@ class Film:
 
     def __len__(self) -> int:
         return len(self.moments)
+
+    def at(self, moments: np.ndarray) -> Film:
+        """The film with other frames: how many operations are done in each, ascending."""
+        other = copy.copy(self)
+        other.moments = moments
+        return other
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return map(self.frame, range(len(self)))

@@ -14,7 +14,7 @@ from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.edits import EDITS, Edited, replace_keyframe
 from paints_undo.run.record import picture_digest
-from paints_undo.run.timeline import Timeline, keyframe_names
+from paints_undo.run.timeline import Keyframe, Timeline, keyframe_names, settings_fingerprint
 from paints_undo.web import settings
 from paints_undo.web.history import Entry, message
 
@@ -25,9 +25,6 @@ def edit(entry: Entry, name: str, *place: Any, **values: Any) -> None:
     """Do one of EDITS to a run. Raises InputError where it is impossible, or while the run is at work."""
     with entry.lock:
         entry.refuse_while_at_work()
-        if entry.run.options.in_strokes and name == "reroll_keyframe":
-            # all canvases of a process belong together: another one is another process
-            name, place, values = "reroll_all", (), {key: values[key] for key in values if key == "seed"}
         _keep(entry, EDITS[name](entry.run.timeline, entry.run.options, *place, **values))
 
 
@@ -87,14 +84,21 @@ def _with_settings(entry: Entry, changes: dict[str, Any], check: Check) -> tuple
         check(settings.agreeing(after, timeline))
     else:
         check(after)
-        missing = [timeline.keyframes[place] for place in entry.run.missing_keyframes]
-        timeline = settings.following(timeline, before, after, lambda keyframe: keyframe not in missing)
+        timeline = settings.following(timeline, before, after, _is_drawn(entry))
     return timeline, settings.agreeing(after, timeline)
+
+
+def _is_drawn(entry: Entry) -> Callable[[Keyframe], bool]:
+    """Whether the picture of a keyframe of the present timeline is there."""
+    missing = [entry.run.timeline.keyframes[place] for place in entry.run.missing_keyframes]
+    return lambda keyframe: keyframe not in missing
 
 
 def _keep(entry: Entry, edited: Edited) -> None:
     """Keep what an edit gives, and the message of it."""
     run, timeline = entry.run, edited.timeline
+    if run.options.in_strokes and timeline.own_sketch != run.timeline.own_sketch:  # which all canvases go by
+        timeline = timeline.keeping_locked(settings_fingerprint(run.options, run.timeline), _is_drawn(entry))
     options = settings.agreeing(edited.options, timeline)
     if (timeline, options) != (run.timeline, run.options):
         run.change(options, timeline)

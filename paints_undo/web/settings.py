@@ -57,15 +57,9 @@ def following(
 
     is_drawn: whether the picture of a keyframe is there; a locked one that is keeps it under the new settings.
     """
-    present = settings_fingerprint(before)
-    if present != settings_fingerprint(after):
-        kept = [
-            dataclasses.replace(keyframe, drawn_with=keyframe.drawn_with or present)
-            if keyframe.locked and not keyframe.own and is_drawn(keyframe)
-            else keyframe
-            for keyframe in timeline.keyframes
-        ]
-        timeline = dataclasses.replace(timeline, keyframes=tuple(kept))
+    present = settings_fingerprint(before, timeline)
+    if present != settings_fingerprint(after, timeline):
+        timeline = timeline.keeping_locked(present, is_drawn)
     wanted = after.keyframes.operation_steps
     if wanted != before.keyframes.operation_steps:
         fresh = Timeline.of(after.keyframes, after.segments)  # refuses too many

@@ -45,7 +45,8 @@ class Studio:
     Message keys: "" (nothing to say), "opened", "prompt_written", "keyframes_ready" {count}, "video_ready" {frames},
     "cancelled", "paused", "unfinished" (found after a restart: offer resume), "failed" {sentence}, "internal_error",
     "settings_changed", "keyframe_added" {step}, "keyframe_deleted" {step}, "keyframe_rerolled" {step, seed},
-    "all_rerolled" {seed}, "keyframe_locked" {step}, "keyframe_unlocked" {step}, "keyframe_replaced" {step},
+    "all_rerolled" {seed}, "process_rerolled" {seed} (all canvases of a drawing in strokes), "keyframe_locked" {step},
+    "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
     "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
     "recipe_changes_nothing" {name}, "restored", "exports_ready" {count}, "export_failed" {sentence}. The
