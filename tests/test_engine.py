@@ -1,8 +1,9 @@
-"""One contract for every engine: the real one, a Space's, and each double that tests use in their place."""
+"""One contract for every engine: the real ones, and each double that tests use in their place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from paints_undo.models.attention import BACKENDS
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress
+from paints_undo.strokes.engine import Strokes
 
 ARTWORK = np.random.default_rng(0).integers(0, 256, (80, 112, 3), np.uint8)
 DRAWING = KeyframeOptions(prompt="1girl", operation_steps=(400, 800), width=64, height=64, sampling_steps=2, seed=5)
@@ -29,6 +31,7 @@ ENGINES: dict[str, Callable[[Path], Engine]] = {
     "PaintsUndo": lambda family: PaintsUndo.load(family, "cpu"),
     "FakeEngine": lambda family: FakeEngine(),
     "QuickEngine": lambda family: QuickEngine(),
+    "Strokes": lambda family: Strokes(),
 }
 
 
@@ -65,21 +68,25 @@ def test_keyframes_come_with_places_seeds_and_reports(engine: Engine) -> None:
     told: list[Progress] = []
     kept: dict[int, np.ndarray] = {}
     drawn = engine.draw_keyframes(ARTWORK, DRAWING, told.append, [5, 6], kept.__setitem__)
-    assert drawn.dtype == np.uint8 and drawn.shape == (2, 64, 64, 3)
+    in_strokes = engine.default_options.in_strokes
+    # a small artwork is enlarged until strokes have room
+    assert drawn.dtype == np.uint8 and drawn.shape == ((2, 160, 224, 3) if in_strokes else (2, 64, 64, 3))
     assert sorted(kept) == [0, 1] and all(np.array_equal(kept[place], drawn[place]) for place in kept)
     assert {report.stage for report in told} == {"keyframes"}
-    sampling = [(report.done, report.total) for report in told if report.detail == "sampling"]
-    assert sampling[-1] == (4, 4) and sampling == sorted(sampling)
+    work = "drawing" if in_strokes else "sampling"
+    units = [(report.done, report.total) for report in told if report.detail == work]
+    assert units[-1] == ((2, 2) if in_strokes else (4, 4)) and units == sorted(units)
     activities = [detail for detail, _ in groupby(report.detail for report in told)]
-    assert activities in (["preparing", "sampling", "decoding"], ["sampling", "decoding"]), "each begins once"
-    look = next(report.preview for report in reversed(told) if report.detail == "sampling")
-    assert look is not None and look().dtype == np.uint8 and look().ndim == 3
+    assert activities in (["drawing"], ["preparing", "sampling", "decoding"], ["sampling", "decoding"]), "each once"
+    look = next(report.preview for report in reversed(told) if report.detail == work)
+    assert in_strokes or look is not None and look().dtype == np.uint8 and look().ndim == 3
     same, other = engine.draw_keyframes(ARTWORK, DRAWING), engine.draw_keyframes(ARTWORK, DRAWING, seeds=[5, 7])
     assert np.array_equal(same[0], drawn[0]) and not np.array_equal(other[1], drawn[1])
 
 
 def test_segments_come_by_pairs(engine: Engine) -> None:
-    pictures = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), np.uint8)
+    drawn = engine.draw_keyframes(ARTWORK, DRAWING)
+    pictures = np.stack([*drawn, np.full_like(drawn[0], 255)])
     told: list[Progress] = []
     filled = engine.fill_segments(pictures, FILLING, told.append)
     assert filled.dtype == np.uint8 and filled.shape[:2] == (2, 16) and filled.shape[-1] == 3
@@ -102,22 +109,26 @@ def test_a_report_may_end_the_work(engine: Engine) -> None:
 
 def test_the_whole_story(engine: Engine, tmp_path: Path) -> None:
     stages: list[str] = []
-    options = UndoOptions(DRAWING, FILLING)
+    options = replace(engine.default_options, keyframes=DRAWING, segments=FILLING, seconds=3)
     alone = engine.undo(ARTWORK, options, on_progress=lambda progress: stages.append(progress.stage))
     kept = engine.undo(ARTWORK, options, tmp_path / "run")
-    assert list(dict.fromkeys(stages)) == ["keyframes", "segments"]
-    assert np.array_equal(alone.frames, kept.frames) and len(kept.frames) == 45
+    assert list(dict.fromkeys(stages)) == (["keyframes"] if options.in_strokes else ["keyframes", "segments"])
+    assert np.array_equal(alone.frames, kept.frames) and len(kept.frames) == (72 if options.in_strokes else 45)
     assert kept.video and kept.video.stat().st_size > 0
 
 
 def test_impossible_sizes_are_the_familys_to_refuse(engine: Engine) -> None:
+    if not engine.default_options.in_strokes:  # which no size hinders
+        _refused_width(engine)
+    engine.family.check_keyframe_size(64, 64)
+
+
+def _refused_width(engine: Engine) -> None:
     with pytest.raises(InputError, match=rf"width is 31, but the model family {engine.family.name} needs a multiple"):
         engine.family.check_keyframe_size(31, 64)
 
 
 def test_a_family_without_a_tagger_says_so(tiny_family: Path) -> None:
-    from dataclasses import replace
-
     from paints_undo.family.model_family import open_family
 
     bare = replace(open_family(tiny_family), tagger_model=None, tagger_tags=None)

@@ -226,8 +226,7 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
         report.add("", what_else(STROKES, device.type))
         return family
     tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
-    where = family.folders["single_frame"].parent if family.folders else ""
-    report.add("models", f"{family.name}, {tagger}", where=where, family=family.name)
+    report.add("models", f"{family.name}, {tagger}", where=family.folders["single_frame"].parent, family=family.name)
     report.add("", what_else(family.name, device.type))
     return family
 
@@ -246,9 +245,6 @@ def examine_strokes(report: Report) -> None:
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
     """How the default run would use the memory, and how long it takes."""
-    if not family.folders:
-        report.add("run", "the default run: stroke by stroke on the CPU, without networks, in less than a minute")
-        return
     from paints_undo.execution.parts import Parts
 
     try:
