@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from paints_undo import PaintsUndo
-from paints_undo.family.choice import MINI_FOLDER, default_models
+from paints_undo.family.choice import MINI_FOLDER, default_models, default_networks
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
@@ -52,10 +52,10 @@ def run(request, engine, tmp_path_factory):
     return timelapse, time.monotonic() - began
 
 
-def test_is_the_default_without_a_gpu(engine):
+def test_is_the_default_of_what_needs_networks(engine):
     assert engine.family.name == "mini"
     if engine.parts.device.type == "cpu":
-        assert default_models() == "mini"
+        assert default_models() == "strokes" and default_networks() == "mini"
 
 
 def test_size_on_disk():
