@@ -23,7 +23,8 @@ def follow(timeline: Timeline = TIMELINE, drawn: bool = True, **changes) -> Time
 def test_every_option_has_one_flat_name():
     values = flat(START)
     fields = [*dataclasses.fields(KeyframeOptions), *dataclasses.fields(SegmentOptions)]
-    assert values.keys() >= {"fps", "fit", "mark"} and len(values) == len(fields) + 3
+    whole_run = {"fps", "fit", "mark", "seconds", "route"}
+    assert values.keys() >= whole_run and len(values) == len(fields) + len(whole_run)
     assert json.loads(json.dumps(values)) == values
     assert (values["seed"], values["video_seed"], values["frame_stride"], values["fps"]) == (5, 10, 3, 4)
     assert changed(UndoOptions(), values) == START
