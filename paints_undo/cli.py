@@ -120,7 +120,7 @@ def run_command(chosen: argparse.Namespace) -> int:
         options = chosen_options(engine.default_options, chosen)
         jobs = [(Path(name).name, partial(engine.undo, Path(name), options)) for name in chosen.artworks]
     # checked here, before the first picture is read or a network is loaded
-    engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+    engine.family.check(options)
     plan = engine.plan(options)
     if not chosen.quiet and not options.in_strokes:
         told = engine.describe()

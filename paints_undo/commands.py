@@ -13,7 +13,16 @@ from typing import Any
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError, check_descriptions
 from paints_undo.family.choice import STROKES
-from paints_undo.options import FITS, PROFILES, ROUTES, UndoOptions, with_profile
+from paints_undo.options import (
+    ENGINE_DEFAULTS,
+    FITS,
+    OF_NETWORKS,
+    OF_STROKES,
+    PROFILES,
+    ROUTES,
+    UndoOptions,
+    with_profile,
+)
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
 
@@ -21,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit statuses of every command
 
-ENGINE_FLAGS = ("models", "device", "dtype", "noise", "attention", "vram", "bit_exact", "workers", "compiled")
+ENGINE_FLAGS = ("models", *ENGINE_DEFAULTS)
 # Command-line names of the fields of KeyframeOptions and SegmentOptions, and what argparse is told of each.
 KEYFRAME_FLAGS: dict[str, dict[str, Any]] = {
     "prompt": {"help": "what the artwork shows, instead of the tagger's answer"},
@@ -50,10 +59,6 @@ SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
         "help": "approximation: guidance at these timesteps alone, 0 to 999",
     },
 }
-# Flags that mean something to families of one kind alone.
-OF_STROKES = {"seconds", "route"}
-OF_NETWORKS = {"negative_prompt", "width", "height", "sampling_steps", "guidance_scale", "fit", "profile"}
-OF_NETWORKS |= set(SEGMENT_FLAGS)
 
 
 def later(home: str) -> Callable[..., Any]:
@@ -138,26 +143,10 @@ def drawing_flags() -> set[str]:
 
 def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
+    choices = {name: getattr(chosen, name) for name in ENGINE_FLAGS}
     if later("family.choice:find_family")(chosen.models).name == STROKES:
-        _refuse_network_flags(chosen)
-        return later("strokes.engine:Strokes")()
-    return later("pipeline:PaintsUndo.load")(**{name: getattr(chosen, name) for name in ENGINE_FLAGS})
-
-
-def _refuse_network_flags(chosen: argparse.Namespace) -> None:
-    """Raises InputError where a flag is given that only a family of networks could follow."""
-    bare = argparse.ArgumentParser()
-    add_engine_flags(bare)
-    usual = vars(bare.parse_args([]))
-    for name in set(ENGINE_FLAGS) - {"models"}:
-        value = getattr(chosen, name)
-        if value != usual[name] and (name, value) != ("device", "cpu"):
-            flag = "--compile" if name == "compiled" else "--" + name.replace("_", "-")
-            flag += "" if value is True else f" {value}"
-            sentence = (
-                "the model family {family} draws without networks; leave {flag} out, or choose another with --models"
-            )
-            raise InputError(sentence, STROKES, flag)
+        return later("strokes.engine:Strokes.load")(**choices)
+    return later("pipeline:PaintsUndo.load")(**choices)
 
 
 def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOptions:
@@ -179,7 +168,8 @@ def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOpt
 def _with_effect(defaults: UndoOptions, chosen: argparse.Namespace) -> argparse.Namespace:
     """The flags without those that the family has no use for, each of which is told."""
     kept = vars(chosen).copy()
-    for name in sorted(OF_NETWORKS if defaults.in_strokes else OF_STROKES):
+    unknown = {*OF_NETWORKS, *SEGMENT_FLAGS, "profile"} if defaults.in_strokes else OF_STROKES
+    for name in sorted(unknown & kept.keys()):
         usual = "exact" if name == "profile" else None
         if kept[name] not in (None, usual):
             kind = "without networks" if defaults.in_strokes else "with networks, not in strokes"

@@ -35,6 +35,23 @@ RANGES = {
     "fps": (1, 60),
     "seconds": (3, 600),
 }
+# What only families of one kind have a use for, by the names that a page has for it.
+OF_NETWORKS = frozenset(
+    ("negative_prompt", "width", "height", "fit", "sampling_steps", "guidance_scale", "long_prompt")
+)
+OF_STROKES = frozenset(("seconds", "route"))
+# How an engine of networks works where nothing is chosen.
+ENGINE_DEFAULTS: dict[str, Any] = {
+    "device": None,
+    "dtype": None,
+    "noise": "device",
+    "attention": "sdpa",
+    "vram": "auto",
+    "bit_exact": False,
+    "workers": 1,
+    "compiled": False,
+}
+OPERATIONS = 1000  # that draw an artwork in strokes: operation step s is the canvas after OPERATIONS - s of them
 ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
 
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 import logging
-import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial, wraps
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -17,34 +16,27 @@ from transformers import CLIPTokenizer
 
 from memory_management import DTYPES, pick_device, pick_dtype, same_devices
 from paints_undo import validation
-from paints_undo.engine import Description, Engine, Picture, keep_nothing
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.engine import Description, Picture, keep_nothing
+from paints_undo.errors import InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.plan import Candidate
 from paints_undo.execution.planning import Planner
 from paints_undo.execution.plans import parse_budget
 from paints_undo.execution.workers import MOST_WORKERS, Workers
-from paints_undo.family.choice import STROKES, default_models, defaults_of, find_family
+from paints_undo.family.choice import STROKES, default_models, find_family
 from paints_undo.family.weights import load_tokenizer
 from paints_undo.models.attention import BACKENDS, attention_backend
 from paints_undo.models.fused import find_kernels, fused_kernels
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import Course, OnProgress, along, ignore
-from paints_undo.run.course import course_of, kind_of
-from paints_undo.run.draw import draw, tagged
-from paints_undo.run.folder import RunFolder
-from paints_undo.run.run import MemoryRun
-from paints_undo.run.timelapse import Timelapse
-from paints_undo.run.timeline import Timeline
+from paints_undo.run.any_engine import AnyEngine
+from paints_undo.run.course import kind_of
 from paints_undo.stages.keyframes import KeyframeSampling
 from paints_undo.stages.memory import Memory
 from paints_undo.stages.prompts import token_count
 from paints_undo.stages.segments import SegmentSampling
-from wd14_tagger import Tagger
-
-if TYPE_CHECKING:
-    from paints_undo.strokes.process import Process
+from paints_undo.strokes.engine import Strokes
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +56,7 @@ def one_at_a_time(method: Callable[..., T]) -> Callable[..., T]:
     return in_turn
 
 
-class PaintsUndo:
+class PaintsUndo(AnyEngine):
     """One model family on one device, ready to work; networks are loaded when first used.
 
     Safe to use from several threads: each drawing waits for its turn, a stage at a time.
@@ -81,17 +73,15 @@ class PaintsUndo:
             raise InputError("compiled blocks round in their own way and cannot be bit-exact; leave one of the two out")
         if parts.compiled and parts.device.type == "cpu":
             raise InputError("compiled blocks were slower on CPUs wherever they were timed; leave --compile out")
-        self.family = parts.family
+        super().__init__(parts.family)
         self.parts = parts
         self.noise_device = torch.device("cpu") if noise == "cpu" else parts.device
         self.attention = attention
         self.memory = Memory()
         self.planner = Planner(parts.family, parts, vram, bit_exact)
         self.workers: Workers | None = None
-        self._tagger: Tagger | None = None
         self._counter: CLIPTokenizer | None = None
         self._counting = Lock()
-        self.at_work = RLock()  # held by the thread that computes
 
     @classmethod
     def load(
@@ -119,7 +109,8 @@ class PaintsUndo:
         """
         models = default_models() if str(models) == "auto" else models
         if str(models) == STROKES:
-            return cast(PaintsUndo, pkgutil.resolve_name("paints_undo.strokes.engine:Strokes")())  # the same face
+            choices = {"device": device, "dtype": dtype, "attention": attention, "vram": vram, "bit_exact": bit_exact}
+            return cast(PaintsUndo, Strokes.load(**choices, workers=workers, compiled=compiled))  # the same face
         parse_budget(vram)
         try:
             chosen_device = pick_device(device)
@@ -139,11 +130,6 @@ class PaintsUndo:
             )
         return engine
 
-    @property
-    def default_options(self) -> UndoOptions:
-        """The family's defaults; for the published family, those of the original app."""
-        return defaults_of(self.family)
-
     def describe(self) -> Description:
         """How this engine works, in the words that `load` takes."""
         dtype = next(name for name, dtype in DTYPES.items() if dtype == self.parts.dtype)
@@ -152,26 +138,6 @@ class PaintsUndo:
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take; see Planner.plan."""
         return self.planner.plan(options)
-
-    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> "Process":
-        """Networks draw in their own sizes, piece by piece."""
-        sentence = "the model family {family} draws in its networks' sizes: fit is {fit}, and must be pad or crop"
-        raise InputError(sentence, self.family.name, options.fit)
-
-    @one_at_a_time
-    def tag(self, artwork: Picture) -> str:
-        """The artwork's tags as one comma-separated prompt."""
-        if self.family.tagger_model is None or self.family.tagger_tags is None:
-            raise CheckpointError("the model family {family} has no tagger; give a prompt yourself", self.family.name)
-        picture = read_picture(artwork)
-        try:
-            if self._tagger is None:
-                self._tagger = Tagger(self.family.tagger_model, self.family.tagger_tags)
-            return self._tagger.prompt(picture)
-        except (ValueError, FileNotFoundError) as error:  # it says which of its files is damaged or missing
-            raise CheckpointError("{tagger_problem}", error) from None
-        except OSError as error:  # likewise, which cannot be read
-            raise CheckpointError("{tagger_unreadable}", error) from None
 
     @one_at_a_time
     def draw_keyframes(
@@ -199,22 +165,6 @@ class PaintsUndo:
 
         self._draw(sampling, range(len(seeds)), finish)
         return np.stack([drawn[place] for place in sorted(drawn)])
-
-    def fill_segments(
-        self: Engine,
-        pictures: Sequence[Picture] | np.ndarray,
-        options: SegmentOptions | None = None,
-        on_progress: OnProgress = ignore,
-    ) -> np.ndarray:
-        """The frames between neighbours, uint8 (n - 1, 16, h, w, 3); pictures from the artwork to the white canvas."""
-        options = options or self.default_options.segments
-        arrays = [read_picture(picture) for picture in pictures]
-        if len(arrays) < 2:
-            raise InputError("{count} picture is given; a segment needs two keyframes to lie between", len(arrays))
-        filled: dict[int, np.ndarray] = {}
-        pairs = range(len(arrays) - 1)
-        self.fill_pairs(arrays, options, on_progress, pairs, pair_seeds(options.seed, pairs), filled.__setitem__)
-        return np.stack([filled[pair] for pair in sorted(filled)])
 
     @one_at_a_time
     def fill_pairs(
@@ -287,35 +237,6 @@ class PaintsUndo:
         if self.planner.bit_exact or self.parts.compiled:
             return None
         return find_kernels(self.parts.device, self.parts.dtype)
-
-    def fill_segment(
-        self, first: Picture, last: Picture, options: SegmentOptions | None = None, on_progress: OnProgress = ignore
-    ) -> np.ndarray:
-        """The 16 frames from one picture to another, uint8 (16, h, w, 3)."""
-        return self.fill_segments([first, last], options, on_progress)[0]
-
-    def undo(
-        self: Engine,
-        artwork: Picture,
-        options: UndoOptions | None = None,
-        out: Path | str | None = None,
-        on_progress: OnProgress = ignore,
-        save_frames: bool = False,
-    ) -> Timelapse:
-        """The whole story of one artwork, as people see it: without the margins that fit "pad" gives the networks.
-
-        out: its run folder; what an earlier, interrupted run of the same settings left there is used again.
-        """
-        options, artwork = options or self.default_options, read_picture(artwork)
-        self.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
-        watched = along(course_of(self, options, artwork.shape, video=out is not None), on_progress)
-        options = tagged(self, options, artwork, watched)
-        if out is None:
-            return draw(self, MemoryRun(options, artwork), watched, save_frames)
-        timeline = Timeline.of(options.keyframes, options.segments)
-        run = RunFolder.create(out, self.settings_of(options), timeline, artwork)
-        with run.held():
-            return draw(self, run, on_progress, save_frames)
 
     def count_tokens(self, prompt: str) -> int:
         """How many tokens a prompt has for the keyframes' text encoder, start and end left out."""

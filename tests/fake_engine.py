@@ -20,8 +20,8 @@ from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.run.any_engine import AnyEngine
 from paints_undo.strokes.process import Process
 
 
@@ -119,8 +119,8 @@ class FakeEngine:
             frames[:, 0, 0] = seeds[pair] % 256  # one exact pixel that tells the seed
             keep(pair, frames)
 
-    fill_segments = PaintsUndo.fill_segments
-    undo = PaintsUndo.undo
+    fill_segments = AnyEngine.fill_segments
+    undo = AnyEngine.undo
 
     def _work(
         self,

@@ -45,11 +45,12 @@ MAY_IMPORT = {
         "paints_undo.provenance.records",
     ],
     # the engine and its film are a family's; all else draws and knows no run
-    "paints_undo.strokes.engine": ["paints_undo", "wd14_tagger"],
+    "paints_undo.strokes.engine": ["paints_undo"],
     "paints_undo.strokes.film": ["paints_undo"],
     "paints_undo.strokes": [
         "paints_undo.atomic",
         "paints_undo.errors",
+        "paints_undo.options",
         "paints_undo.pictures.pixels",
         "paints_undo.strokes",
     ],

@@ -160,7 +160,7 @@ class Batch:
             if text not in chosen_before:
                 line = argparse.Namespace(**{**vars(chosen), **settings})
                 options = chosen_before[text] = chosen_options(self.engine.default_options, line)
-                family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+                family.check(options)
             return item_of(path, digest, chosen_before[text], made_with)
 
         make_item(Path("any"), "", {})  # the command line's own settings: wrong ones are not every picture's fault

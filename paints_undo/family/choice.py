@@ -35,7 +35,7 @@ def find_family(models: str | Path) -> ModelFamily:
 def find_networks(models: str | Path) -> ModelFamily:
     """Likewise for what needs networks: "auto" is mini where it would be strokes, which InputError refuses."""
     family = find_family(default_networks() if str(models) == "auto" else models)
-    if not family.folders:
+    if family.in_strokes:
         raise InputError("the model family {family} has no networks; use mini, released or a folder", family.name)
     return family
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.readable_files import permitted
-from paints_undo.options import FAMILY_FILE
+from paints_undo.options import FAMILY_FILE, OWN_SIZE, UndoOptions
 
 CONFIG_FILE = "config.json"
 SEGMENT_HINTS = ("ends", "cross_fade")
@@ -97,7 +97,7 @@ class ModelFamily:
     @property
     def size_multiple(self) -> int:
         """Width and height of keyframes must be multiples of this many pixels to survive every halving."""
-        if not self.folders:  # without networks any size will do
+        if self.in_strokes:  # any size will do
             return 1
         vae, unet = self.config("single_frame/vae"), self.config("single_frame/unet")
         return 2 ** (len(vae["block_out_channels"]) - 1 + len(unet["block_out_channels"]) - 1)
@@ -107,6 +107,21 @@ class ModelFamily:
         """The same for segments."""
         vae, unet = self.config("multi_frame/vae"), self.config("multi_frame/unet")
         return 2 ** (len(vae["ch_mult"]) - 1 + len(unet["channel_mult"]) - 1)
+
+    @property
+    def in_strokes(self) -> bool:
+        """Whether it draws at the artwork's own size, stroke by stroke, without networks."""
+        return self.run_defaults.get("fit") == OWN_SIZE
+
+    def check(self, options: UndoOptions) -> None:
+        """Raises InputError where the family cannot draw what is chosen."""
+        if self.in_strokes and not options.in_strokes:
+            sentence = "the model family {family} draws at the artwork's own size: fit is {fit}, and must be {own}"
+            raise InputError(sentence, self.name, options.fit, OWN_SIZE)
+        if options.in_strokes and not self.in_strokes:
+            sentence = "the model family {family} draws in its networks' sizes: fit is {fit}, and must be pad or crop"
+            raise InputError(sentence, self.name, options.fit)
+        self.check_keyframe_size(options.keyframes.width, options.keyframes.height)
 
     def check_keyframe_size(self, width: int, height: int) -> None:
         """Raises InputError where the keyframe networks cannot work at this size."""

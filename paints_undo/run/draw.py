@@ -10,7 +10,7 @@ import numpy as np
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.logs import logged
-from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.options import OPERATIONS, UndoOptions, with_prompt
 from paints_undo.progress import Course, OnProgress, Progress, along, ignore
 from paints_undo.run.course import TAGS, course_of, keyframe_parts, kind_of
 from paints_undo.run.run import Run
@@ -18,8 +18,6 @@ from paints_undo.run.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
-
-OPERATIONS = 1000  # operation step s is the canvas after OPERATIONS - s of them
 
 
 def tagged(engine: Engine, options: UndoOptions, artwork: np.ndarray, on_progress: OnProgress = ignore) -> UndoOptions:

@@ -76,9 +76,9 @@ class Run(ABC):
         """The operations kept for this run; None where there are none, or not those that were made."""
 
     def own_sketch(self) -> np.ndarray | None:
-        """The person's own picture for the earliest canvas that has one, uint8 (h, w, 3): a process goes by it."""
-        places = [place for place, keyframe in enumerate(self.timeline.keyframes) if keyframe.own]
-        return self.keyframe(places[-1]) if places else None
+        """The person's own picture that the process goes by, uint8 (h, w, 3); None without one."""
+        timeline = self.timeline
+        return self.keyframe(timeline.keyframes.index(timeline.sketched)) if timeline.sketched else None
 
     @abstractmethod
     def keep_process(self, process: Process) -> None:

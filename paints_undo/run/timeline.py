@@ -101,9 +101,9 @@ class Timeline:
         return ["artwork", *(f"{keyframe.step:04d}" for keyframe in self.keyframes), BLANK]
 
     @property
-    def own_sketch(self) -> str:
-        """The sha256 of the person's own picture for the earliest canvas that has one; "" where there is none."""
-        return next((keyframe.own for keyframe in reversed(self.keyframes) if keyframe.own), "")
+    def sketched(self) -> Keyframe | None:
+        """The earliest canvas that has a picture of one's own, which a process of strokes goes by; None without one."""
+        return next((keyframe for keyframe in reversed(self.keyframes) if keyframe.own), None)
 
     def keyframe(self, step: int) -> Keyframe:
         """The keyframe of an operation step. Raises InputError when there is none."""
@@ -172,8 +172,8 @@ def settings_fingerprint(options: UndoOptions, timeline: Timeline | None = None)
     timeline: whose sketch of one's own the canvases of a process of strokes go by.
     """
     if options.in_strokes:
-        sketch = "" if timeline is None else timeline.own_sketch
-        return hashlib.sha256(f"{options.route} {sketch}".encode()).hexdigest()[:8]
+        sketched = None if timeline is None else timeline.sketched
+        return hashlib.sha256(f"{options.route} {sketched.own if sketched else ''}".encode()).hexdigest()[:8]
     settings = dataclasses.asdict(options.keyframes)
     del settings["seed"], settings["operation_steps"]
     return hashlib.sha256(f"{sorted(settings.items())}{_fit_of(options)}".encode()).hexdigest()[:8]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,6 @@ from paints_undo.strokes.separation import Finished, over
 BETWEEN_CHECKPOINTS = 50  # operations; more where all checkpoints would take more than is remembered
 REMEMBERED, BYTES_A_PIXEL = 250 << 20, 9  # bytes of all checkpoints, and of each pixel in one
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
-Layers = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -215,10 +214,6 @@ class Canvas:
         if laid is not None:
             self.take_back(operation, laid)
         return picture
-
-    def all_after(self, dones: Iterable[float]) -> Iterator[np.ndarray]:
-        """The pictures after each of an ascending row of `done`."""
-        return (self.after(done) for done in dones)
 
 
 def _around(one: Box | None, other: Box | None) -> Box | None:

@@ -18,7 +18,6 @@ class Draft:
     path: np.ndarray
     colour: Colour | None
     title: str
-    kind: str = "stroke"
     key: object = None  # strokes with one key take each other's crumbs whatever their colours
 
 

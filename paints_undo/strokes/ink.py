@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import remove_small_objects, skeletonize
@@ -160,9 +159,3 @@ def _close_gaps(ink: Ink) -> None:
         )
     # a bridge is ink where the picture is darker there at all; elsewhere it only parts regions
     ink.mask |= bridge > 100
-
-
-def widths_along(ink: Ink, line: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Half widths along a line, float32 (n,), smoothed. distance: to what is not ink."""
-    at = line.astype(int)
-    return np.maximum(0.5, ndimage.uniform_filter1d(distance[at[:, 1], at[:, 0]], 5, mode="nearest")).astype(np.float32)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
-TOTAL = 1000
+from paints_undo.options import OPERATIONS
+
+TOTAL = OPERATIONS
 PHASES = ("construction", "sketch", "ink", "flats", "shapes", "shading", "details")
 LAYERS = ("construction", "sketch", "flats", "shadow", "light", "ink", "details")  # over the paper, bottom first
 # Phases whose operations own pixels: each pixel of the phase's map is brought to its end by one operation.
@@ -24,12 +26,12 @@ class Operation:
 
     points: float32 (n, 3): x, y and half width along the path, in pixels of the process.  colour: sRGB, or None where
     the stroke takes the layer's own finished pixels.  opacity: 0 to 1.  brush "eraser" takes away from its layer.
-    kind "stroke" follows the path, "fill" fills what it owns, "layer" hides or shows a whole layer.
+    kind "stroke" follows the path, "layer" fades or hides a whole layer.
     """
 
     phase: str
     layer: str
-    brush: str  # pencil, ink, flat, soft, bristle, touch, eraser, none
+    brush: str  # pencil, eraser, ink, flat, soft, touch, spray, none
     points: np.ndarray
     colour: Colour | None = None
     opacity: float = 1.0
@@ -39,7 +41,7 @@ class Operation:
     @property
     def owns(self) -> bool:
         """Whether it brings pixels of its phase's map to their end."""
-        return self.phase in OWNING and self.brush not in ("eraser", "bristle", "none")
+        return self.phase in OWNING and self.brush != "none"
 
 
 @dataclass
@@ -58,7 +60,6 @@ class Plan:
     operations: tuple[Operation, ...]
     owners: dict[str, np.ndarray]
     matte: np.ndarray
-    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -240,4 +240,4 @@ def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[s
 
 
 def _operation(phase: str, draft: Draft) -> Operation:
-    return Operation(phase, draft.layer, draft.brush, draft.path, draft.colour, 1.0, draft.kind, draft.title)
+    return Operation(phase, draft.layer, draft.brush, draft.path, draft.colour, title=draft.title)

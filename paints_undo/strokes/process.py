@@ -21,13 +21,13 @@ from paints_undo.errors import InputError
 from paints_undo.strokes.canvas import Canvas, paper
 from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan, strongest
 from paints_undo.strokes.planner import exact, make_plan
+from paints_undo.strokes.regions import PAPER
 from paints_undo.strokes.separation import finish
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
 NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one is then more
 FEWEST_PIXELS, SHORTEST = 14_000, 48  # that are drawn on: a smaller artwork is enlarged
 NARROWEST = 60  # the longer side over the shorter
-PAPER = 243  # what is lighter than that cannot be told from paper
 LARGE = 24_000_000  # bytes of an artwork whose layers are not held twice
 FORMAT, VERSION = "paints-undo operations", 1
 
@@ -162,10 +162,8 @@ class Process:
         return cls(plan, artwork)
 
 
-def plan_process(
-    artwork: np.ndarray, seed: int = 0, route: str = "auto", tags: str = "", sketch: np.ndarray | None = None
-) -> Process:
-    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route, tags and seed.
+def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", sketch: np.ndarray | None = None) -> Process:
+    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route and seed.
 
     route: "auto", "illustration" or "painting".  sketch: uint8 RGB of any size, a sketch of one's own for the artwork,
     whose lines become the sketch.  Raises InputError for a picture in which there is nothing to draw.

@@ -97,7 +97,7 @@ def _is_drawn(entry: Entry) -> Callable[[Keyframe], bool]:
 def _keep(entry: Entry, edited: Edited) -> None:
     """Keep what an edit gives, and the message of it."""
     run, timeline = entry.run, edited.timeline
-    if run.options.in_strokes and timeline.own_sketch != run.timeline.own_sketch:  # which all canvases go by
+    if run.options.in_strokes and timeline.sketched != run.timeline.sketched:  # which all canvases go by
         timeline = timeline.keeping_locked(settings_fingerprint(run.options, run.timeline), _is_drawn(entry))
     options = settings.agreeing(edited.options, timeline)
     if (timeline, options) != (run.timeline, run.options):

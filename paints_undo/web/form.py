@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.options import RANGES
+from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
@@ -19,10 +19,6 @@ EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by th
 _LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
 _LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
 LIMITS = {name: RANGES[name.removeprefix("video_")] for name in _LIMITED}
-
-OF_NETWORKS = {"negative_prompt", "size", "width", "height", "fit", "sampling_steps", "guidance_scale", "long_prompt"}
-OF_NETWORKS |= {"video_prompt", "video_seed", "video_sampling_steps", "video_guidance_scale"}
-OF_STROKES = {"route", "seconds"}
 
 
 class Form:
@@ -43,7 +39,7 @@ class Form:
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
         widget.elem_id = f"field-{name}"
-        if name in (OF_NETWORKS if self.in_strokes else OF_STROKES):
+        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size"} or name.startswith("video_"):
             widget.visible = False
         self.fields[name] = widget
 

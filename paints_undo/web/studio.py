@@ -319,7 +319,7 @@ class Studio:
 
     def _check(self, options: UndoOptions) -> None:
         """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""
-        self._engine.find().check_keyframe_size(options.keyframes.width, options.keyframes.height)
+        self._engine.find().check(options)
         limits.check(options, self._engine.default_options)
 
     def _count_tokens(self, prompt: str) -> int:

@@ -121,7 +121,7 @@ def check_family(engine: Engine, entry: Entry) -> None:
             made_with,
             present,
         )
-    engine.family.check_keyframe_size(options.keyframes.width, options.keyframes.height)
+    engine.family.check(options)
 
 
 def _watched(
