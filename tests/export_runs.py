@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.pictures.fit import Fit, crop_to
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
+from paints_undo.strokes.engine import Strokes
 
 KEYFRAME_SIZE = VIDEO_SIZE = (64, 64)  # width, height
 STEPS = (400, 800, 950)
@@ -61,6 +63,17 @@ def make_run(
             moments = 1 - np.linspace(begin, end, 16) / 1000
             frames = np.stack([at_step(crop_to(seen, *VIDEO_SIZE), moment) for moment in moments])
             run.keep_segment(place, np.clip(frames.astype(int) - 2, 0, 255).astype(np.uint8))
+        run.finish()
+    return folder
+
+
+def make_stroke_run(folder: Path, artwork: np.ndarray | None = None, **options) -> Path:
+    """The same of a run that was drawn in strokes."""
+    engine, artwork = Strokes(), picture() if artwork is None else artwork
+    chosen = replace(engine.default_options, **options)
+    run = RunFolder.create(folder, engine.settings_of(chosen), Timeline.of(chosen.keyframes, chosen.segments), artwork)
+    with run.held():
+        run.keep_process(engine.process_of(artwork, chosen))
         run.finish()
     return folder
 

@@ -1,17 +1,26 @@
 """Datasets are read back by the libraries they are for."""
 
+import dataclasses
+import gzip
+import io
 import json
+from typing import Any
 
+import cv2
 import datasets
 import numpy as np
+import PIL.Image
 import pytest
 import webdataset
 from batch_pictures import items, scan
 
-from paints_undo.batch.dataset import Sample, packed, write_dataset
+from paints_undo.batch.dataset import Sample, SampleOptions, draw_sample, packed, write_dataset
 from paints_undo.batch.items import Shard
 from paints_undo.batch.store import open_store
 from paints_undo.errors import InputError
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes.process import Process
 
 
 def sample_of(number):
@@ -92,3 +101,46 @@ def test_a_sample_that_is_gone_is_named(place):
     (folder / "batch" / "samples" / f"{some[0].key}.npz").unlink()
     with pytest.raises(InputError, match="the sample of picture 000.png is gone"):
         write_dataset("webdataset", open_store(str(folder)), some, 9, Shard())
+
+
+class OneTag:
+    names = ("solo",)
+
+    def probabilities(self, artwork):
+        return np.array([0.5])
+
+
+@pytest.fixture
+def strokes(tmp_path):
+    """A folder with a sample of an artwork that is drawn in strokes; (folder, items, sample, artwork)."""
+    some, store = items(tmp_path / "art", 1), open_store(str(tmp_path / "out"))
+    engine = Strokes()
+    item = dataclasses.replace(some[0], options=engine.default_options)
+    artwork = cv2.resize(read_picture("paints_undo/examples/girl.png"), (200, 250), interpolation=cv2.INTER_AREA)
+    tagger: Any = OneTag()
+    sample = draw_sample(engine, tagger, item, artwork, SampleOptions())
+    store.write(f"batch/samples/{item.key}.npz", packed(**vars(sample)))
+    return tmp_path / "out", [item], sample, artwork
+
+
+def test_a_drawing_in_strokes_gives_its_layers_and_operations(strokes, tmp_path):
+    folder, some, sample, artwork = strokes
+    names = write_dataset("webdataset", open_store(str(folder)), some, 2, Shard())
+    read = next(iter(webdataset.WebDataset(str(folder / names[0]), shardshuffle=False, empty_check=False)))
+    for name in ("artwork", "line_art", "sketch", "flats", "shadow", "light"):
+        pixels = np.asarray(PIL.Image.open(io.BytesIO(read[f"{name}.png"])))
+        assert np.array_equal(pixels, getattr(sample, name)) and pixels.shape[:2] == (250, 200)
+    assert np.array_equal(sample.artwork, artwork)
+    assert (sample.line_art != 255).any() and (sample.sketch != 255).any() and not (sample.flats == 0).all()
+    (tmp_path / "operations.json.gz").write_bytes(read["operations.json.gz"])
+    process = Process.read(tmp_path / "operations.json.gz", artwork)
+    assert np.array_equal(sample.keyframes[0], process.canvas(1000 - int(sample.steps[0])))
+    assert len(json.loads(gzip.decompress(read["operations.json.gz"]))["operations"]) == 1000
+
+
+def test_they_are_in_its_folder_for_datasets(strokes, tmp_path):
+    folder, some, sample, _ = strokes
+    write_dataset("huggingface", open_store(str(folder)), some, 2, Shard())
+    row = datasets.load_dataset(str(folder / "dataset"), split="train", cache_dir=str(tmp_path / "cache"))[0]
+    assert np.array_equal(np.asarray(row["flats"]), sample.flats) and row["shadow"].mode == "RGBA"
+    assert row["operations"] == sample.operations.tobytes()

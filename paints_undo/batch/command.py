@@ -101,6 +101,9 @@ def batch_command(chosen: argparse.Namespace) -> int:
         raise InputError(sentence, engine.family.name)
     if chosen.models == "auto":
         chosen.models = engine.family.name  # the same on every node
+    if engine.default_options.in_strokes and not {chosen.line_art_step, chosen.sketch_step} <= {None}:
+        sentence = "the model family {family} has line art and sketch on layers; leave their operation steps out"
+        raise InputError(sentence, engine.family.name)
     batch = Batch(chosen, engine, store, sample, shard)
     found = batch.find()
     for name, item in found.duplicates:

@@ -1,8 +1,8 @@
 """Samples of artworks as a dataset that other programs read: WebDataset shards, or a Hugging Face `datasets` folder.
 
-A sample is an artwork with earlier states of it, line art, a coarse sketch, and its tags.  In a dataset samples come in
-the order of their keys, which are hashes, so that neighbours have nothing in common; the same samples give the same
-files, byte for byte.
+A sample is an artwork with earlier states of it, line art, a coarse sketch, and its tags; where it is drawn in strokes,
+also its flat colours, shadow, light and operations.  In a dataset samples come in the order of their keys, which are
+hashes, so that neighbours have nothing in common; the same samples give the same files, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,11 @@ from paints_undo.batch.items import Shard, WorkItem
 from paints_undo.batch.store import Store
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
+from paints_undo.exports.stroke_layers import on_white, stroke_layers
+from paints_undo.options import UndoOptions, with_prompt
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import encode_png
-from paints_undo.progress import OnProgress, ignore
-from paints_undo.run.draw import draw_keyframes
-from paints_undo.run.run import MemoryRun
+from paints_undo.progress import OnProgress, Progress, ignore
 from wd14_tagger import Tagger
 
 SAMPLES = "batch/samples"  # one file for each sample, from which the dataset is written
@@ -36,15 +36,23 @@ configs:
 - config_name: default
   data_files: data/*.parquet
 ---
-Artworks with states that a model predicts they could have passed through; nothing here was seen being drawn.
-`keyframes` stand at `operation_steps` (0 finished to 999 first stroke); `line_art` and `sketch` are keyframes, too.
-`tags` are the tagger's, with their `probabilities`.
+Artworks with states that a program says they could have passed through; nothing here was seen being drawn.
+`keyframes` stand at `operation_steps` (0 finished to 999 first stroke). `tags` are the tagger's, with their
+`probabilities`. By networks, `line_art` and `sketch` are keyframes, too. By strokes, `line_art`, `sketch` and `flats`
+are layers of the drawing on white paper, `shadow` and `light` layers with transparency, and `operations` all strokes,
+as operations.json.gz of Paints-UNDO.
 """
+LAYERS = ("flats", "shadow", "light")
+
+
+def _none() -> np.ndarray:
+    """In place of what only a drawing in strokes has."""
+    return np.zeros(0, np.uint8)
 
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What a sample holds beside the keyframes at the run's operation steps."""
+    """What a sample holds beside the keyframes at the run's operation steps; by strokes no step is chosen."""
 
     line_art_step: int = 600  # the operation step whose keyframe serves as line art
     sketch_step: int = 950  # and as coarse sketch
@@ -60,7 +68,7 @@ class SampleOptions:
 class Sample:
     """One artwork and what stage 1 made of it, all of it arrays; pictures are uint8 (height, width, 3)."""
 
-    artwork: np.ndarray  # cropped to the keyframes' size; whole where strokes are drawn
+    artwork: np.ndarray  # cropped to the keyframes' size; whole where it is drawn in strokes
     steps: np.ndarray  # operation steps of the keyframes
     keyframes: np.ndarray  # (n, height, width, 3)
     line_art: np.ndarray
@@ -68,11 +76,21 @@ class Sample:
     prompt: np.ndarray  # one text
     tags: np.ndarray  # texts, the most probable first
     probabilities: np.ndarray  # of the tags, float32
+    # of a drawing in strokes, else empty
+    flats: np.ndarray = field(default_factory=_none)
+    shadow: np.ndarray = field(default_factory=_none)  # (height, width, 4)
+    light: np.ndarray = field(default_factory=_none)  # likewise
+    operations: np.ndarray = field(default_factory=_none)  # the bytes of operations.json.gz
 
     @property
     def probable(self) -> dict[str, float]:
         """The tags with their probabilities, the greatest first."""
         return dict(zip(self.tags.tolist(), (round(p, 4) for p in self.probabilities.tolist()), strict=True))
+
+    @property
+    def layers(self) -> dict[str, np.ndarray]:
+        """Flats, shadow and light by their names; none of them where networks drew."""
+        return {name: pixels for name in LAYERS if (pixels := getattr(self, name)).size}
 
 
 def draw_sample(
@@ -84,28 +102,56 @@ def draw_sample(
     on_progress: OnProgress = ignore,
 ) -> Sample:
     """The sample of one artwork uint8 (H, W, 3): the same for the same picture, settings and seed."""
-    drawing = item.options.keyframes
-    prompt = drawing.prompt or (tagger.prompt(artwork) if item.options.tag else "")
-    steps = {*drawing.operation_steps, options.line_art_step, options.sketch_step}
-    wanted = replace(drawing, prompt=prompt, operation_steps=tuple(sorted(steps)))
-    if item.options.in_strokes:
-        whole = artwork
-        drawn = draw_keyframes(engine, MemoryRun(replace(item.options, keyframes=wanted), artwork), on_progress)
-    else:
-        whole = crop_to(artwork, drawing.width, drawing.height)
-        drawn = engine.draw_keyframes(artwork, wanted, on_progress)
-    keyframes = dict(zip(sorted(steps), drawn, strict=True))
+    prompt = item.options.keyframes.prompt or (tagger.prompt(artwork) if item.options.tag else "")
+    draw = stroke_pictures if item.options.in_strokes else network_pictures
+    drawn = draw(engine, with_prompt(item.options, prompt), artwork, options, on_progress)
     tags = probable_tags(tagger, artwork, options.least_probability)
     return Sample(
-        whole,
-        np.array(drawing.operation_steps),
-        np.stack([keyframes[step] for step in drawing.operation_steps]),
-        keyframes[options.line_art_step],
-        keyframes[options.sketch_step],
-        np.array(prompt),
-        np.array(list(tags), dtype=str),
-        np.array(list(tags.values()), dtype=np.float32),
+        steps=np.array(item.options.keyframes.operation_steps),
+        prompt=np.array(prompt),
+        tags=np.array(list(tags), dtype=str),
+        probabilities=np.array(list(tags.values()), dtype=np.float32),
+        **drawn,
     )
+
+
+def network_pictures(
+    engine: Engine, run: UndoOptions, artwork: np.ndarray, options: SampleOptions, on_progress: OnProgress
+) -> dict[str, np.ndarray]:
+    """What networks give of a sample, by the names of Sample."""
+    drawing = run.keyframes
+    steps = tuple(sorted({*drawing.operation_steps, options.line_art_step, options.sketch_step}))
+    drawn = engine.draw_keyframes(artwork, replace(drawing, operation_steps=steps), on_progress)
+    keyframes = dict(zip(steps, drawn, strict=True))
+    return {
+        "artwork": crop_to(artwork, drawing.width, drawing.height),
+        "keyframes": np.stack([keyframes[step] for step in drawing.operation_steps]),
+        "line_art": keyframes[options.line_art_step],
+        "sketch": keyframes[options.sketch_step],
+    }
+
+
+def stroke_pictures(
+    engine: Engine, run: UndoOptions, artwork: np.ndarray, options: SampleOptions, on_progress: OnProgress
+) -> dict[str, np.ndarray]:
+    """What a drawing in strokes gives of a sample, by the names of Sample; a layer that it lacks is empty."""
+    steps = run.keyframes.operation_steps
+    on_progress(Progress("keyframes", "drawing", 0, len(steps)))
+    process = engine.process_of(artwork, run)
+    layers = {layer.name: layer.pixels for layer in stroke_layers(process)}
+    empty = np.zeros((*process.size, 4), np.uint8)
+    keyframes = np.stack([process.canvas(len(process.operations) - step) for step in steps])
+    on_progress(Progress("keyframes", "drawing", len(steps), len(steps)))
+    return {
+        "artwork": process.artwork,
+        "keyframes": keyframes,
+        "line_art": on_white(layers.get("ink", empty)),
+        "sketch": on_white(layers.get("sketch", empty)),
+        "flats": on_white(layers.get("flats", empty)),
+        "shadow": layers.get("shadow", empty),
+        "light": layers.get("light", empty),
+        "operations": np.frombuffer(process.to_bytes(), np.uint8),
+    }
 
 
 def tagger_of(engine: Engine) -> Tagger:
@@ -144,24 +190,31 @@ def samples_of(store: Store, items: Sequence[WorkItem]) -> Iterator[tuple[WorkIt
 
 
 def write_webdataset(store: Store, items: Sequence[WorkItem], number: str) -> str:
-    """One tar: KEY.artwork.png, KEY.keyframe_0400.png ..., KEY.line_art.png, KEY.sketch.png, KEY.txt, KEY.json."""
+    """One tar: KEY.artwork.png, KEY.keyframe_0400.png ..., KEY.line_art.png, KEY.sketch.png, KEY.txt, KEY.json.
+
+    Of drawings in strokes also KEY.flats.png, KEY.shadow.png, KEY.light.png and KEY.operations.json.gz.
+    """
     try:
         from webdataset import TarWriter
     except ImportError:
         raise missing("webdataset") from None
     name = f"{FOLDER}/samples-{number}.tar"
     # nothing of the time and the place of writing shall be in it
-    with store.new_file(name) as local, local.open("wb") as file, TarWriter(file, user="", group="", mtime=0) as tar:
+    plain = {"user": "", "group": "", "mtime": 0, "encoder": False}
+    with store.new_file(name) as local, local.open("wb") as file, TarWriter(file, **plain) as tar:
         for item, sample in samples_of(store, items):
             pictures = {"artwork": sample.artwork, "line_art": sample.line_art, "sketch": sample.sketch}
             keyframes = zip(sample.steps.tolist(), sample.keyframes, strict=True)
             pictures |= {f"keyframe_{step:04d}": picture for step, picture in keyframes}
+            pictures |= sample.layers
+            strokes = {"operations.json.gz": sample.operations.tobytes()} if sample.operations.size else {}
             tar.write(
                 {
                     "__key__": item.key[:32],
                     **{f"{name}.png": encode_png(picture) for name, picture in pictures.items()},
-                    "txt": str(sample.prompt),
+                    "txt": str(sample.prompt).encode(),
                     "json": facts_of(item, sample).encode(),
+                    **strokes,
                 }
             )
     return name
@@ -173,20 +226,6 @@ def write_huggingface(store: Store, items: Sequence[WorkItem], number: str) -> s
         from datasets import Dataset, Features, Image, List, Value
     except ImportError:
         raise missing("datasets") from None
-    features = Features(
-        {
-            "key": Value("string"),
-            "artwork": Image(),
-            "operation_steps": List(Value("int32")),
-            "keyframes": List(Image()),
-            "line_art": Image(),
-            "sketch": Image(),
-            "prompt": Value("string"),
-            "tags": List(Value("string")),
-            "probabilities": List(Value("float32")),
-            "facts": Value("string"),
-        }
-    )
 
     def png(picture: Any) -> dict[str, Any]:
         return {"bytes": encode_png(picture), "path": None}
@@ -203,9 +242,22 @@ def write_huggingface(store: Store, items: Sequence[WorkItem], number: str) -> s
             "tags": list(sample.probable),
             "probabilities": list(sample.probable.values()),
             "facts": facts_of(item, sample),
+            **{layer: png(pixels) for layer, pixels in sample.layers.items()},
+            **({"operations": sample.operations.tobytes()} if sample.operations.size else {}),
         }
         for item, sample in samples_of(store, items)
     ]
+    texts, pictures = ("key", "prompt", "facts"), ("artwork", "line_art", "sketch", *LAYERS)
+    kinds = {
+        **dict.fromkeys(texts, Value("string")),
+        **dict.fromkeys(pictures, Image()),
+        "operation_steps": List(Value("int32")),
+        "keyframes": List(Image()),
+        "tags": List(Value("string")),
+        "probabilities": List(Value("float32")),
+        "operations": Value("binary"),
+    }
+    features = Features({column: kinds[column] for column in rows[0]})
     name = f"{FOLDER}/data/samples-{number}.parquet"
     with store.new_file(name) as local:
         Dataset.from_list(rows, features=features).to_parquet(local)

@@ -15,7 +15,6 @@ from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.settling import match_colours
 from paints_undo.exports.source import Source, packed
 from paints_undo.pictures.lettering import fitting_font
-from paints_undo.provenance.records import xmp_packet
 
 WIDTH, HEIGHT = 1000, 620  # of the drawing, in its own units
 LEFT, TOP, RIGHT, PANEL, GAP = 60, 56, 20, 216, 56
@@ -61,16 +60,14 @@ def write_curves(runs: list[Source], path: Path, kind: str, title: str = "") -> 
     marks = chart({name: curves_of(run) for name, run in zip(names, runs, strict=True)}, title)
     if kind == ".png":
         return runs[0].write(path, packed(to_picture(marks), "PNG", optimize=True), "curves")
-    record = runs[0].described("curves")
-    # without the wrapper of the packet, which is no XML that may stand inside of other XML
-    metadata = xmp_packet(record).decode("utf-8").partition("?>")[2].rpartition("<?")[0]
+    statement, metadata = runs[0].described("curves").statement, runs[0].svg_metadata("curves")
     with explained("write", path):
-        path.write_text(to_svg(marks, record.statement, metadata), encoding="utf-8")
+        path.write_text(to_svg(marks, statement, metadata), encoding="utf-8")
 
 
 def curves_of(source: Source) -> Curves:
     """Coverage, ink, colour and distance of a run's frames."""
-    frames, finished = map(source.fit.uncover, (source.frames, source.finished_small))
+    frames, finished = map(source.fit.uncover, source.measured())
     return measure(match_colours(frames, finished), finished)
 
 

@@ -64,14 +64,15 @@ def export_command(chosen: argparse.Namespace) -> int:
     """Write what was asked for and print the paths."""
     if chosen.list:
         for name, each in FORMATS.items():
-            print(f"{name:<12}{each.words} ({each.file})")
+            print(f"{name:<14}{each.words} ({each.file})")
         return 0
     if chosen.run is None:
         raise InputError("no run is given; give the folder that a run was drawn into, the one with run.json")
     options = ExportOptions.of(vars(chosen))
     # before any work: a misspelt format shall not cost minutes
-    wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats)
+    chosen_formats("mp4" if chosen.formats is None else chosen.formats)
     source = Source.of_run(chosen.run, options.title)
+    wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats, source)
     out = chosen.out or Path(chosen.run) / EXPORTS
     if chosen.compare:
         for path in compare(source, Source.of_run(chosen.compare), out, options.title):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
 from paints_undo.errors import FileError, InputError, sentence_of
-from paints_undo.exports import animations, charts, heat_map, layers, player, sheets, videos
+from paints_undo.exports import animations, charts, heat_map, layers, player, sheets, stroke_layers, vector, videos
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.progress import OnProgress, Progress, ignore
+
+Write = Callable[[Source, Path, ExportOptions], None]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,12 @@ class Format:
 
     file: str
     words: str
-    write: Callable[[Source, Path, ExportOptions], None]
+    write: Write | None  # None for what only a drawing in strokes has
+    write_strokes: Write | None = None  # where it is drawn in strokes, if that is another way
+
+    def of(self, source: Source) -> Write | None:
+        """How the file of this run is written; None where there is none of it."""
+        return (source.process and self.write_strokes) or self.write
 
 
 FORMATS = {
@@ -34,9 +41,25 @@ FORMATS = {
     "webp": Format("timelapse.webp", "animation", animations.write_webp),
     "apng": Format("timelapse-animated.png", "animation without loss", animations.write_apng),
     "frames": Format("frames.zip", "every frame as PNG", videos.write_png_frames),
-    "psd": Format("layers.psd", "a layer for each stage, for Photoshop and Clip Studio", layers.write_psd),
-    "ora": Format("layers.ora", "a layer for each stage, for Krita and GIMP", layers.write_ora),
-    "lineart": Format("line-art.zip", "the lines of each stage as transparent PNG", layers.write_line_art),
+    "psd": Format(
+        "layers.psd", "the layers, for Photoshop and Clip Studio", layers.write_psd, stroke_layers.write_stroke_psd
+    ),
+    "ora": Format("layers.ora", "the layers, for Krita and GIMP", layers.write_ora, stroke_layers.write_stroke_ora),
+    "lineart": Format(
+        "line-art.zip", "the lines as transparent PNG", layers.write_line_art, stroke_layers.write_stroke_lines
+    ),
+    "flats": Format(
+        "flats.zip", "flat colours, shadow and light as transparent PNG (strokes only)", None, stroke_layers.write_flats
+    ),
+    "svg": Format(
+        "strokes.svg", "every stroke as a path, for Inkscape and Illustrator (strokes only)", None, vector.write_svg
+    ),
+    "svg-animated": Format(
+        "strokes-animated.svg",
+        "the strokes one after another, in any browser (strokes only)",
+        None,
+        vector.write_animated_svg,
+    ),
     "contact": Format("contact-sheet.png", "twenty moments on one sheet", sheets.write_contact_sheet),
     "steps": Format("steps.pdf", "numbered steps to print and learn from", sheets.write_step_sheet_pdf),
     "steps-png": Format("steps.png", "the same as a picture", sheets.write_step_sheet_png),
@@ -47,17 +70,22 @@ FORMATS = {
 }
 
 
-def chosen_formats(names: str | Sequence[str]) -> list[str]:
-    """The names of formats, each once, from "psd,gif" or a list; "all" is every one. InputError for unknown ones."""
+def chosen_formats(names: str | Sequence[str], source: Source | None = None) -> list[str]:
+    """The names of formats, each once, from "psd,gif" or a list; "all" is every one that there is of the source.
+
+    Raises InputError for unknown ones, and for those that there are not of the source.
+    """
     given = names.split(",") if isinstance(names, str) else names
     wanted = [str(name).strip().lower() for name in given if str(name).strip()]
     if not wanted:
         raise InputError("no format is given; use one or more of {choices}", ", ".join(FORMATS))
     if wanted == ["all"]:
-        return list(FORMATS)
+        return [name for name, each in FORMATS.items() if source is None or each.of(source)]
     for name in wanted:
         if name not in FORMATS:
             raise InputError("format is {name!r}; use one or more of {choices}, or all", name, ", ".join(FORMATS))
+        if source is not None and FORMATS[name].of(source) is None:
+            raise InputError("{name} needs an artwork that is drawn in strokes, and networks drew this one", name)
     return list(dict.fromkeys(wanted))
 
 
@@ -73,17 +101,18 @@ def export(
     Raises InputError for an unknown format and for what a format cannot hold, OSError (one sentence) when the folder
     cannot be written; formats that were done before stay.
     """
-    wanted, folder, options = chosen_formats(names), Path(out), options or ExportOptions()
+    wanted, folder, options = chosen_formats(names, source), Path(out), options or ExportOptions()
     with explained("make", folder):
         folder.mkdir(parents=True, exist_ok=True)
     sweep(folder, LONG_AGO)
     done = {}
     for number, name in enumerate(wanted):
         on_progress(Progress("export", name, number, len(wanted)))
-        path = folder / FORMATS[name].file
+        path, write = folder / FORMATS[name].file, FORMATS[name].of(source)
+        assert write is not None, "chosen_formats leaves out what there is not"
         with written_atomically(path) as temporary:
             try:
-                FORMATS[name].write(source, temporary, options)
+                write(source, temporary, options)
             except OSError as error:
                 raise _renamed(error, temporary.name, path.name) from error
         done[name] = path

@@ -23,8 +23,9 @@ SIDE = 1600  # pixels of the longer side, where the person chooses none
 def write_heat_map(source: Source, path: Path, options: ExportOptions) -> None:
     """PNG: when each part of the picture was painted."""
     size = source.sized(options.longest_side or SIDE)
-    times = painting_times(hold_still(match_colours(source.frames, source.finished_small)))
-    placement = source.placement.of_resized(source.size, size)
+    frames, finished = source.measured()
+    times = painting_times(hold_still(match_colours(frames, finished)))
+    placement = source.fit.placement((frames.shape[2], frames.shape[1])).of_resized(source.size, size)
     (sx, sy), (ox, oy) = placement.scale, placement.offset
     matrix = np.array([[sx, 0, 0.5 * sx + ox - 0.5], [0, sy, 0.5 * sy + oy - 0.5]])
     enlarged = cv2.warpAffine(

@@ -1,10 +1,15 @@
-"""The phases of a picture as layers for Photoshop, Krita and Clip Studio: PSD, OpenRaster, and transparent line art."""
+"""A picture in layers for Photoshop, Krita and Clip Studio: PSD, OpenRaster, and transparent line art.
+
+Networks draw pictures: a layer is then a keyframe. What is drawn in strokes has layers (see stroke_layers).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import cv2
@@ -16,6 +21,7 @@ from paints_undo.errors import InputError
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.phases import phases_of
 from paints_undo.exports.source import Source, packed
+from paints_undo.pictures.fit import Size
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import xmp_packet
 
@@ -25,15 +31,30 @@ FAINTEST = 16  # of 255: fainter lines are paper and noise
 WIDEST = 28  # the longer side divided by this is the widest line
 XMP_RESOURCE = 1060  # of a PSD (Adobe Photoshop File Formats Specification, "Image Resource IDs")
 _THUMBNAIL = 256  # pixels; what OpenRaster allows
+_LONGEST_NAME = 250  # characters
 
 
 @dataclass(frozen=True)
 class Layer:
-    """pixels: uint8 (H, W, 3), or (H, W, 4) with transparency."""
+    """pixels: uint8 (h, w, 3), or (h, w, 4) with transparency; left, top: their place, where they are not all."""
 
     name: str
     pixels: np.ndarray
     visible: bool
+    left: int = 0
+    top: int = 0
+
+
+@dataclass(frozen=True)
+class Group:
+    """Layers in a folder, the lowest first."""
+
+    name: str
+    layers: list[Layer]
+    visible: bool
+
+
+Parts = Callable[[Source, ExportOptions], Iterator[Layer | Group]]  # yields them from the lowest to the highest
 
 
 def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
@@ -42,14 +63,7 @@ def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
     Only keyframes and artwork can be seen at first, so that hiding the highest visible layer is one undo.
     """
     size = source.sized(options.longest_side)
-    count = 2 * len(source.keyframes) + 2
-    if count * size[0] * size[1] * 4 > MOST_BYTES:
-        raise InputError(
-            "{count} layers of {width} x {height} pixels do not fit into one file; choose a longest side "
-            "of fewer pixels (--longest-side)",
-            count,
-            *size,
-        )
+    check_room(2 * len(source.keyframes) + 2, size)
     names = [f"{step:04d} {phase.name}" for step, phase in zip(source.steps, phases_of(source)[:-1], strict=True)]
     yield Layer("canvas", np.full((size[1], size[0], 3), 255, np.uint8), True)
     # gone through twice: all of them together may not fit into memory
@@ -60,6 +74,17 @@ def layers_of(source: Source, options: ExportOptions) -> Iterator[Layer]:
             yield Layer(f"lines of {names[place]}", lines_of(frame), False)
         else:
             yield Layer(options.title or "artwork", frame, True)
+
+
+def check_room(count: int, size: Size) -> None:
+    """Raise InputError where so many layers of this size do not fit into one file."""
+    if count * size[0] * size[1] * 4 > MOST_BYTES:
+        raise InputError(
+            "{count} layers of {width} x {height} pixels do not fit into one file; choose a longest side "
+            "of fewer pixels (--longest-side)",
+            count,
+            *size,
+        )
 
 
 def lines_of(picture: np.ndarray) -> np.ndarray:
@@ -73,10 +98,11 @@ def lines_of(picture: np.ndarray) -> np.ndarray:
     return np.dstack([np.where(opacity[..., None] > 0, colour, 0), opacity]).astype(np.uint8)
 
 
-def write_psd(source: Source, path: Path, options: ExportOptions) -> None:
+def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Parts = layers_of) -> None:
     """PSD; titles in any script are kept in its Unicode names."""
     try:
         from psd_tools import PSDImage
+        from psd_tools.psd import PSD
         from psd_tools.psd.image_resources import ImageResource
     except ImportError:
         raise InputError(
@@ -89,41 +115,65 @@ def write_psd(source: Source, path: Path, options: ExportOptions) -> None:
             *source.size,
             MOST_PSD_SIDE,
         )
-    whole = Image.fromarray(source.artwork).resize(source.sized(options.longest_side), Image.Resampling.BOX)
-    document = PSDImage.frompil(whole)  # what programs show that know no layers
-    for layer in layers_of(source, options):
-        # made under a name of the old encoding, which every reader has, and then given its own
-        made = document.create_pixel_layer(Image.fromarray(layer.pixels).convert("RGBA"), name="layer")
-        made.name = layer.name[:250]
-        made.visible = layer.visible
+    whole = Image.fromarray(source.picture(source.sized(options.longest_side)))
+    # with an alpha channel, or transparency would become a mask on each layer
+    document = PSDImage.frompil(whole.convert("RGBA"))
+    for part in parts_of(source, options):
+        folder: Any = document
+        if isinstance(part, Group):
+            folder = document.create_group(name="group")
+            folder.name = part.name[:_LONGEST_NAME]
+        for layer in part.layers if isinstance(part, Group) else [part]:
+            image = Image.fromarray(layer.pixels).convert("RGBA")
+            # made under a name of the old encoding, which every reader has, and then given its own
+            made = folder.create_pixel_layer(image, "layer", layer.top, layer.left)
+            made.name = layer.name[:_LONGEST_NAME]
+            made.visible = layer.visible
+        if isinstance(part, Group):
+            folder.visible = part.visible
     packet = xmp_packet(source.described("layers"))
     document.image_resources[XMP_RESOURCE] = ImageResource(key=XMP_RESOURCE, data=packet)
-    with explained("write", path):
-        document.save(path)
+    written = io.BytesIO()
+    document.save(written)
+    written.seek(0)
+    record = PSD.read(written)
+    # what programs show that know no layers: the picture itself, and no channel of its own for an alpha of 255
+    record.header.channels = 3
+    record.image_data.set_data([channel.tobytes() for channel in whole.split()], record.header)
+    with explained("write", path), path.open("wb") as file:
+        record.write(file)
 
 
-def write_ora(source: Source, path: Path, options: ExportOptions) -> None:
+def write_ora(source: Source, path: Path, options: ExportOptions, parts_of: Parts = layers_of) -> None:
     """OpenRaster (openraster.org, baseline): a ZIP with the layers as PNG files and their order in stack.xml."""
     size = source.sized(options.longest_side)
     image = ElementTree.Element("image", version="0.0.3", w=str(size[0]), h=str(size[1]), xres="72", yres="72")
-    stack = ElementTree.SubElement(image, "stack")
+    stack, number = ElementTree.SubElement(image, "stack"), 0
     with source.archive(path, "layers") as archive:
         archive.writestr("mimetype", "image/openraster")  # first and not compressed, as the format wants it
-        for number, layer in enumerate(layers_of(source, options)):
-            file = f"data/layer{number:03d}.png"
-            archive.writestr(file, _png(layer.pixels))
-            about = {"name": layer.name, "src": file, "x": "0", "y": "0", "opacity": "1.0"}
-            shown = "visible" if layer.visible else "hidden"
-            # the highest layer comes first in the file
-            stack.insert(
-                0, ElementTree.Element("layer", {**about, "visibility": shown, "composite-op": "svg:src-over"})
-            )
-            highest = layer.pixels
-        archive.writestr("mergedimage.png", embed(_png(highest), source.described("layers")))
-        small = Image.fromarray(highest)
+        for part in parts_of(source, options):
+            folder = stack
+            if isinstance(part, Group):
+                folder = ElementTree.Element("stack", _about(part))
+                stack.insert(0, folder)
+            for layer in part.layers if isinstance(part, Group) else [part]:
+                file = f"data/layer{number:03d}.png"
+                archive.writestr(file, png(layer.pixels))
+                about = {**_about(layer), "src": file, "x": str(layer.left), "y": str(layer.top)}
+                folder.insert(0, ElementTree.Element("layer", about))  # the highest layer comes first in the file
+                number += 1
+        whole = source.picture(size)
+        archive.writestr("mergedimage.png", embed(png(whole), source.described("layers")))
+        small = Image.fromarray(whole)
         small.thumbnail((_THUMBNAIL, _THUMBNAIL))
-        archive.writestr("Thumbnails/thumbnail.png", _png(np.asarray(small)))
+        archive.writestr("Thumbnails/thumbnail.png", png(np.asarray(small)))
         archive.writestr("stack.xml", ElementTree.tostring(image, "utf-8", xml_declaration=True))
+
+
+def _about(part: Layer | Group) -> dict[str, str]:
+    """The attributes that layers and groups have in stack.xml."""
+    shown = "visible" if part.visible else "hidden"
+    return {"name": part.name, "opacity": "1.0", "visibility": shown, "composite-op": "svg:src-over"}
 
 
 def write_line_art(source: Source, path: Path, options: ExportOptions) -> None:
@@ -133,8 +183,9 @@ def write_line_art(source: Source, path: Path, options: ExportOptions) -> None:
         frames = source.finished_keyframes(source.sized(options.longest_side))
         for step, phase, frame in zip(source.steps, phases_of(source), frames, strict=False):
             name = f"{step:04d}-{phase.name.replace(' ', '-')}.png"
-            archive.writestr(name, embed(_png(lines_of(frame)), record))
+            archive.writestr(name, embed(png(lines_of(frame)), record))
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def png(pixels: np.ndarray) -> bytes:
+    """A layer's PNG file, written quickly."""
     return packed(pixels, "PNG", compress_level=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from paints_undo.exports.source import Source, packed
 from paints_undo.provenance.records import xmp_packet
 
 SIDE = 1600  # pixels of the longer side, where the person chooses none
+STROKES_SIDE, STROKES_FPS = 1080, 12  # likewise, of strokes: their many frames would make it too large a file
 _TEMPLATE = Path(__file__).parent / "player.html"
 
 
 def write_player(source: Source, path: Path, options: ExportOptions) -> None:
     """HTML with every different frame as WebP, the artwork without loss."""
+    if source.process is not None:
+        options = _fewer(source, options)
     size, record = source.sized(options.longest_side or SIDE), source.described("timelapse")
     durations = milliseconds(source, options, 1)
     film = {
@@ -47,6 +51,15 @@ def write_player(source: Source, path: Path, options: ExportOptions) -> None:
     page = re.sub(r"\{(\w+)\}", lambda name: values.get(name[1], name[0]), _TEMPLATE.read_text(encoding="utf-8"))
     with explained("write", path):
         path.write_text(page, encoding="utf-8")
+
+
+def _fewer(source: Source, options: ExportOptions) -> ExportOptions:
+    """The options for a film of strokes, with fewer and smaller frames where the person chooses neither."""
+    pacing = options.pacing
+    if pacing.fps is None:
+        holds = pacing.hold_start + pacing.hold_end
+        pacing = replace(pacing, fps=STROKES_FPS, seconds=pacing.seconds or len(source.frames) / source.fps + holds)
+    return replace(options, pacing=pacing, longest_side=options.longest_side or STROKES_SIDE)
 
 
 def _address(frame: np.ndarray, lossless: bool) -> str:

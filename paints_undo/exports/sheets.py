@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from paints_undo.atomic import explained
+from paints_undo.exports.lessons import lesson
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import Pacing, schedule
-from paints_undo.exports.phases import BLANK, Phase, phases_of, what_is_new
+from paints_undo.exports.phases import Phase, what_is_new
 from paints_undo.exports.source import Source, packed
 from paints_undo.pictures.lettering import fitting_font
 
@@ -75,9 +76,7 @@ def write_step_sheet_png(source: Source, path: Path, options: ExportOptions) -> 
 
 
 def _pages(source: Source, options: ExportOptions) -> Iterator[Image.Image]:
-    frames = source.finished_keyframes(source.sized(700))
-    # a canvas that nothing was done to is no step
-    steps = [step for step in zip(phases_of(source), frames, strict=True) if step[0].name != BLANK]
+    steps = lesson(source, source.sized(700))
     told, pictures = [phase for phase, _ in steps], [picture for _, picture in steps]
     count = -(-len(pictures) // STEPS_ON_PAGE)
     for page in range(count):
@@ -100,8 +99,8 @@ def _step(sheet: Image.Image, top: int, number: int, phase: Phase, before: np.nd
     draw = ImageDraw.Draw(sheet)
     draw.ellipse((MARGIN, top, MARGIN + 64, top + 64), fill=ACCENT)
     draw.text((MARGIN + 32, top + 32), str(number), "white", fitting_font(str(number), 36)[0], "mm")
-    _write(draw, (MARGIN, top + 88), phase.name.capitalize(), 28, INK, 210)
-    bottom = _paragraph(draw, (MARGIN, top + 130), phase.words, 19, PALE, 215)
+    bottom = _paragraph(draw, (MARGIN, top + 88), phase.name[:1].upper() + phase.name[1:], 27, INK, 220)
+    bottom = _paragraph(draw, (MARGIN, bottom + 8), phase.words, 19, PALE, 215)
     _paragraph(draw, (MARGIN, bottom + 14), "Right: what is new.", 19, ACCENT, 215)
     room = (PAGE[0] - 2 * MARGIN - 240 - 30) // 2
     new = what_is_new(before, after)[..., None]

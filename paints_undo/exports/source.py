@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -20,11 +20,19 @@ from paints_undo import validation
 from paints_undo.atomic import explained
 from paints_undo.exports.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.exports.pacing import Pacing, changes, schedule
+from paints_undo.exports.stroke_frames import StrokeFrames
 from paints_undo.pictures.fit import Fit, Placement, Size
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
 from paints_undo.provenance.records import MIXED, Record, xmp_packet
 from paints_undo.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.film import Film
+    from paints_undo.strokes.process import Process
+
+MEASURED_SIDE = 320  # pixels of the longer side: film frames of strokes are measured no larger
+OPERATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -33,34 +41,42 @@ class Source:
 
     name: str  # of the run folder, or what the person calls the picture
     artwork: np.ndarray  # (H, W, 3), whole
-    keyframes: np.ndarray  # (k, h, w, 3), as the networks drew them, by fit "pad" with margins
+    keyframes: np.ndarray  # (k, h, w, 3), as the networks drew them, by fit "pad" with margins; of strokes none
     steps: tuple[int, ...]  # the keyframes' operation steps, descending
-    frames: np.ndarray  # (n, h, w, 3), likewise
+    frames: np.ndarray  # (n, h, w, 3), likewise; a Film where it is drawn in strokes
     fit: Fit
     fps: int
     record: Record
     mark: bool = False  # whether frames say in a corner that AI made them
+    process: Process | None = None  # where the artwork is drawn in strokes
 
     @classmethod
     def of_run(cls, folder: str | Path, title: str = "") -> Source:
         """The pictures of a run. Raises InputError where one of them is not there yet."""
         run = RunFolder.open(folder)
         options, frames = run.options, run.frames()
+        process = run.process() if options.in_strokes else None
+        artwork = run.artwork if process is None else process.artwork  # very small ones are drawn larger
         return cls(
             validation.legible(title or run.path.resolve().name),
-            run.artwork,
-            run.drawn()[::-1],
+            artwork,
+            run.drawn()[::-1] if process is None else np.zeros((0, *frames.shape[1:]), np.uint8),
             tuple(keyframe.step for keyframe in reversed(run.timeline.keyframes)),
             frames,
-            run.fit,
+            Fit.of(options, artwork.shape),
             options.fps,
             run.record("export", MIXED),
             options.mark,
+            process,
         )
 
     def described(self, piece: str) -> Record:
         """What a file of this run says about itself; piece: what kind of file it is."""
         return dataclasses.replace(self.record, piece=piece)
+
+    def svg_metadata(self, piece: str) -> str:
+        """The same as XML that may stand inside of an SVG file: a packet of XMP without its wrapper."""
+        return xmp_packet(self.described(piece)).decode("utf-8").partition("?>")[2].rpartition("<?")[0]
 
     def write(self, path: Path, picture: bytes, piece: str) -> None:
         """Write a PNG, GIF or WebP file of this run, with what it says about itself in it."""
@@ -83,8 +99,27 @@ class Source:
 
     @cached_property
     def change(self) -> np.ndarray:
-        """How much each frame changes, (n,), as pacing.changes gives it."""
+        """How much each frame changes, (n,), as pacing.changes gives it; of strokes, whether any is drawn in it."""
+        if self.process is not None:  # each frame is as much work as any other: to look at them would tell no more
+            return np.diff(self._moments, prepend=self._moments[0]) > 0
         return changes(self.frames)
+
+    @property
+    def _moments(self) -> np.ndarray:
+        """How many operations are done in each frame."""
+        return cast("Film", self.frames).moments
+
+    def process_in(self, size: Size) -> Process:
+        """The process at a size, where the artwork is drawn in strokes."""
+        assert self.process is not None, "chosen_formats lets nothing through that needs strokes where networks drew"
+        return self.process if size == self.size else self.process.at(size[1], size[0])
+
+    def measured(self) -> tuple[np.ndarray, np.ndarray]:
+        """The frames, uint8 (n, h, w, 3), and the finished picture as they show it, small enough to be measured."""
+        if self.process is None:
+            return self.frames, self.finished_small
+        small = self.process_in(self.sized(MEASURED_SIDE))
+        return np.stack(list(small.canvases(self._moments))), small.artwork
 
     def sized(self, longest_side: int | None) -> Size:
         """The artwork's size, its longer side at most this many pixels."""
@@ -102,12 +137,22 @@ class Source:
         """The artwork as the last frame should show it, uint8 (h, w, 3)."""
         return self.fit.lay(self.artwork, self._frame_size)
 
-    def finished_frames(self, size: Size) -> ArtworkSizedFrames:
+    def picture(self, size: Size) -> np.ndarray:
+        """The artwork in this size, uint8 (h, w, 3)."""
+        if self.process is not None:
+            return self.process_in(size).artwork
+        return self.artwork if size == self.size else cv2.resize(self.artwork, size, interpolation=cv2.INTER_AREA)
+
+    def finished_frames(self, size: Size) -> ArtworkSizedFrames | StrokeFrames:
         """The timelapse in this size."""
+        if self.process is not None:
+            return StrokeFrames(self.process_in(size), self._moments)
         return self._finished(self.frames, self.finished_small, self.placement, size)
 
     def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
         """Yield the keyframes in this size, and the artwork at the end."""
+        if self.process is not None:
+            return self.process_in(size).canvases([*(OPERATIONS - step for step in self.steps), OPERATIONS])
         whole, placement = self.fit.keyframe(self.artwork), self.fit.placement(self.fit.canvas)
         # the last keyframe is far from finished: what is done is told from the artwork after it
         pictures = np.concatenate([self.keyframes, whole[None]])
@@ -129,10 +174,7 @@ class Source:
     def _finished(
         self, frames: np.ndarray, seen: np.ndarray, placement: Placement, size: Size, transition: float = TRANSITION
     ) -> ArtworkSizedFrames:
-        artwork = self.artwork
-        if size != self.size:
-            artwork = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)
-        return ArtworkSizedFrames(frames, seen, artwork, placement.of_resized(self.size, size), transition)
+        return ArtworkSizedFrames(frames, seen, self.picture(size), placement.of_resized(self.size, size), transition)
 
 
 def packed(picture: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
