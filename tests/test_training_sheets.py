@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.training.sheets import contact_sheet, loss_curve, psnr, write_sheet
+from paints_undo.training.sheets import contact_sheet, psnr, write_sheet
 
 
 def test_a_sheet_holds_every_picture(tmp_path):
@@ -17,14 +17,6 @@ def test_a_sheet_holds_every_picture(tmp_path):
 def test_rows_must_be_of_one_length():
     with pytest.raises(ValueError, match="one length"):
         contact_sheet([[np.zeros((2, 2, 3), np.uint8)], []])
-
-
-def test_the_loss_curve_falls_with_the_loss():
-    picture = loss_curve([(step, 0.0, 1 / (1 + step)) for step in range(50)]).astype(int)
-    inked = np.argwhere(picture[..., 2] - picture.min(axis=2) > 20)
-    left, right = inked[inked[:, 1] < 150, 0].mean(), inked[inked[:, 1] > 500, 0].mean()
-    assert left < right
-    assert (loss_curve([]) == 255).all()
 
 
 def test_psnr_of_a_known_error():

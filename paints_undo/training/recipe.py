@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKL
 
 from paints_undo.errors import InputError
@@ -33,7 +34,6 @@ from paints_undo.training.keyframe_training import (
     train_keyframes,
 )
 from paints_undo.training.loop import Trainer, Training
-from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
@@ -56,11 +56,6 @@ def draw_pictures(split: str, count: int, size: int, cache: Path | None) -> Pict
         raise InputError(str(error)) from None
     dataset.build(options, cache or dataset.DATA_FOLDER)
     return dataset.load(options, cache or dataset.DATA_FOLDER)
-
-
-def own_or_drawn(own: Path | None, count: int, size: int, cache: Path | None) -> Pictures:
-    """A person's own time-lapses, or the drawn training pictures."""
-    return load_timelapses(own, size) if own else draw_pictures("train", count, size, cache)
 
 
 def train_part(
@@ -92,7 +87,7 @@ def train_part(
         assert config.decoder and config.decoder_loop, "the segments' config has both"
         decoder = Training(data, out / "video_vae", config.decoder, config.decoder_loop, processes=processes)
         _train_segments(out, training, decoder)
-    processes.wait()  # the next part reads what the main process wrote of this one
+    PartialState().wait_for_everyone()  # the next part reads what the main process wrote of this one
 
 
 def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
@@ -108,7 +103,7 @@ def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
 def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str | Path | None) -> None:
     if start is None:
         vae, networks, prediction, defaults = trained_vae(out), None, PREDICTION, KEYFRAME_DEFAULTS
-        tokenizer = make_tokenizer(training.data, out / "tokenizer", training.processes)
+        tokenizer = make_tokenizer(training.data, out / "tokenizer")
     else:
         family = find_family(start)
         vae, networks = load_part(family, "single_frame/vae", torch.float32), networks_of(family)
@@ -132,7 +127,7 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
 
 
 def _train_segments(out: Path, training: Training, decoder: Training) -> None:
-    picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer", training.processes)
+    picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer")
     vae = train_video_vae(decoder, picture_vae)
     networks = train_segments(training, vae, tokenizer)
     if training.processes.is_main:
@@ -173,7 +168,7 @@ def figures_of(models: str | Path, data: Pictures, count: int, device: str | Non
     drawing = evaluate_keyframes(partial(_draw, engine), data, indices)
     figures |= {f"keyframes {name}": value for name, value in drawing.items()}
     filled = max(1, len(indices) // SEGMENTS_SHARE)
-    filling = evaluate_segments(engine.fill_segments, data, filled)["all"]
+    filling = evaluate_segments(engine.fill_segments, data, filled)
     filling["error over cross-fading"] = filling["error"] / filling["cross_fade_error"]
     figures |= {f"segments {name.replace('_', ' ')}": value for name, value in filling.items()}
     samples = {"vae and keyframes": len(indices), "tagger": len(data), "segments": filled}
