@@ -67,8 +67,8 @@ def test_the_family_that_is_written_is_loaded_strictly_and_is_the_same(tokenizer
 
 
 def test_the_family_file_keeps_what_others_wrote(tmp_path):
-    update_family_file(tmp_path / "model_family.json", {"a": 1, "b": 2})
-    update_family_file(tmp_path / "model_family.json", {"b": 3})
+    update_family_file(tmp_path, a=1, b=2)
+    update_family_file(tmp_path, b=3)
     assert json.loads((tmp_path / "model_family.json").read_text()) == {"a": 1, "b": 3}
 
 

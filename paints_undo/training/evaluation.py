@@ -11,9 +11,9 @@ import torch
 
 from paints_undo.pictures.tensors import pixels_to_tensor, tensor_to_pixels
 from paints_undo.training.dataset import Pictures
+from paints_undo.training.picture_vae import psnr
 from paints_undo.training.process import INK_COLOUR, SKETCH_COLOUR, stage_of
 from paints_undo.training.segment_clips import APP_STEPS, VIDEO_LENGTH, WHITE_CANVAS, draw_frames
-from paints_undo.training.sheets import psnr
 from paints_undo.training.tagger import micro_f1, tag_targets
 
 Draw = Callable[[np.ndarray, str, Sequence[int], int], np.ndarray]

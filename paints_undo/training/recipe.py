@@ -10,15 +10,17 @@ import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from diffusers import AutoencoderKL
 
+from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.family.weights import load_part, load_tokenizer
+from paints_undo.pictures.pixels import encode_png
+from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
 from paints_undo.training.config import PartConfig, write_config
@@ -37,7 +39,6 @@ from paints_undo.training.loop import Trainer, Training
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
-from paints_undo.training.sheets import write_sheet
 from paints_undo.training.tagger import train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae
 from wd14_tagger import Tagger
@@ -90,6 +91,13 @@ def train_part(
     PartialState().wait_for_everyone()  # the next part reads what the main process wrote of this one
 
 
+def write_sheet(path: Path, *stacks: torch.Tensor) -> None:
+    """A PNG for people: one row for each stack of pictures, all float (n, 3, H, W) in -1..1, within grey lines."""
+    frame = ((2, 2), (2, 2), (0, 0))
+    rows = [[np.pad(picture, frame, constant_values=225) for picture in tensor_to_pixels(stack)] for stack in stacks]
+    write_atomically(path, encode_png(np.concatenate([np.concatenate(row, axis=1) for row in rows])))
+
+
 def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
     indices = torch.arange(min(SHEET_PICTURES, len(shown)))
     rows = []
@@ -118,8 +126,8 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
     if training.processes.is_main:
         write_stage(out / "family" / "single_frame", trained, vae, tokenizer)
         height, width = _size_of(training.data)
-        _describe(
-            out,
+        update_family_file(
+            out / "family",
             keyframe_size={"width": width, "height": height},
             keyframe_prediction=prediction,
             keyframe_defaults=defaults,
@@ -132,17 +140,17 @@ def _train_segments(out: Path, training: Training, decoder: Training) -> None:
     networks = train_segments(training, vae, tokenizer)
     if training.processes.is_main:
         write_stage(out / "family" / "multi_frame", networks, vae, tokenizer)
-        sizes = [list(_size_of(training.data))]
-        _describe(out, video_sizes=sizes, segment_hint=SEGMENT_HINT, segment_defaults=SEGMENT_DEFAULTS)
+        update_family_file(
+            out / "family",
+            video_sizes=[list(_size_of(training.data))],
+            segment_hint=SEGMENT_HINT,
+            segment_defaults=SEGMENT_DEFAULTS,
+        )
 
 
 def _size_of(data: Pictures) -> tuple[int, int]:
     height, width = data.finished(torch.tensor([0])).shape[-2:]
     return height, width
-
-
-def _describe(out: Path, **values: Any) -> None:
-    update_family_file(out / "family" / "model_family.json", values)
 
 
 def trained_vae(out: Path) -> AutoencoderKL:
