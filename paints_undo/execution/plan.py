@@ -31,18 +31,9 @@ class Plan:
     def __post_init__(self) -> None:
         if self.name not in NAMES:
             raise ValueError(f"plan is {self.name!r}; use one of {', '.join(NAMES)}")
-        lowest = {
-            "keyframes_at_once": 1,
-            "pairs_at_once": 1,
-            "lanes": 1,
-            "feed_forward_pieces": 1,
-            "decoded_frames": 1,
-            "ring": 1,
-            "pinned": 0,
-        }
-        for field, low in lowest.items():
-            value = getattr(self, field)
-            if value is not None and value < low:
+        for field, value in vars(self).items():
+            low = 0 if field == "pinned" else 1
+            if type(value) is int and value < low:
                 raise ValueError(f"{field} of a plan is {value}; use {low} or more")
 
 
