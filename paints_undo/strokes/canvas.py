@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from paints_undo.pictures.pixels import at_most
+from paints_undo.progress import PREVIEW_SIDE
 from paints_undo.strokes import brushes
 from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
@@ -222,6 +224,18 @@ def _around(one: Box | None, other: Box | None) -> Box | None:
         return one or other
     rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
     return rows, columns
+
+
+def in_pencil(operations: Sequence[Operation], height: int, width: int) -> Canvas:
+    """A canvas for what is drawn in pencil, before there is a plan of all the rest."""
+    white, nothing = np.full((height, width, 3), 255, np.uint8), np.zeros((height, width), np.uint8)
+    plan = Plan(0, "", "", "", "", tuple(operations), {}, nothing)
+    return Canvas(plan, Finished(white, white, white, white, nothing))
+
+
+def seen_in_pencil(operations: Sequence[Operation], height: int, width: int) -> np.ndarray:
+    """What is drawn so far, small: uint8 (h, w, 3)."""
+    return at_most(in_pencil(operations, height, width).after(len(operations)), PREVIEW_SIDE)
 
 
 def paper(height: int, width: int) -> np.ndarray:
