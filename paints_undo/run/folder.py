@@ -57,6 +57,7 @@ from paints_undo.run.recorded_folder import EXPORTS, make_directory
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.strokes.tags import telling
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
@@ -238,8 +239,9 @@ class RunFolder(FilmFolder, Run):
         if self._process is None and self.is_whole(self.operations_file):
             found = Process.read(self.operations_file, self.artwork)
             own = self.own_sketch()
-            wanted = self.options.keyframes.seed, self.options.route, "" if own is None else digest(own)
-            if (found.plan.seed, found.plan.asked, found.plan.sketch) == wanted:
+            drawing, plan = self.options.keyframes, found.plan
+            wanted = drawing.seed, self.options.route, "" if own is None else digest(own), telling(drawing.prompt)
+            if (plan.seed, plan.asked, plan.sketch, plan.tags) == wanted:
                 self._process = found
         elif self._process is None and self.operations_file.exists():
             logger.warning("%s is damaged or was replaced and will be made again", self.operations_file)

@@ -32,14 +32,19 @@ LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wid
 
 
 def make_plan(
-    artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None, report: Report = no_report
+    artwork: np.ndarray,
+    seed: int,
+    route: str = "auto",
+    sketch: np.ndarray | None = None,
+    tags: str = "",
+    report: Report = no_report,
 ) -> Plan:
     """The operations that draw an artwork, uint8 RGB (H, W, 3). sketch: of the same shape, whose lines are traced."""
 
     def planned(part: int, begun: Sequence[Operation]) -> None:
         report(part, PLANNING_PARTS, partial(seen_in_pencil, begun, *artwork.shape[:2]))
 
-    findings = look(artwork, route)
+    findings = look(artwork, route, tags)
     ways = [np.random.default_rng((seed, phase)) for phase in range(6)]
     least = max(7, int(np.ceil(SEEN_PART * findings.figure.size)))
     sketcher = Sketcher(findings, seed, ways[0], sketch)
@@ -77,7 +82,7 @@ def make_plan(
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     if easel is not None:
         drafts = painting.in_painters_order(easel, drafts)
-    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
+    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route, tags=tags)
     return exact(complete(plan, findings), artwork)
 
 

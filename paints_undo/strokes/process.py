@@ -25,6 +25,7 @@ from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operat
 from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.regions import PAPER
 from paints_undo.strokes.separation import finish
+from paints_undo.strokes.tags import telling
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
 NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one is then more
@@ -130,6 +131,7 @@ class Process:
             "seed": plan.seed,
             "asked": plan.asked,
             "sketch": plan.sketch,
+            "tags": plan.tags,
             "route": plan.route,
             "reason": plan.reason,
             "operations": [_record(operation) for operation in plan.operations],
@@ -165,13 +167,15 @@ def plan_process(
     seed: int = 0,
     route: str = "auto",
     sketch: np.ndarray | None = None,
+    prompt: str = "",
     report: Report = no_report,
 ) -> Process:
-    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route and seed.
+    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture and choices.
 
     route: "auto", "illustration" or "painting".  sketch: uint8 RGB of any size, a sketch of one's own for the artwork,
-    whose lines become the sketch.  report: called on the way with how much is done, of how much, and what the first
-    strokes look like; what it raises ends the planning.  Raises InputError for a picture with nothing to draw.
+    whose lines become the sketch.  prompt: tags of the artwork, a few of which help to decide.  report: called on the
+    way with how much is done, of how much, and what the first strokes look like; what it raises ends the planning.
+    Raises InputError for a picture with nothing to draw.
     """
     artwork = large_enough(artwork)
     height, width = artwork.shape[:2]
@@ -181,7 +185,7 @@ def plan_process(
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA) if scale < 1 else artwork
     traced = None if sketch is None else cv2.resize(sketch, size, interpolation=cv2.INTER_AREA)
-    plan = make_plan(planned, seed, route, traced, report)
+    plan = make_plan(planned, seed, route, traced, telling(prompt), report)
     return Process(plan if sketch is None else dataclasses.replace(plan, sketch=digest(sketch)), artwork)
 
 
@@ -269,6 +273,7 @@ def _plan_of(record: dict[str, Any]) -> Plan:
         operations,
         owners,
         matte,
+        str(record.get("tags", "")),
     )
 
 
