@@ -165,7 +165,7 @@ class Transfer:
     def __init__(self, device: torch.device):
         self.device = device
         self.loads = 0  # networks brought to the device
-        self.bytes_moved = 0  # from the host to the device
+        self.bytes_moved = 0  # from the host to the device; none ever comes back
         self._pinnable = 0  # bytes of host memory that may still be pinned
         self._piece: Tensor | None = None  # pinned memory not yet given out
         self._stream: torch.cuda.Stream | None = None
@@ -280,28 +280,16 @@ class Residency:
         self._in_use: list[nn.Module] = []
         self._ahead: dict[nn.Module, tuple[dict[int, Tensor], torch.cuda.Event | None]] = {}
 
-    @property
-    def loads(self) -> int:
-        """How often a network was brought to the device."""
-        return self.transfer.loads
-
-    @property
-    def bytes_moved(self) -> int:
-        """Bytes that went from the host to the device; none ever comes back."""
-        return self.transfer.bytes_moved
-
     @contextmanager
     def on_device(self, *networks: nn.Module) -> Iterator[None]:
         """Within this block the parameters and buffers of `networks` are on the device."""
-        entered: list[nn.Module] = []
+        self._in_use += networks
         try:
             for network in networks:
-                self._in_use.append(network)
-                entered.append(network)
                 self._bring(network)
             yield
         finally:
-            for network in entered:
+            for network in networks:
                 self._in_use.remove(network)
             self._make_room(0)
 

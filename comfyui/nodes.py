@@ -40,35 +40,35 @@ def _text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
 
 
 class Node:
-    """Where ComfyUI lists every node of this folder."""
+    """What ComfyUI asks of every node of this folder: where it lists it, and what goes in."""
 
     CATEGORY: ClassVar[str] = "Paints-UNDO"
+    TITLE: ClassVar[str]
+    REQUIRED: ClassVar[dict[str, Any]]
+    OPTIONAL: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": cls.REQUIRED, "optional": cls.OPTIONAL}
 
 
 class LoadFamily(Node):
     """A model family on a device; its weights are read when a node first needs them."""
 
+    TITLE = "Load Model Family"
     FUNCTION = "load"
     RETURN_TYPES = (FAMILY,)
     RETURN_NAMES = ("family",)
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "models": (
-                    "STRING",
-                    {"default": "auto", "tooltip": "auto, strokes, mini, released, or a model family's folder"},
-                ),
-                "device": (["auto", "cuda", "mps", "cpu"],),
-                "dtype": (["auto", "fp16", "bf16", "fp32"],),
-                "noise": (["cpu", "device"], {"tooltip": "cpu: the same pictures on every device"}),
-                "vram": (
-                    "FLOAT",
-                    {"default": 0, "min": 0, "max": 1024, "step": 0.5, "tooltip": "GiB; 0: what is free"},
-                ),
-            }
-        }
+    REQUIRED = {
+        "models": (
+            "STRING",
+            {"default": "auto", "tooltip": "auto, strokes, mini, released, or a model family's folder"},
+        ),
+        "device": (["auto", "cuda", "mps", "cpu"],),
+        "dtype": (["auto", "fp16", "bf16", "fp32"],),
+        "noise": (["cpu", "device"], {"tooltip": "cpu: the same pictures on every device"}),
+        "vram": ("FLOAT", {"default": 0, "min": 0, "max": 1024, "step": 0.5, "tooltip": "GiB; 0: what is free"}),
+    }
 
     @classmethod
     def IS_CHANGED(cls, models: str, **others: Any) -> str | float:
@@ -87,13 +87,11 @@ class LoadFamily(Node):
 class TagArtwork(Node):
     """The tags of an artwork, the prompt of its keyframes."""
 
+    TITLE = "Tag Artwork"
     FUNCTION = "tag"
     RETURN_TYPES = ("STRING",)
     RETURN_NAMES = ("prompt",)
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": {"family": (FAMILY,), "artwork": ("IMAGE",)}}
+    REQUIRED = {"family": (FAMILY,), "artwork": ("IMAGE",)}
 
     def tag(self, family: PaintsUndo, artwork: Tensor) -> tuple[str]:
         return (family.tag(_one_picture(artwork)),)
@@ -102,30 +100,28 @@ class TagArtwork(Node):
 class DrawKeyframes(Node):
     """Earlier states of an artwork, first to last stroke taken back: as one batch, and as a list of single pictures."""
 
+    TITLE = "Draw Keyframes"
     FUNCTION = "draw"
     RETURN_TYPES = ("IMAGE", "IMAGE", "IMAGE")
     RETURN_NAMES = ("artwork", "keyframes", "keyframe list")
     OUTPUT_IS_LIST = (False, False, True)
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "family": (FAMILY,),
-                "artwork": ("IMAGE",),
-                "prompt": _text("", "best as Tag Artwork writes it"),
-                "operation_steps": ("STRING", {"default": "400, 600, 800, 900, 950, 999",
-                                               "tooltip": "0 is finished, 999 the first stroke"}),
-                "seed": SEED,
-            },
-            "optional": {
-                "negative_prompt": _text("", "empty: the model family's default"),
-                "width": _number("INT", "width"),
-                "height": _number("INT", "height"),
-                "sampling_steps": _number("INT", "sampling_steps"),
-                "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
-            },
-        }  # fmt: skip
+    REQUIRED = {
+        "family": (FAMILY,),
+        "artwork": ("IMAGE",),
+        "prompt": _text("", "best as Tag Artwork writes it"),
+        "operation_steps": (
+            "STRING",
+            {"default": "400, 600, 800, 900, 950, 999", "tooltip": "0 is finished, 999 the first stroke"},
+        ),
+        "seed": SEED,
+    }
+    OPTIONAL = {
+        "negative_prompt": _text("", "empty: the model family's default"),
+        "width": _number("INT", "width"),
+        "height": _number("INT", "height"),
+        "sampling_steps": _number("INT", "sampling_steps"),
+        "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
+    }
 
     @classmethod
     def VALIDATE_INPUTS(cls, operation_steps: str) -> bool | str:
@@ -152,29 +148,25 @@ class DrawKeyframes(Node):
 class FillSegments(Node):
     """The 16 frames from each picture to the next: the artwork, the keyframes however they come, a white canvas."""
 
+    TITLE = "Fill Segments"
     FUNCTION = "fill"
     INPUT_IS_LIST = True
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("segment list",)
     OUTPUT_IS_LIST = (True,)
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "family": (FAMILY,),
-                "artwork": ("IMAGE",),
-                "keyframes": ("IMAGE", {"tooltip": "a batch or a list, the finished picture's neighbour first"}),
-                "seed": SEED,
-            },
-            "optional": {
-                "prompt": _text("", "a few words, not the tags; empty: the model family's default"),
-                "sampling_steps": _number("INT", "sampling_steps"),
-                "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
-                "frame_stride": _number("INT", "frame_stride"),
-                "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
-            },
-        }
+    REQUIRED = {
+        "family": (FAMILY,),
+        "artwork": ("IMAGE",),
+        "keyframes": ("IMAGE", {"tooltip": "a batch or a list, the finished picture's neighbour first"}),
+        "seed": SEED,
+    }
+    OPTIONAL = {
+        "prompt": _text("", "a few words, not the tags; empty: the model family's default"),
+        "sampling_steps": _number("INT", "sampling_steps"),
+        "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
+        "frame_stride": _number("INT", "frame_stride"),
+        "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
+    }
 
     def fill(
         self, family: list[PaintsUndo], artwork: list[Tensor], keyframes: list[Tensor], seed: list[int], **others: Any
@@ -197,21 +189,17 @@ class FillSegments(Node):
 class JoinTimelapse(Node):
     """The timelapse of a list of segments, first stroke first: its frames, and an MP4 file in the output folder."""
 
+    TITLE = "Timelapse"
     FUNCTION = "join"
     INPUT_IS_LIST = True
     OUTPUT_NODE = True
     RETURN_TYPES = ("IMAGE", "STRING")
     RETURN_NAMES = ("frames", "file")
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "segments": ("IMAGE", {"tooltip": "the list of Fill Segments, the one next to the artwork first"}),
-                "fps": ("INT", {"default": 4, "min": 1, "max": 60}),
-                "filename_prefix": ("STRING", {"default": "paints-undo"}),
-            }
-        }
+    REQUIRED = {
+        "segments": ("IMAGE", {"tooltip": "the list of Fill Segments, the one next to the artwork first"}),
+        "fps": ("INT", {"default": 4, "min": 1, "max": 60}),
+        "filename_prefix": ("STRING", {"default": "paints-undo"}),
+    }
 
     def join(self, segments: list[Tensor], fps: list[int], filename_prefix: list[str]) -> dict[str, Any]:
         pixels = [unit_to_pixels(segment) for segment in segments]
@@ -229,23 +217,19 @@ class DrawTimelapse(Node):
     The family strokes draws it at the artwork's own size, as many seconds long as asked for.
     """
 
+    TITLE = "Draw Timelapse"
     FUNCTION = "draw"
     OUTPUT_NODE = True
     RETURN_TYPES = ("IMAGE", "STRING")
     RETURN_NAMES = ("keyframes", "file")
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {
-            "required": {
-                "family": (FAMILY,),
-                "artwork": ("IMAGE",),
-                "prompt": _text("", "best as Tag Artwork writes it; strokes need none"),
-                "seed": SEED,
-                "filename_prefix": ("STRING", {"default": "paints-undo"}),
-            },
-            "optional": {"seconds": _number("FLOAT", "seconds")},
-        }
+    REQUIRED = {
+        "family": (FAMILY,),
+        "artwork": ("IMAGE",),
+        "prompt": _text("", "best as Tag Artwork writes it; strokes need none"),
+        "seed": SEED,
+        "filename_prefix": ("STRING", {"default": "paints-undo"}),
+    }
+    OPTIONAL = {"seconds": _number("FLOAT", "seconds")}
 
     def draw(
         self, family: PaintsUndo, artwork: Tensor, prompt: str, seed: int, filename_prefix: str, seconds: float = 0
@@ -263,22 +247,9 @@ class DrawTimelapse(Node):
         return {"ui": shown, "result": (pixels_to_unit(drawn.keyframes), file)}
 
 
-NODE_CLASS_MAPPINGS = {
-    "PaintsUndoLoadFamily": LoadFamily,
-    "PaintsUndoTagArtwork": TagArtwork,
-    "PaintsUndoDrawKeyframes": DrawKeyframes,
-    "PaintsUndoFillSegments": FillSegments,
-    "PaintsUndoJoinTimelapse": JoinTimelapse,
-    "PaintsUndoDrawTimelapse": DrawTimelapse,
-}
-NODE_DISPLAY_NAME_MAPPINGS = {
-    "PaintsUndoLoadFamily": "Load Model Family (Paints-UNDO)",
-    "PaintsUndoTagArtwork": "Tag Artwork (Paints-UNDO)",
-    "PaintsUndoDrawKeyframes": "Draw Keyframes (Paints-UNDO)",
-    "PaintsUndoFillSegments": "Fill Segments (Paints-UNDO)",
-    "PaintsUndoJoinTimelapse": "Timelapse (Paints-UNDO)",
-    "PaintsUndoDrawTimelapse": "Draw Timelapse (Paints-UNDO)",
-}
+NODES = (LoadFamily, TagArtwork, DrawKeyframes, FillSegments, JoinTimelapse, DrawTimelapse)
+NODE_CLASS_MAPPINGS = {f"PaintsUndo{node.__name__}": node for node in NODES}
+NODE_DISPLAY_NAME_MAPPINGS = {f"PaintsUndo{node.__name__}": f"{node.TITLE} (Paints-UNDO)" for node in NODES}
 
 
 def _one_picture(batch: Tensor) -> np.ndarray:

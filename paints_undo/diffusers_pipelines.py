@@ -67,7 +67,7 @@ class FamilyPipeline(DiffusionPipeline):
         self.register_modules(**components)
         self.family = family
         self._interrupt = False
-        self._guidance_scale, self._num_timesteps = 1.0, 0
+        self.guidance_scale, self.num_timesteps = 1.0, 0  # of the latest call
 
     @classmethod
     def from_pretrained(
@@ -98,16 +98,6 @@ class FamilyPipeline(DiffusionPipeline):
         raise InputError("these pipelines are not saved; a model family is a folder that can be copied as it is")
 
     @property
-    def guidance_scale(self) -> float:
-        """Of the latest call."""
-        return self._guidance_scale
-
-    @property
-    def num_timesteps(self) -> int:
-        """Sampling steps of the latest call."""
-        return self._num_timesteps
-
-    @property
     def interrupt(self) -> bool:
         """Whether the call at work is to end early."""
         return self._interrupt
@@ -125,7 +115,7 @@ class FamilyPipeline(DiffusionPipeline):
             if name not in self._callback_tensor_inputs:
                 raise InputError(f"callback_on_step_end_tensor_inputs names {name!r}; only latents can be handed on")
         self._interrupt = False
-        self._guidance_scale, self._num_timesteps = options.guidance_scale, options.sampling_steps
+        self.guidance_scale, self.num_timesteps = options.guidance_scale, options.sampling_steps
 
     @contextmanager
     def _reporting(

@@ -8,6 +8,7 @@ from paints_undo.bench.quality import EQUAL, psnr, quality, ssim
 noise = np.random.default_rng(0)
 PICTURE = noise.integers(0, 256, (40, 50, 3), np.uint8)
 OTHER = np.clip(PICTURE + noise.normal(0, 20, PICTURE.shape), 0, 255).astype(np.uint8)
+SSIM = 0.962488  # of these two, by equation 13 of Wang et al. 2004
 
 
 def test_equal_pictures_are_perfect():
@@ -18,14 +19,8 @@ def test_one_grey_level_everywhere_is_48_decibels():
     assert psnr(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4, 3), np.uint8)) == pytest.approx(48.13, abs=0.01)
 
 
-def test_ssim_is_the_one_of_scikit_image():
-    metrics = pytest.importorskip("skimage.metrics", reason="needs scikit-image")
-    cv2 = pytest.importorskip("cv2")
-    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (PICTURE, OTHER)]
-    expected = metrics.structural_similarity(
-        *grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255
-    )
-    assert ssim(PICTURE, OTHER) == pytest.approx(expected, abs=1e-6)
+def test_ssim_is_the_published_one():
+    assert ssim(PICTURE, OTHER) == pytest.approx(SSIM, abs=1e-6)
 
 
 def test_the_worst_frame_is_told():

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from paints_undo import KeyframeOptions, PaintsUndo
-from paints_undo.execution.plan import LEAST
 
 
 @pytest.fixture
@@ -30,9 +29,3 @@ def test_a_plan_holds_until_larger_keyframes_come(engine, monkeypatch):
     for width, height, plans in [(96, 64, 1), (64, 64, 1), (128, 64, 2), (96, 64, 2)]:
         engine.planner.follow(sized(engine, width, height))
         assert len(used) == plans
-
-
-def test_a_chosen_plan_is_never_left(engine):
-    engine.planner.use(LEAST)
-    engine.planner.follow(sized(engine, 1024, 1024))
-    assert engine.parts.plan == LEAST

@@ -61,15 +61,6 @@ def test_whole_steps_are_exact_and_those_between_are_not_but_cost_less(unet):
         assert step.flops(2) == whole
 
 
-def test_more_stages_cost_more_and_all_of_them_leave_only_the_middle(unet):
-    step, costs = Step(unet), []
-    for branch in (1, 2, len(unet.input_blocks)):
-        with feature_reuse(branch=branch):
-            assert torch.equal(step(0), Step(unet)(0))
-            costs.append(step.flops(1))
-    assert costs[0] < costs[1] < costs[2] < step.flops(1)
-
-
 def test_each_condition_has_its_own_features(unet):
     positive, negative = Step(unet), Step(unet, seed=1)
     with feature_reuse():
@@ -96,7 +87,6 @@ def test_a_new_block_starts_anew_and_outside_nothing_is_kept(unet):
             assert torch.equal(step(number), Step(unet)(number))
 
 
-@pytest.mark.parametrize(("arguments", "message"), [((0, 1), "interval is 0"), ((2, 0), "branch is 0")])
-def test_bad_numbers(arguments, message):
-    with pytest.raises(ValueError, match=message), feature_reuse(*arguments):
+def test_a_bad_interval():
+    with pytest.raises(ValueError, match="interval is 0"), feature_reuse(0):
         pass

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "paints_undo.provenance.metadata": ["paints_undo.errors", "paints_undo.provenance.records"],
     "paints_undo.provenance.embedding": [
         "paints_undo.errors",
+        "paints_undo.pictures.headers",
         "paints_undo.provenance.metadata",
         "paints_undo.provenance.records",
     ],

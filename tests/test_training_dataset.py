@@ -126,7 +126,7 @@ def test_training_sees_each_habit_in_its_share_of_the_pictures(drawn_scenes, tmp
 
 
 def test_train_draws_its_pictures_with_habits_and_measures_on_pictures_without(drawn_scenes, tmp_path):
-    trained = recipe.own_or_drawn(None, 4, 32, tmp_path)
+    trained = recipe.draw_pictures("train", 4, 32, tmp_path)
     assert isinstance(trained, PictureSet) and trained.moments is not None
     habits = [draw_habits(name, HABIT_SHARE) for name in trained.names]
     assert HABIT_SHARE > 0 and torch.equal(trained.moments.nan_to_num(-1), moments_of(habits).nan_to_num(-1))

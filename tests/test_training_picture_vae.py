@@ -13,6 +13,7 @@ from paints_undo.training.picture_vae import (
     draw_steps,
     evaluate_vae,
     new_vae,
+    psnr,
     reconstruct,
     reconstruction_loss,
     red_green_loss,
@@ -103,3 +104,7 @@ def test_senseless_sizes_are_refused():
         VaeOptions(base_channels=20, norm_groups=8)
     with pytest.raises(ValueError, match="crop"):
         VaeOptions(crop=30)
+
+
+def test_psnr_of_a_known_error():
+    assert psnr(torch.zeros(1, 3, 4, 4) + 0.02, torch.zeros(1, 3, 4, 4))[0] == pytest.approx(40, abs=0.01)

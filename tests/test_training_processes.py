@@ -1,9 +1,9 @@
 import os
 import socket
-import sys
 
 import pytest
 import torch
+from accelerate import PartialState
 from torch import multiprocessing, nn
 
 from paints_undo.errors import InputError
@@ -31,19 +31,9 @@ def loss_of(network, generator, progress):
 def test_one_process_is_the_main_one_and_takes_the_device_asked_for(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert join_processes("cpu") == ALONE and ALONE.is_main and not Processes(number=1, count=2).is_main
-    with ALONE.main_first():
-        ALONE.wait()
-    values = torch.ones(2)
-    assert ALONE.mean(values) is values and ALONE.mean_number(1.5) == 1.5
+    assert ALONE.mean_number(1.5) == 1.5
     with pytest.raises(InputError, match="device is 'gpu'"):
         join_processes("gpu")
-
-
-def test_several_processes_without_accelerate_are_one_clear_error(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(InputError, match=r"2 processes.*accelerate.*pip install '\.\[train\]'"):
-        join_processes("cpu")
 
 
 def train_as_one_of_two(number, port, folder):
@@ -51,7 +41,7 @@ def train_as_one_of_two(number, port, folder):
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number)}
     processes = join_processes("cpu")
-    with processes.main_first():
+    with PartialState().main_process_first():
         (folder / "made first").write_text("") if processes.is_main else (folder / "made first").read_text()
     seen = []
     trained = Trainer(Network(), folder / "run", STEPS, processes).fit(loss_of, lambda trainer: seen.append(number))
@@ -63,7 +53,6 @@ def train_as_one_of_two(number, port, folder):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """The folder in which two processes trained one network, and what each of them reports."""
-    pytest.importorskip("accelerate", reason="needs accelerate, of the train extra")
     folder = tmp_path_factory.mktemp("two")
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -8,6 +8,7 @@ from training_pictures import a_process
 
 from paints_undo.errors import InputError
 from paints_undo.family.model_family import ModelFamily
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.training import recipe
 from paints_undo.training.config import PartConfig, read_config
 from paints_undo.training.dataset import PictureSet
@@ -110,3 +111,9 @@ def test_another_process_than_the_main_one_writes_nothing_but_learns_the_same(ti
         for part in ("vae", "keyframes"):
             recipe.train_part(part, tmp_path, tiny, None, TINY[part], other)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_sheet_holds_every_picture(tmp_path):
+    recipe.write_sheet(tmp_path / "sheet.png", torch.zeros(2, 3, 16, 16), torch.ones(2, 3, 16, 16))
+    sheet = read_picture(tmp_path / "sheet.png")
+    assert sheet.shape == (40, 40, 3) and sheet[5, 25, 0] == 127 and sheet[25, 5, 0] == 255 and sheet[20, 20, 0] == 225

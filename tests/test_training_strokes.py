@@ -1,14 +1,13 @@
 import numpy as np
-from training_pictures import a_face
+from training_pictures import a_face, labels_of
 
-from paints_undo.training.raster_art import segment
 from paints_undo.training.regions import find_regions
 from paints_undo.training.strokes import LONGEST_STROKE, draw_lines, draw_sketch, find_strokes
 
 
 def face_regions():
     picture = a_face(128)
-    return find_regions(picture, segment(picture))
+    return find_regions(picture, labels_of(picture))
 
 
 def test_strokes_are_short_enough_for_one_movement():

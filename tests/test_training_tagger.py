@@ -1,3 +1,5 @@
+import csv
+
 import numpy as np
 import pytest
 import torch
@@ -6,20 +8,25 @@ from training_pictures import a_face
 from paints_undo.training.loop import LoopOptions, Training
 from paints_undo.training.own_timelapses import TimelapseSet
 from paints_undo.training.tagger import (
+    RATINGS,
     TaggerOptions,
     TagNetwork,
     answers,
     as_tagger_input,
     calibrate,
+    common_tags,
     micro_f1,
+    tag_targets,
     train_tagger,
     vary,
+    write_tag_table,
     write_tagger,
 )
-from paints_undo.training.tags import tag_targets
 from wd14_tagger import Tagger
+from wd14_tagger.tagger import _read_tags
 
 TINY = TaggerOptions(widths=(8, 16), depths=(1, 1), size=32, batch=8)
+TAGS = [("solo", "smile", "143"), ("solo", "blue hair"), ("solo", "smile", "")]
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +91,29 @@ def test_senseless_sizes_are_refused():
         TaggerOptions(widths=(8,), depths=(1, 1))
     with pytest.raises(ValueError, match="multiple of 32"):
         TaggerOptions(size=100)
+
+
+def test_common_tags_come_first_and_numbers_are_none():
+    assert common_tags(TAGS, 1) == {"solo": 3, "smile": 2, "blue hair": 1}
+    assert common_tags(TAGS, 2) == {"solo": 3, "smile": 2}
+
+
+def test_a_small_set_keeps_its_rare_tags_and_a_large_one_does_not():
+    assert "blue hair" in common_tags(TAGS)
+    many = [("solo",)] * 3000 + [("fox",)] * 29 + [("cat",)] * 30
+    assert list(common_tags(many)) == ["solo", "cat"]
+
+
+def test_the_table_is_one_that_the_tagger_reads(tmp_path):
+    write_tag_table(tmp_path / "selected_tags.csv", common_tags(TAGS, 1), 3)
+    names, categories = _read_tags(tmp_path / "selected_tags.csv")
+    assert names == [*RATINGS, "solo", "smile", "blue_hair"]
+    assert categories == [9, 9, 9, 9, 0, 0, 0]
+    rows = list(csv.DictReader((tmp_path / "selected_tags.csv").open()))
+    assert [row["count"] for row in rows] == ["3", "0", "0", "0", "3", "2", "1"]
+    assert [int(row["tag_id"]) for row in rows] == list(range(7))
+
+
+def test_targets_have_a_column_for_each_rating_and_tag():
+    targets = tag_targets(TAGS, ["solo", "blue hair"])
+    assert torch.equal(targets, torch.tensor([[1.0, 0, 0, 0, 1, 0], [1, 0, 0, 0, 1, 1], [1, 0, 0, 0, 1, 0]]))

@@ -3,7 +3,7 @@ from transformers import CLIPTokenizer
 
 from paints_undo.family.model_family import TOKENIZER_FILES
 from paints_undo.stages.prompts import token_ids
-from paints_undo.training.tokenizer import PROMPT_LENGTH, byte_letters, known_words, learn_merges, write_tokenizer
+from paints_undo.training.tokenizer import PROMPT_LENGTH, known_words, learn_merges, write_tokenizer
 
 WORDS = ("hair", "chair", "air", "blue", "girl", "girls", "solo")
 
@@ -41,11 +41,6 @@ def test_prompts_are_padded_and_cut_to_the_length_of_the_networks(tokenizer):
         ids = token_ids(tokenizer, prompt)
         assert ids.shape == (1, PROMPT_LENGTH)
         assert ids[0, 0] == tokenizer.bos_token_id and ids[0, -1] == tokenizer.eos_token_id
-
-
-def test_all_256_bytes_have_a_letter_of_their_own():
-    letters = byte_letters()
-    assert len(set(letters)) == 256 and letters[0] == "!" and not any(letter.isspace() for letter in letters)
 
 
 def test_merges_are_the_same_each_time():

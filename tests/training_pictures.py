@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import torch
 
+from paints_undo.training.layering import build_process
 from paints_undo.training.process import DrawingProcess, compose_batch
-from paints_undo.training.raster_art import process_from_picture
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><defs><linearGradient id="g"><stop offset="0" '
@@ -36,5 +36,11 @@ def compose(process: DrawingProcess, operation_step: int) -> np.ndarray:
     return ((canvas + 1) * 127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
+def labels_of(picture: np.ndarray) -> np.ndarray:
+    """The label map (H, W) of a picture of few colours: one label a colour."""
+    return np.unique(picture.reshape(-1, 3), axis=0, return_inverse=True)[1].reshape(picture.shape[:2])
+
+
 def a_process(size: int = 64) -> DrawingProcess:
-    return process_from_picture(a_face(size))
+    working = a_face(2 * size)
+    return build_process(working, labels_of(working))

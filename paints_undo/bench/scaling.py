@@ -24,7 +24,7 @@ def edited(engine: Engine, artwork: np.ndarray, options: UndoOptions) -> dict[st
 
     The keys are "whole", "again", "segments" and "share", which the second is of the first.
     """
-    steps, device = options.keyframes.operation_steps, torch.device(engine.describe().device)
+    steps = options.keyframes.operation_steps
     if len(steps) < 3:
         raise InputError(f"there are {len(steps)} operation steps; an inner keyframe needs 3 or more")
     device = torch.device(engine.describe().device)

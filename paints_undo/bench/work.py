@@ -13,7 +13,6 @@ from typing import Any
 
 from paints_undo.atomic import write_atomically
 from paints_undo.bench import report
-from paints_undo.bench.charts import bar_chart, line_chart
 from paints_undo.bench.count import Count, count
 from paints_undo.bench.families import CACHE, no_tensor, random_family, write_family
 from paints_undo.bench.measure import Request, measure
@@ -23,6 +22,7 @@ from paints_undo.bench.scaling import edited, growing
 from paints_undo.bench.sizes import SIZES
 from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
+from paints_undo.pictures.charts import bar_chart, line_chart
 from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pipeline import PaintsUndo
 

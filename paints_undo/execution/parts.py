@@ -58,7 +58,7 @@ class Parts:
         self.family = family
         self.device = device
         self.dtype = dtype
-        self.residency = Residency(device, transfer=transfer or Transfer(device))
+        self.residency = Residency(device, transfer=transfer)
         self.host_budget = host_budget
         self.compiled = compiled
         self._networks: dict[str, nn.Module] = {}  # least recently used first

@@ -1,10 +1,9 @@
 """Which plan an engine works by: chosen for a run's sizes, the device's memory and what the user allows."""
 
 import dataclasses
-import math
 
 from paints_undo.execution.parts import Parts
-from paints_undo.execution.plan import Candidate, Plan, Work, one_by_one
+from paints_undo.execution.plan import Candidate, Work, one_by_one
 from paints_undo.execution.plans import budget, choose, plans_for
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import UndoOptions
@@ -22,7 +21,7 @@ class Planner:
         self.parts = parts
         self.vram = vram
         self.bit_exact = bit_exact
-        self.planned_pixels: float = 0  # of the largest keyframe that the present plan counts on
+        self.planned_pixels = 0  # of the largest keyframe that the present plan counts on
 
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take.
@@ -43,11 +42,6 @@ class Planner:
         if self.bit_exact:
             candidates = [dataclasses.replace(c, plan=one_by_one(c.plan)) for c in candidates]
         return choose(candidates, budget(self.vram, device), device)
-
-    def use(self, plan: Plan) -> None:
-        """Work by this plan from now on, whatever the sizes and the memory."""
-        self.parts.use(plan)
-        self.planned_pixels = math.inf
 
     def follow(self, options: UndoOptions) -> None:
         """Take the plan for keyframes of this size, unless the present one counts on larger ones."""

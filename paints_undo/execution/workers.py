@@ -6,16 +6,16 @@ the frames are those that one process alone would have made.
 
 import logging
 import multiprocessing
-import multiprocessing.connection
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 import numpy as np
 import torch
 
-from paints_undo.errors import Cancelled, CheckpointError, InputError
+from paints_undo.errors import EXPECTED, Cancelled, InputError
 from paints_undo.options import SegmentOptions
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.time_left import TimeLeft
@@ -23,24 +23,8 @@ from paints_undo.time_left import TimeLeft
 log = logging.getLogger(__name__)
 
 Keep = Callable[[int, np.ndarray], None]  # (pair, its frames uint8 (16, h, w, 3))
+Load = Callable[[], Any]  # makes an engine, as far as fill_pairs(); must be picklable: it runs in the worker
 MOST_WORKERS = 64
-
-
-class Filler(Protocol):
-    """What a worker computes with: PaintsUndo, as far as segments need it."""
-
-    def fill_pairs(
-        self,
-        pictures: Sequence[np.ndarray] | np.ndarray,
-        options: "SegmentOptions",
-        on_progress: OnProgress,
-        wanted: Sequence[int],
-        seeds: Sequence[int],
-        keep: Keep,
-    ) -> None: ...
-
-
-Load = Callable[[], Filler]  # must be picklable: it runs in the worker
 
 
 @dataclass
@@ -48,8 +32,8 @@ class Worker:
     """One process, as seen from here."""
 
     name: str
-    process: multiprocessing.process.BaseProcess
-    pipe: multiprocessing.connection.Connection
+    process: BaseProcess
+    pipe: Connection
     share: float = 0.0  # of its part that is done, 0..1
 
 
@@ -69,7 +53,7 @@ class Workers:
     def fill_pairs(
         self,
         pictures: Sequence[np.ndarray] | np.ndarray,
-        options: "SegmentOptions",
+        options: SegmentOptions,
         on_progress: OnProgress,
         wanted: Sequence[int],
         seeds: Sequence[int],
@@ -90,13 +74,16 @@ class Workers:
         while left:
             if not self._alive:
                 raise RuntimeError("all worker processes ended unexpectedly; see their messages above, or use fewer")
-            busy = self._share_out(pictures, options, left, seeds)
+            parts = [part.tolist() for part in np.array_split(left, len(self._alive)) if len(part)]  # neighbours
+            busy: dict[Any, Worker] = {worker.pipe: worker for worker in self._alive[: len(parts)]}
+            for worker, part in zip(busy.values(), parts, strict=True):
+                worker.share = 0.0
+                worker.pipe.send((list(pictures), options, part, list(seeds)))
             try:
                 while busy:
-                    for pipe in multiprocessing.connection.wait([worker.pipe for worker in busy]):
-                        worker = next(w for w in busy if w.pipe is pipe)
-                        if not self._listen(worker, kept, lambda: on_progress(self._progress())):
-                            busy.remove(worker)
+                    for pipe in wait(list(busy)):
+                        if not self._listen(busy[pipe], kept, on_progress):
+                            del busy[pipe]
             except BaseException:
                 self.close()  # the pipes still hold what belongs to this run
                 raise
@@ -121,22 +108,7 @@ class Workers:
             there.close()
             self._alive.append(Worker(name, process, here))
 
-    def _share_out(
-        self,
-        pictures: Sequence[np.ndarray] | np.ndarray,
-        options: "SegmentOptions",
-        left: list[int],
-        seeds: Sequence[int],
-    ) -> list[Worker]:
-        """Give every worker its part of the pairs, neighbours together; returns those that got some."""
-        parts = [part.tolist() for part in np.array_split(left, len(self._alive)) if len(part)]
-        busy = self._alive[: len(parts)]
-        for worker, part in zip(busy, parts, strict=True):
-            worker.share = 0.0
-            worker.pipe.send((list(pictures), options, part, list(seeds)))
-        return list(busy)
-
-    def _listen(self, worker: Worker, keep: Keep, tell: Callable[[], None]) -> bool:
+    def _listen(self, worker: Worker, keep: Keep, on_progress: OnProgress) -> bool:
         """Take one message; whether more of this part will follow."""
         try:
             kind, *values = worker.pipe.recv()
@@ -150,25 +122,27 @@ class Workers:
             keep(*values)
         if kind == "share":
             worker.share = values[0]
-            tell()
+            mean = sum(other.share for other in self._alive) / len(self._alive)
+            on_progress(Progress("segments", "drawing", round(1000 * mean), 1000))
         return kind != "done"
 
-    def _progress(self) -> Progress:
-        mean = sum(worker.share for worker in self._alive) / len(self._alive)
-        return Progress("segments", "drawing", round(1000 * mean), 1000)
 
-
-def serve(pipe: multiprocessing.connection.Connection, load: Load, threads: int) -> None:
+def serve(pipe: Connection, load: Load, threads: int) -> None:
     """The life of a worker: fill what comes through the pipe until its other end is closed."""
     torch.set_num_threads(threads)
-    engine: Filler | None = None
+    engine: Any = None
     try:
         while True:
             pictures, options, part, seeds = pipe.recv()
+            time_left = TimeLeft()  # how much of the part is done, by the time that its kinds of work take
+
+            def report(progress: Progress, time_left: TimeLeft = time_left) -> None:
+                time_left(progress)
+                pipe.send(("share", time_left.now()[0]))
+
             try:
                 engine = engine or load()
-                send = partial(send_frames, pipe)
-                engine.fill_pairs(pictures, options, reporter(pipe), part, seeds, send)
+                engine.fill_pairs(pictures, options, report, part, seeds, lambda *drawn: pipe.send(("frames", *drawn)))
                 pipe.send(("done",))
             except Exception as error:
                 pipe.send(("failed", plain(error)))
@@ -176,22 +150,7 @@ def serve(pipe: multiprocessing.connection.Connection, load: Load, threads: int)
         return  # the program has ended or no longer wants this worker
 
 
-def send_frames(pipe: multiprocessing.connection.Connection, pair: int, frames: np.ndarray) -> None:
-    pipe.send(("frames", pair, frames))
-
-
-def reporter(pipe: multiprocessing.connection.Connection) -> OnProgress:
-    """Tells how much of the worker's part is done, by the time that its kinds of work take."""
-    time_left = TimeLeft()
-
-    def report(progress: Progress) -> None:
-        time_left(progress)
-        pipe.send(("share", time_left.now()[0]))
-
-    return report
-
-
 def plain(error: Exception) -> Exception:
     """The error itself where its kind means something to the program, else a RuntimeError with its text."""
-    known = (InputError, CheckpointError, Cancelled, MemoryError, OSError, FloatingPointError)
-    return error if isinstance(error, known) else RuntimeError(f"a worker failed: {type(error).__name__}: {error}")
+    known = isinstance(error, (*EXPECTED, Cancelled))
+    return error if known else RuntimeError(f"a worker failed: {type(error).__name__}: {error}")

@@ -7,7 +7,6 @@ what this one fetched and the other way round.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils.sha import git_hash, sha_fileobj
 
 log = logging.getLogger(__name__)
 
@@ -88,14 +88,8 @@ def is_digest(text: str | None) -> bool:
 
 def digest_of(path: Path, like: str) -> str:
     """A file's digest of the kind that `like` is: sha256, or the sha1 that git gives its blob."""
-    if len(like) == 64:
-        digest = hashlib.sha256()
-    else:
-        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
+        return sha_fileobj(file, 1 << 22).hex() if len(like) == 64 else git_hash(file.read())
 
 
 def set_aside(path: Path) -> Path:

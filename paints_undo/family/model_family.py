@@ -153,33 +153,27 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
             folders=family_folders,
             tagger_model=model if tags_itself else None,
             tagger_tags=tags if tags_itself else None,
-            **described_sizes(folder / FAMILY_FILE, described),
+            **described_fields(folder / FAMILY_FILE, described),
         )
 
 
-def described_sizes(file: Path, described: dict) -> dict[str, Any]:
+def described_fields(file: Path, described: dict) -> dict[str, Any]:
     """The fields of ModelFamily that a model_family.json gives."""
-    values: dict[str, Any] = {}
+    kinds: dict[str, Callable[[Any], Any]] = {
+        "keyframe_size": lambda size: (int(size["width"]), int(size["height"])),
+        "video_sizes": lambda sizes: tuple((int(height), int(width)) for height, width in sizes),
+        "video_prompt": str,
+        "keyframe_prediction": str,
+        "keyframe_defaults": dict,
+        "segment_hint": str,
+        "segment_defaults": dict,
+    }
     try:
-        if "keyframe_size" in described:
-            size = described["keyframe_size"]
-            values["keyframe_size"] = (int(size["width"]), int(size["height"]))
-        if "video_sizes" in described:
-            values["video_sizes"] = tuple((int(height), int(width)) for height, width in described["video_sizes"])
-        for key, kind in (
-            ("video_prompt", str),
-            ("keyframe_prediction", str),
-            ("keyframe_defaults", dict),
-            ("segment_hint", str),
-            ("segment_defaults", dict),
-        ):
-            if key in described:
-                values[key] = kind(described[key])
+        return {name: kind(described[name]) for name, kind in kinds.items() if name in described}
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             "{file} cannot be used: {reason!r}; compare it with the one of the mini family", file, error
         ) from None
-    return values
 
 
 def check_files(folders: dict[str, Path]) -> None:

@@ -1,12 +1,14 @@
 """The one door through which every attention of this project's own networks goes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from paints_undo.models.within import within
 
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -35,16 +37,11 @@ BACKENDS: dict[str, Kernel] = {"sdpa": _sdpa, "xformers": _xformers, "plain": _p
 _chosen: ContextVar[str] = ContextVar("attention_backend", default="sdpa")
 
 
-@contextmanager
-def attention_backend(name: str) -> Iterator[None]:
+def attention_backend(name: str) -> AbstractContextManager[None]:
     """Within this block every attention of the calling thread runs on the backend `name`, a key of BACKENDS."""
     if name not in BACKENDS:
         raise ValueError(f"attention backend {name!r} is unknown; choose one of {', '.join(BACKENDS)}")
-    token = _chosen.set(name)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
+    return within(_chosen, name)
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:

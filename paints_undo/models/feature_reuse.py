@@ -3,18 +3,20 @@
 DeepCache (Ma et al. 2023): from step to step the features deep inside a UNet change little, those near its ends a lot.
 """
 
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 from torch import Tensor
+
+from paints_undo.models.within import within
 
 
 class Reuse:
     """The deep features of the last full step, for each set of conditions."""
 
-    def __init__(self, interval: int, branch: int):
-        self.interval, self.branch = interval, branch
+    def __init__(self, interval: int):
+        self.interval = interval
         self.kept: dict[Hashable, tuple[int, Tensor, Tensor]] = {}  # steps since the full one, features, text
         self.latest: Hashable = None
 
@@ -33,28 +35,16 @@ class Reuse:
 _reuse: ContextVar[Reuse | None] = ContextVar("feature_reuse", default=None)
 
 
-@contextmanager
-def feature_reuse(interval: int = 2, branch: int = 1) -> Iterator[None]:
+def feature_reuse(interval: int = 2) -> AbstractContextManager[None]:
     """Within this block of the calling thread only every interval-th step computes the 3D UNet as a whole.
 
-    The steps between compute its first and last stages, `branch` of each, and take the rest from the last whole step.
+    The steps between compute its first and last stage, and take the rest from the last whole step.
     At interval 1 nothing is reused.  Conditions are told apart by their text tensor, which is to be the same from step
     to step; open a new block for each group of segments sampled together.
     """
-    for name, value in (("interval", interval), ("branch", branch)):
-        if value < 1:
-            raise ValueError(f"feature reuse: {name} is {value}; use 1 or more")
-    token = _reuse.set(Reuse(interval, branch) if interval > 1 else None)
-    try:
-        yield
-    finally:
-        _reuse.reset(token)
-
-
-def outer_stages() -> int:
-    """How many stages at either end of the network every step computes."""
-    reuse = _reuse.get()
-    return 1 if reuse is None else reuse.branch
+    if interval < 1:
+        raise ValueError(f"feature reuse: interval is {interval}; use 1 or more")
+    return within(_reuse, Reuse(interval) if interval > 1 else None)
 
 
 def deep_features(network: object, text: Tensor, compute: Callable[[], Tensor]) -> Tensor:

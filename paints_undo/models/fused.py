@@ -2,14 +2,15 @@
 
 import importlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from paints_undo.models.within import within
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +20,9 @@ TOLERANCE = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 8e-2}  # 
 _kernels: ContextVar[ModuleType | None] = ContextVar("fused_kernels", default=None)
 
 
-@contextmanager
-def fused_kernels(kernels: ModuleType | None) -> Iterator[None]:
+def fused_kernels(kernels: ModuleType | None) -> AbstractContextManager[None]:
     """Within this block of the calling thread networks use these kernels, or PyTorch's own where there are none."""
-    token = _kernels.set(kernels)
-    try:
-        yield
-    finally:
-        _kernels.reset(token)
+    return within(_kernels, kernels)
 
 
 def kernels_in_use() -> ModuleType | None:

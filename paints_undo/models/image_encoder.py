@@ -5,10 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPVisionModelWithProjection
 from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
-
-# The statistics of the pictures CLIP was trained on (Radford et al. 2021).
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STANDARD_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 
 class ImageEncoder(CLIPVisionModelWithProjection):
@@ -32,7 +29,7 @@ class ImageEncoder(CLIPVisionModelWithProjection):
         size = [patch * round(shorter_side_patches * side / min(height, width)) for side in (height, width)]
         # bicubic with antialias has no half-precision kernel on every device
         resized = F.interpolate((pictures.float() + 1) / 2, size, mode="bicubic", antialias=True)
-        mean, deviation = (resized.new_tensor(values).view(3, 1, 1) for values in (MEAN, STANDARD_DEVIATION))
+        mean, deviation = (resized.new_tensor(values).view(3, 1, 1) for values in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
         return ((resized - mean) / deviation).to(pictures.dtype)
 
 

@@ -1,12 +1,14 @@
 """Feed-forward layers that work on their tokens piece by piece: the same numbers, in less memory."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor
+
+from paints_undo.models.within import within
 
 # On a CPU a layer whose inner activations stay in its cache is faster, up to twice where memory is slow.
 CACHED_BYTES = 8 * 2**20
@@ -14,16 +16,11 @@ CACHED_BYTES = 8 * 2**20
 _pieces: ContextVar[int] = ContextVar("feed_forward_pieces", default=1)
 
 
-@contextmanager
-def feed_forward_pieces(pieces: int) -> Iterator[None]:
+def feed_forward_pieces(pieces: int) -> AbstractContextManager[None]:
     """Within this block of the calling thread feed-forward layers work on their tokens in at least `pieces` pieces."""
     if pieces < 1:
         raise ValueError(f"feed-forward pieces is {pieces}; use 1 or more")
-    token = _pieces.set(pieces)
-    try:
-        yield
-    finally:
-        _pieces.reset(token)
+    return within(_pieces, pieces)
 
 
 def in_pieces(layer: Callable[[Tensor], Tensor], tokens: Tensor, inner_width: int) -> Tensor:

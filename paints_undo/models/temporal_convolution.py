@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paints_undo.models.normalization import GroupNormSiLU
+
 
 class TemporalConvolution3x1x1(nn.Conv3d):
     """Mixes each pixel with itself in the frame before and the frame after; outside the video there are zeros.
@@ -22,3 +24,9 @@ class TemporalConvolution3x1x1(nn.Conv3d):
             rows = rows.as_strided(rows.shape, (rows.numel(), *rows.stride()[1:]))
         mixed = F.conv2d(rows, self.weight.squeeze(-1), self.bias, padding=(1, 0))
         return mixed.unflatten(3, video.shape[3:])
+
+
+def temporal_unit(channels: int, groups: int, *dropped: nn.Module) -> nn.Sequential:
+    """A norm with SiLU and a convolution along t, at the checkpoints' places, where a SiLU and a dropout count, too."""
+    convolution = TemporalConvolution3x1x1(channels, channels)
+    return nn.Sequential(GroupNormSiLU(groups, channels), nn.Identity(), *dropped, convolution)

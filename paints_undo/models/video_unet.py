@@ -1,12 +1,11 @@
 """The multi-frame 3D UNet, derived from VideoCrafter's (Chen et al. 2023) by way of ToonCrafter (Xing et al. 2024)."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from paints_undo.models.feature_reuse import deep_features, outer_stages
+from paints_undo.models.feature_reuse import deep_features
 from paints_undo.models.normalization import GroupNormSiLU
 from paints_undo.models.placed import Placed
 from paints_undo.models.video_unet_blocks import (
@@ -104,30 +103,20 @@ class VideoUNet(Placed):
             hidden = hidden.contiguous(memory_format=torch.channels_last)  # and so they stay: convolutions are faster
         first, *rest = self.input_blocks
         hidden = self.init_attn(first(hidden, conditions), conditions)
-        outer = outer_stages()
-        skips = self.down([hidden], rest[: outer - 1], conditions)
+        *inner, last = self.output_blocks
 
         def deeper() -> Tensor:
-            inner = self.down(skips[-1:], rest[outer - 1 :], conditions)
-            deepest = self.middle_block(inner[-1], conditions)
-            inner.pop(0)
-            return self.up(deepest, inner, self.output_blocks[:-outer], conditions)
+            deep, skips = hidden, []
+            for stage in rest:
+                deep = stage(deep, conditions)
+                skips.append(deep)
+            deep = self.middle_block(deep, conditions)
+            for stage in inner:
+                deep = stage(torch.cat([deep, skips.pop()], dim=1), conditions)
+            return deep
 
-        hidden = deep_features(self, text, deeper)
-        hidden = self.up(hidden, skips, self.output_blocks[-outer:], conditions)
+        hidden = last(torch.cat([deep_features(self, text, deeper), hidden], dim=1), conditions)
         return self.out(hidden).unflatten(0, (-1, frames)).transpose(1, 2)
-
-    def down(self, skips: list[Tensor], stages: Sequence[Stage], conditions: Conditions) -> list[Tensor]:
-        """The given hidden states, and after them each stage's."""
-        for stage in stages:
-            skips = [*skips, stage(skips[-1], conditions)]
-        return skips
-
-    def up(self, hidden: Tensor, skips: list[Tensor], stages: Sequence[Stage], conditions: Conditions) -> Tensor:
-        """Through the stages, each given the last skip beside its input; a skip once used is taken off the list."""
-        for stage in stages:
-            hidden = stage(torch.cat([hidden, skips.pop()], dim=1), conditions)
-        return hidden
 
     def features(self, positions: Tensor, like: Tensor) -> Tensor:
         return sinusoidal_features(positions, self.config.model_channels).to(like.dtype)

@@ -17,7 +17,7 @@ from paints_undo.models.context_memory import KeysAndValues, keys_and_values
 from paints_undo.models.fused import kernels_in_use
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.pieces import in_pieces
-from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
+from paints_undo.models.temporal_convolution import temporal_unit
 from paints_undo.models.video_unet_config import TEMPORAL_WINDOWS, VideoUNetConfig
 
 INITIAL_TEMPORAL_HEADS = 8
@@ -68,15 +68,10 @@ class TemporalConvolution(nn.Module):
 
     def __init__(self, channels: int, groups: int, dropout: float):
         super().__init__()
-
-        def unit(*dropped: nn.Module) -> nn.Sequential:
-            convolution = TemporalConvolution3x1x1(channels, channels)
-            return nn.Sequential(GroupNormSiLU(groups, channels), nn.Identity(), *dropped, convolution)
-
-        self.conv1 = unit()
-        self.conv2 = unit(nn.Dropout(dropout))
-        self.conv3 = unit(nn.Dropout(dropout))
-        self.conv4 = unit(nn.Dropout(dropout))
+        self.conv1 = temporal_unit(channels, groups)
+        self.conv2 = temporal_unit(channels, groups, nn.Dropout(dropout))
+        self.conv3 = temporal_unit(channels, groups, nn.Dropout(dropout))
+        self.conv4 = temporal_unit(channels, groups, nn.Dropout(dropout))
 
     def forward(self, x: Tensor) -> Tensor:
         return added(self.conv4(self.conv3(self.conv2(self.conv1(x)))), x)

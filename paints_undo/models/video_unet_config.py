@@ -1,6 +1,7 @@
 """The sizes and choices of the 3D UNet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 # Which frames' keys and values each of the t frames sees in the spatial self-attention.
 TEMPORAL_WINDOWS = {
@@ -9,23 +10,10 @@ TEMPORAL_WINDOWS = {
     "roll": lambda t: ([t - 1, *range(t - 1)], range(t), [*range(1, t), 0]),  # previous, own and next, cyclic
 }
 
-# Settings that published files have with one value only; no other is implemented.
-SETTLED = [
-    "use_linear",
-    "temporal_attention",
-    "temporal_selfatt_only",
-    "addition_attention",
-    "image_cross_attention",
-    "fs_condition",
-    "conv_resample",
-    "dims",
-    "num_heads",
-    "use_relative_position",
-    "use_causal_attention",
-    "use_scale_shift_norm",
-    "resblock_updown",
-    "tempspatial_aware",
-]
+
+def settled(value: Any) -> Any:
+    """A field that published files have with this value only; no other is implemented."""
+    return field(default=value, metadata={"settled": True})
 
 
 @dataclass(frozen=True)
@@ -51,27 +39,27 @@ class VideoUNetConfig:
     temporal_window: str | None = None  # not in published files, and off in the app
     norm_groups: int = 32  # not in published files; narrower networks need fewer
 
-    use_linear: bool = True
-    temporal_attention: bool = True
-    temporal_selfatt_only: bool = True
-    addition_attention: bool = True
-    image_cross_attention: bool = True
-    fs_condition: bool = True
-    conv_resample: bool = True
-    dims: int = 2
-    num_heads: int = -1
-    use_relative_position: bool = False
-    use_causal_attention: bool = False
-    use_scale_shift_norm: bool = False
-    resblock_updown: bool = False
-    tempspatial_aware: bool = False
+    use_linear: bool = settled(True)
+    temporal_attention: bool = settled(True)
+    temporal_selfatt_only: bool = settled(True)
+    addition_attention: bool = settled(True)
+    image_cross_attention: bool = settled(True)
+    fs_condition: bool = settled(True)
+    conv_resample: bool = settled(True)
+    dims: int = settled(2)
+    num_heads: int = settled(-1)
+    use_relative_position: bool = settled(False)
+    use_causal_attention: bool = settled(False)
+    use_scale_shift_norm: bool = settled(False)
+    resblock_updown: bool = settled(False)
+    tempspatial_aware: bool = settled(False)
     default_fs: int = 24  # the original never reads it: the frame stride is always given
 
     def __post_init__(self) -> None:
-        for name in SETTLED:
-            settled, value = type(self).__dataclass_fields__[name].default, getattr(self, name)
-            if value != settled:
-                raise ValueError(f"video UNet: {name} is {value!r}, but only {settled!r} is implemented")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.metadata.get("settled") and value != each.default:
+                raise ValueError(f"video UNet: {each.name} is {value!r}, but only {each.default!r} is implemented")
         if self.temporal_window not in (None, *TEMPORAL_WINDOWS):
             choices = ", ".join(TEMPORAL_WINDOWS)
             raise ValueError(f"video UNet: temporal_window is {self.temporal_window!r}; use None, {choices}")

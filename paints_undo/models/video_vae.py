@@ -11,7 +11,7 @@ from paints_undo.models.attention import attention
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.placed import Placed
 from paints_undo.models.streamed_decoder import decode_streamed
-from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1
+from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1, temporal_unit
 
 SCALING_FACTOR = 0.18215
 
@@ -92,11 +92,13 @@ class PixelAttention(nn.Module):
 
 
 class EncoderMiddle(nn.Module):
+    kind: type[ResidualBlock] = ResidualBlock
+
     def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.block_1 = ResidualBlock(channels, channels, groups)
+        self.block_1 = self.kind(channels, channels, groups)
         self.attn_1 = PixelAttention(channels, groups)
-        self.block_2 = ResidualBlock(channels, channels, groups)
+        self.block_2 = self.kind(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
@@ -163,13 +165,8 @@ class TimeStack(nn.Module):
 
     def __init__(self, channels: int, groups: int):
         super().__init__()
-
-        def unit(*dropped: nn.Module) -> nn.Sequential:
-            convolution = TemporalConvolution3x1x1(channels, channels)
-            return nn.Sequential(GroupNormSiLU(groups, channels, eps=1e-5), nn.Identity(), *dropped, convolution)
-
-        self.in_layers = unit()
-        self.out_layers = unit(nn.Dropout(0.0))  # keeps the convolution at the checkpoint's index
+        self.in_layers = temporal_unit(channels, groups)
+        self.out_layers = temporal_unit(channels, groups, nn.Dropout(0.0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.out_layers(self.in_layers(x))
@@ -198,14 +195,10 @@ class VideoBlock(ResidualBlock):
         return still
 
 
-class DecoderMiddle(nn.Module):
-    def __init__(self, channels: int, groups: int):
-        super().__init__()
-        self.block_1 = VideoBlock(channels, channels, groups)
-        self.attn_1 = PixelAttention(channels, groups)
-        self.block_2 = VideoBlock(channels, channels, groups)
+class DecoderMiddle(EncoderMiddle):
+    kind = VideoBlock
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
+    def forward(self, x: Tensor, frames: int) -> Tensor:  # type: ignore[override]  # it looks at other frames, too
         return self.block_2(self.attn_1(self.block_1(x, frames)), frames)
 
 

@@ -5,10 +5,12 @@ Nothing is decoded or encoded again: what is shown stays as it was, bit for bit.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
 from paints_undo.errors import InputError
+from paints_undo.pictures.headers import read_header
 from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
 from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 
@@ -79,18 +81,10 @@ def _into_webp(data: bytes, packet: bytes) -> bytes:
     if chunks[:4] == b"VP8X":
         chunks = chunks[:8] + bytes([chunks[8] | _VP8X_XMP]) + chunks[9:]
     else:  # a plain picture: metadata needs the extended header
-        width, height, alpha = _webp_size(chunks)
-        flags = _VP8X_XMP | (_VP8X_ALPHA if alpha else 0)
-        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        header = read_header(io.BytesIO(data))
+        transparent = chunks[:4] == b"VP8L" and chunks[12] & 0x10  # the 29th bit after the signature
+        flags = _VP8X_XMP | (_VP8X_ALPHA if transparent else 0)
+        sides = (header.width - 1).to_bytes(3, "little") + (header.height - 1).to_bytes(3, "little")
         chunks = struct.pack("<4sIB3x", b"VP8X", 10, flags) + sides + chunks
     chunks += struct.pack("<4sI", b"XMP ", len(packet)) + packet + b"\0" * (len(packet) % 2)
     return struct.pack("<4sI4s", b"RIFF", 4 + len(chunks), b"WEBP") + chunks
-
-
-def _webp_size(chunks: bytes) -> tuple[int, int, bool]:
-    """Width, height and whether there is transparency, from a lossless or lossy bitstream's first bytes."""
-    if chunks[:4] == b"VP8L":
-        bits = struct.unpack("<I", chunks[9:13])[0]
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
-    width, height = struct.unpack("<HH", chunks[14:18])
-    return width & 0x3FFF, height & 0x3FFF, False

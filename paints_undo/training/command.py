@@ -17,6 +17,7 @@ PARTS = ("vae", "tagger", "keyframes", "segments")
 """What can be trained, in the order in which the parts build on one another."""
 NEEDED = {
     # module: the package that brings it
+    "accelerate": "accelerate",
     "dicebear": "dicebear-core",
     "onnx": "onnx",
     "scipy": "scipy",

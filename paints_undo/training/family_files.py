@@ -14,6 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer, PreTrainedModel
 
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.family.weights import CONFIG_FILE, PARTS, TOKENIZER_FILES
+from paints_undo.options import FAMILY_FILE
 
 READABLE = 0o644  # safetensors writes files that their owner alone can read
 
@@ -55,8 +56,9 @@ def config_of(network: nn.Module) -> dict[str, Any]:
     return asdict(config)
 
 
-def update_family_file(file: Path, values: dict[str, Any]) -> None:
-    """Set these fields of model_family.json and leave all others as they are."""
+def update_family_file(folder: Path, **values: Any) -> None:
+    """Set these fields of the family's model_family.json and leave all others as they are."""
+    file = folder / FAMILY_FILE
     described = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     write_json(file, {**described, **values})
 

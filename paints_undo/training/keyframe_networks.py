@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part
 from paints_undo.models.keyframe_unet import KeyframeUNet
+from paints_undo.stages.prompts import token_ids
 from paints_undo.training.settings import Checked, within
 from paints_undo.training.tokenizer import PROMPT_LENGTH
 
@@ -116,6 +117,5 @@ def networks_of(family: ModelFamily) -> KeyframeNetworks:
 
 
 def prompt_ids(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
-    """Token numbers (n, 77) of plain prompts, as :func:`paints_undo.stages.prompts.token_ids` makes them one by one."""
-    encoded = tokenizer(list(prompts), padding="max_length", truncation=True, max_length=PROMPT_LENGTH)
-    return torch.tensor(encoded.input_ids)
+    """Token numbers (n, 77) of prompts, as the app reads them."""
+    return torch.cat([token_ids(tokenizer, prompt) for prompt in prompts])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -22,9 +23,8 @@ from paints_undo.training.dataset import Pictures
 from paints_undo.training.keyframe_networks import KeyframeNetworks, KeyframeSizes, new_networks, prompt_ids
 from paints_undo.training.latents import LatentPool, encode
 from paints_undo.training.loop import Training
-from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.settings import Settings, share
-from paints_undo.training.tags import common_tags
+from paints_undo.training.tagger import common_tags
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
 PREDICTION = "v_prediction"  # learnt faster than the noise by small networks
@@ -121,9 +121,9 @@ def train_keyframes(
     return training.fit(networks.requires_grad_(True), loss_of)
 
 
-def make_tokenizer(data: Pictures, folder: Path, processes: Processes = ALONE) -> CLIPTokenizer:
+def make_tokenizer(data: Pictures, folder: Path) -> CLIPTokenizer:
     """The tokenizer for these pictures' tags, which the main process writes to `folder` unless it is there."""
-    with processes.main_first():
+    with PartialState().main_process_first():
         if not (folder / "special_tokens_map.json").exists():
             write_tokenizer(folder, known_words(data.tags))
     return CLIPTokenizer.from_pretrained(folder, local_files_only=True)

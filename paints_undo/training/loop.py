@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
+from accelerate import PartialState
 from torch import Tensor, nn
 
 from memory_management import mixed_precision_dtype
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError
+from paints_undo.pictures.charts import line_chart
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.settings import Checked, Settings, within
-from paints_undo.training.sheets import loss_curve
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Trainer:
         self.seconds = 0.0
         self.losses: list[tuple[int, float, float]] = []  # step, seconds, mean loss since the last entry
         self.folder.mkdir(parents=True, exist_ok=True)
-        processes.wait()  # before anyone writes a checkpoint that another still has to look for
+        PartialState().wait_for_everyone()  # before anyone writes a checkpoint that another still has to look for
         if self.checkpoint.exists():
             self._restore()
 
@@ -125,7 +126,7 @@ class Trainer:
         if self.processes.is_main:
             self.save()
             on_checkpoint(self)
-        self.processes.wait()
+        PartialState().wait_for_everyone()
 
     def save(self) -> None:
         """Write the checkpoint and the loss curve. Raises OSError, one sentence, when the disk does not take them."""
@@ -143,7 +144,8 @@ class Trainer:
             torch.save(state, path)
         lines = ["step,seconds,loss", *(",".join(map(str, entry)) for entry in self.losses)]
         write_atomically(self.folder / "loss.csv", ("\n".join(lines) + "\n").encode())
-        write_atomically(self.folder / "loss.png", encode_png(loss_curve(self.losses)))
+        curve = [(step, loss) for step, _, loss in self.losses if loss > 0]
+        write_atomically(self.folder / "loss.png", encode_png(line_chart({"loss": curve}, "", "steps", True)))
 
     def _restore(self) -> None:
         try:

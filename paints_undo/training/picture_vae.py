@@ -13,7 +13,6 @@ from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES
 from paints_undo.training.settings import Settings, share, within
-from paints_undo.training.sheets import psnr
 
 SCALING_FACTOR = 0.18215  # published: both stages multiply by it, so a latent's own deviation must be its inverse
 PAINTED_WEIGHT = 4.0  # error on a painted pixel against one on white paper: most of a canvas is paper
@@ -188,6 +187,12 @@ def stage_steps(count: int) -> dict[str, Tensor]:
         share = torch.linspace(0.25, 0.75, count)
         steps[name] = (LAST_STEP * (1 - begin - (end - begin) * share)).round()
     return {**steps, "finished": torch.zeros(count)}
+
+
+def psnr(drawn: Tensor, wanted: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio of each picture (n,) in decibels; pictures (n, ...) in -1..1."""
+    error = (drawn.clamp(-1, 1) - wanted).square().flatten(1).mean(1)
+    return 10 * torch.log10(4 / error.clamp(min=1e-10))
 
 
 def evaluate_vae(vae: AutoencoderKL, data: Pictures, count: int = 32) -> dict[str, float]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
-from torch import Tensor
+from accelerate import PartialState
+from accelerate.utils import reduce
 
 from memory_management import pick_device
 from paints_undo.errors import InputError
@@ -32,19 +31,11 @@ class Processes:
     def is_main(self) -> bool:
         return self.number == 0
 
-    def mean(self, values: Tensor) -> Tensor:
-        """The mean of every process's `values`, the same in all of them; all processes have to call this."""
-        if self.count == 1:
-            return values
-        from accelerate.utils import reduce  # an extra that only several processes need
-
-        return reduce(values, "mean")
-
     def mean_number(self, value: float) -> float:
-        """The mean of one number of each process."""
+        """The mean of one number of each process; all processes have to call this."""
         if self.count == 1:
             return value
-        return float(self.mean(torch.tensor(value, dtype=torch.float32, device=self.device)))
+        return float(reduce(torch.tensor(value, dtype=torch.float32, device=self.device), "mean"))
 
     def average_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
         """Replace every gradient by its mean over all processes; what a process did not use counts as 0 there.
@@ -56,25 +47,10 @@ class Processes:
         sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
         sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=self.device))
         # one message for all of them
-        *means, used = self.mean(torch.cat([g.flatten() for g in sent])).split([g.numel() for g in sent])
+        message = reduce(torch.cat([g.flatten() for g in sent]), "mean")
+        *means, used = message.split([g.numel() for g in sent])
         for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
             parameter.grad = mean.view_as(parameter) if share else None
-
-    def wait(self) -> None:
-        """Return when every process has come here."""
-        if self.count > 1:
-            from accelerate import PartialState
-
-            PartialState().wait_for_everyone()
-
-    @contextmanager
-    def main_first(self) -> Iterator[None]:
-        """The main process runs this block before all others, which then find the files that it wrote."""
-        if not self.is_main:
-            self.wait()
-        yield
-        if self.is_main:
-            self.wait()
 
 
 ALONE = Processes()
@@ -83,21 +59,14 @@ ALONE = Processes()
 def join_processes(device: str | None = None) -> Processes:
     """This process, on `device` ("cuda", "mps", "cpu"; the best one by default), with those that were launched with it.
 
-    Several processes take one GPU each. Raises InputError when the device or the package accelerate is missing.
+    Several processes take one GPU each. Raises InputError when there is no such device.
     """
     try:
         chosen = pick_device(device)
     except ValueError as error:
         raise InputError(str(error)) from None
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes(chosen)
-    try:
-        from accelerate import PartialState
-    except ImportError:
-        raise InputError(
-            f"{count} processes were launched, but the package accelerate is not installed: pip install '.[train]'"
-        ) from None
     state = PartialState(cpu=chosen.type == "cpu", timeout=LONGEST_WAIT)
     log.info("process %d of %d, on %s", state.process_index, state.num_processes, state.device)
     return Processes(chosen if chosen.type == "cpu" else state.device, state.process_index, state.num_processes)

@@ -10,14 +10,17 @@ import logging
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKL
 
+from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.family.weights import load_part, load_tokenizer
+from paints_undo.pictures.pixels import encode_png
+from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.pipeline import PaintsUndo, find_family
 from paints_undo.training import dataset
 from paints_undo.training.config import PartConfig, write_config
@@ -33,11 +36,9 @@ from paints_undo.training.keyframe_training import (
     train_keyframes,
 )
 from paints_undo.training.loop import Trainer, Training
-from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
-from paints_undo.training.sheets import write_sheet
 from paints_undo.training.tagger import train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae
 from wd14_tagger import Tagger
@@ -56,11 +57,6 @@ def draw_pictures(split: str, count: int, size: int, cache: Path | None) -> Pict
         raise InputError(str(error)) from None
     dataset.build(options, cache or dataset.DATA_FOLDER)
     return dataset.load(options, cache or dataset.DATA_FOLDER)
-
-
-def own_or_drawn(own: Path | None, count: int, size: int, cache: Path | None) -> Pictures:
-    """A person's own time-lapses, or the drawn training pictures."""
-    return load_timelapses(own, size) if own else draw_pictures("train", count, size, cache)
 
 
 def train_part(
@@ -92,7 +88,14 @@ def train_part(
         assert config.decoder and config.decoder_loop, "the segments' config has both"
         decoder = Training(data, out / "video_vae", config.decoder, config.decoder_loop, processes=processes)
         _train_segments(out, training, decoder)
-    processes.wait()  # the next part reads what the main process wrote of this one
+    PartialState().wait_for_everyone()  # the next part reads what the main process wrote of this one
+
+
+def write_sheet(path: Path, *stacks: torch.Tensor) -> None:
+    """A PNG for people: one row for each stack of pictures, all float (n, 3, H, W) in -1..1, within grey lines."""
+    frame = ((2, 2), (2, 2), (0, 0))
+    rows = [[np.pad(picture, frame, constant_values=225) for picture in tensor_to_pixels(stack)] for stack in stacks]
+    write_atomically(path, encode_png(np.concatenate([np.concatenate(row, axis=1) for row in rows])))
 
 
 def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
@@ -108,7 +111,7 @@ def _look_at_vae(folder: Path, shown: Pictures, trainer: Trainer) -> None:
 def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str | Path | None) -> None:
     if start is None:
         vae, networks, prediction, defaults = trained_vae(out), None, PREDICTION, KEYFRAME_DEFAULTS
-        tokenizer = make_tokenizer(training.data, out / "tokenizer", training.processes)
+        tokenizer = make_tokenizer(training.data, out / "tokenizer")
     else:
         family = find_family(start)
         vae, networks = load_part(family, "single_frame/vae", torch.float32), networks_of(family)
@@ -123,8 +126,8 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
     if training.processes.is_main:
         write_stage(out / "family" / "single_frame", trained, vae, tokenizer)
         height, width = _size_of(training.data)
-        _describe(
-            out,
+        update_family_file(
+            out / "family",
             keyframe_size={"width": width, "height": height},
             keyframe_prediction=prediction,
             keyframe_defaults=defaults,
@@ -132,22 +135,22 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
 
 
 def _train_segments(out: Path, training: Training, decoder: Training) -> None:
-    picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer", training.processes)
+    picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer")
     vae = train_video_vae(decoder, picture_vae)
     networks = train_segments(training, vae, tokenizer)
     if training.processes.is_main:
         write_stage(out / "family" / "multi_frame", networks, vae, tokenizer)
-        sizes = [list(_size_of(training.data))]
-        _describe(out, video_sizes=sizes, segment_hint=SEGMENT_HINT, segment_defaults=SEGMENT_DEFAULTS)
+        update_family_file(
+            out / "family",
+            video_sizes=[list(_size_of(training.data))],
+            segment_hint=SEGMENT_HINT,
+            segment_defaults=SEGMENT_DEFAULTS,
+        )
 
 
 def _size_of(data: Pictures) -> tuple[int, int]:
     height, width = data.finished(torch.tensor([0])).shape[-2:]
     return height, width
-
-
-def _describe(out: Path, **values: Any) -> None:
-    update_family_file(out / "family" / "model_family.json", values)
 
 
 def trained_vae(out: Path) -> AutoencoderKL:
@@ -173,7 +176,7 @@ def figures_of(models: str | Path, data: Pictures, count: int, device: str | Non
     drawing = evaluate_keyframes(partial(_draw, engine), data, indices)
     figures |= {f"keyframes {name}": value for name, value in drawing.items()}
     filled = max(1, len(indices) // SEGMENTS_SHARE)
-    filling = evaluate_segments(engine.fill_segments, data, filled)["all"]
+    filling = evaluate_segments(engine.fill_segments, data, filled)
     filling["error over cross-fading"] = filling["error"] / filling["cross_fade_error"]
     figures |= {f"segments {name.replace('_', ' ')}": value for name, value in filling.items()}
     samples = {"vae and keyframes": len(indices), "tagger": len(data), "segments": filled}

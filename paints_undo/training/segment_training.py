@@ -17,10 +17,9 @@ from paints_undo.models.video_unet_blocks import SpatialTransformer, TemporalCon
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAE
 from paints_undo.options import SegmentOptions
-from paints_undo.stages.prompts import token_ids
 from paints_undo.stages.segments import NEGATIVE_PROMPT, keyframe_hint
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.keyframe_networks import new_text_encoder
+from paints_undo.training.keyframe_networks import new_text_encoder, prompt_ids
 from paints_undo.training.loop import Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, ClipBuffer, Clips
 from paints_undo.training.settings import Checked, Settings, share, within
@@ -217,7 +216,7 @@ def segments_loss(
 def prompt_tokens(data: Pictures, tokenizer: CLIPTokenizer) -> Tensor:
     """Token numbers (2 + pictures, 77): no prompt, the app's, and each picture's tags."""
     prompts = [NEGATIVE_PROMPT, PROMPT, *(", ".join(tags) for tags in data.tags)]
-    return torch.cat([token_ids(tokenizer, prompt) for prompt in prompts])
+    return prompt_ids(tokenizer, prompts)
 
 
 def draw_prompts(pictures: Tensor, dropped: float, generator: torch.Generator) -> Tensor:

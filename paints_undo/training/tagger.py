@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from paints_undo.atomic import written_atomically
+from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.settings import Settings, within
-from paints_undo.training.tags import RATINGS, common_tags, tag_targets, write_tag_table
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +27,44 @@ THRESHOLD = 0.35  # above which the app lists a tag; the network is calibrated s
 CALIBRATION_SHARE = 0.04  # of the training pictures, never trained on
 ONNX_OPSET = 17
 LARGEST_DIFFERENCE = 1e-4  # of probabilities between PyTorch and ONNX Runtime
+FEWEST_PICTURES = 30  # a tag on fewer training pictures is not learnt, it is only guessed
+RATINGS = ("general", "sensitive", "questionable", "explicit")  # WD14's first rows; all art here is general
+GENERAL_CATEGORY, RATING_CATEGORY = 0, 9
+
+
+def common_tags(tags: Sequence[Sequence[str]], fewest: int | None = None) -> dict[str, int]:
+    """{tag: number of pictures} of the tags worth learning, most common first, the alphabet deciding ties.
+
+    `fewest` is by default FEWEST_PICTURES, and less in a small set: one picture in a hundred.
+    """
+    fewest = fewest or max(1, min(FEWEST_PICTURES, len(tags) // 100))
+    counts = Counter(tag for some in tags for tag in set(some) if re.search("[a-z]{2}", tag))
+    chosen = [(tag, count) for tag, count in counts.items() if count >= fewest]
+    return dict(sorted(chosen, key=lambda entry: (-entry[1], entry[0])))
+
+
+def write_tag_table(path: Path, counts: dict[str, int], pictures: int) -> None:
+    """Write selected_tags.csv as WD14 models have it: one row an output, ratings first, underscores for spaces."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("tag_id", "name", "category", "count"))
+    for number, rating in enumerate(RATINGS):
+        writer.writerow((number, rating, RATING_CATEGORY, 0 if number else pictures))
+    for number, (tag, count) in enumerate(counts.items(), start=len(RATINGS)):
+        writer.writerow((number, tag.replace(" ", "_"), GENERAL_CATEGORY, count))
+    write_atomically(path, text.getvalue().encode())
+
+
+def tag_targets(tags: Sequence[Sequence[str]], known: Iterable[str]) -> Tensor:
+    """What the tagger should answer for n pictures: float32 (n, 4 + tags), the ratings first, 1 where a tag is."""
+    column = {tag: number for number, tag in enumerate(known, start=len(RATINGS))}
+    targets = torch.zeros(len(tags), len(RATINGS) + len(column))
+    targets[:, 0] = 1
+    for row, some in enumerate(tags):
+        for tag in some:
+            if tag in column:
+                targets[row, column[tag]] = 1
+    return targets
 
 
 @dataclass(frozen=True)

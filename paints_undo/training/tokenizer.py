@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
 from paints_undo.atomic import write_atomically
 
 PROMPT_LENGTH = 77  # tokens, as in the published networks
@@ -38,7 +40,7 @@ def write_tokenizer(folder: Path, words: Iterable[str]) -> int:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     merges = learn_merges(words)
-    letters = byte_letters()
+    letters = bytes_to_unicode().values()  # first the bytes that print, as in OpenAI's byte-level vocabularies
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges), START, END]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     described = {"content": "", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
@@ -67,16 +69,6 @@ def write_tokenizer(folder: Path, words: Iterable[str]) -> int:
     lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
     write_atomically(folder / "merges.txt", ("\n".join(lines) + "\n").encode())
     return len(vocabulary)
-
-
-def byte_letters() -> list[str]:
-    """The letter that stands for each of the 256 bytes: itself where it prints, one from U+0100 on where not.
-
-    The order is that of OpenAI's byte-level vocabularies: first the bytes that print.
-    """
-    printing = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = [byte for byte in range(256) if byte not in printing]
-    return [chr(byte) for byte in printing] + [chr(256 + number) for number in range(len(hidden))]
 
 
 def _merged(piece: list[str], pair: tuple[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import logging
 
 import torch
+from accelerate import PartialState
 
 from paints_undo.errors import InputError
 from paints_undo.training import recipe
@@ -14,6 +15,7 @@ from paints_undo.training.command import PARTS
 from paints_undo.training.config import read_config
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.evaluation import as_table
+from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.processes import join_processes
 
 log = logging.getLogger(__name__)
@@ -37,9 +39,13 @@ def train_command(chosen: argparse.Namespace) -> int:
         )
         for part in parts
     }
-    with processes.main_first():
-        data = recipe.own_or_drawn(chosen.data, chosen.pictures, chosen.size, chosen.cache)
-        held_out = None if chosen.data else _drawn(chosen, "held_out")
+    with PartialState().main_process_first():
+        if chosen.data:
+            data: Pictures = load_timelapses(chosen.data, chosen.size)
+            held_out = None
+        else:
+            data = recipe.draw_pictures("train", chosen.pictures, chosen.size, chosen.cache)
+            held_out = _drawn(chosen, "held_out")
     for part, config in configs.items():
         log.info("training %s on %d pictures, on %s", part, len(data), processes.device)
         recipe.train_part(part, chosen.out, data, held_out, config, processes, chosen.start)

@@ -68,7 +68,6 @@ class Header:
     width: int
     height: int
     channels: int = 0  # of a JPEG: 1 grey, 3 colour, 4 CMYK
-    body: int = 0  # of a JPEG: where its frame begins, after all metadata
 
 
 def read_header(file: IO[bytes]) -> Header:
@@ -135,11 +134,11 @@ def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
     raise _damaged()
 
 
-def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int, int]:
-    """Width, height, channels and the place of the frame header; everything before it is stepped over."""
+def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
+    """Width, height and channels from the frame header; everything before it is stepped over."""
     file.seek(2)
     for _ in range(_MOST_SEGMENTS):
-        place, marker = _next_marker(file)
+        marker = _next_marker(file)
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
             continue
         length = max(2, int.from_bytes(file.read(2), "big"))  # too short a segment is an empty one
@@ -149,19 +148,19 @@ def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int, int]:
             frame = file.read(6)
             if len(frame) < 6:
                 break
-            return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"), frame[5], place
+            return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"), frame[5]
         file.seek(length - 2, 1)
     raise _damaged()
 
 
-def _next_marker(file: IO[bytes]) -> tuple[int, int]:
-    """Where the next marker stands, and its second byte; as decoders do, it skips what is between two segments."""
+def _next_marker(file: IO[bytes]) -> int:
+    """The second byte of the next marker; as decoders do, it skips what is between two segments."""
     for _ in range(_MOST_FILL):
         byte = file.read(1)
         while byte == b"\xff":
             byte = file.read(1)
             if byte not in (b"\xff", b"\0", b""):
-                return file.tell() - 2, byte[0]
+                return byte[0]
         if not byte:
             break
     raise _damaged()

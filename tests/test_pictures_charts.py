@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import ImageColor
 
-from paints_undo.bench.charts import COLOURS, ROW, TOP, bar_chart, line_chart
+from paints_undo.pictures.charts import COLOURS, ROW, TOP, bar_chart, line_chart
 
 
 def pixels_of(picture: np.ndarray, colour: str) -> int:
@@ -29,3 +29,11 @@ def test_bars_are_as_long_as_their_values():
     picture = bar_chart({"stage": {"auto": 1.0, "original": 2.0}, "other": {"auto": 0.5}}, "time", "s")
     short, long = (pixels_of(picture[y : y + 1], c) for y, c in zip((TOP + 5, TOP + ROW + 5), COLOURS, strict=False))
     assert 1.8 < long / short < 2.2
+
+
+def test_a_logarithmic_chart_falls_evenly_where_values_halve():
+    picture = line_chart({"loss": [(step, 0.5**step) for step in range(8)]}, "", "steps", logarithmic=True)
+    places = np.argwhere((picture[:, 60:700] == ImageColor.getrgb(COLOURS[0])).all(axis=-1))
+    slope, start = np.polyfit(places[:, 1], places[:, 0], 1)
+    assert slope > 0.2 and abs(places[:, 0] - slope * places[:, 1] - start).max() < 3
+    assert line_chart({"loss": []}, "", "steps", logarithmic=True).shape == (360, 900, 3)

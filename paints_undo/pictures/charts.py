@@ -1,7 +1,8 @@
-"""Pictures of a run: memory over its course, and time by stage."""
+"""Charts of plain numbers: lines and bars."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -17,22 +18,26 @@ NAMES, VALUES = 190, 110  # pixels beside the bars for what they are and how muc
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(lines: Mapping[str, Points], title: str, across: str) -> np.ndarray:
-    """A picture uint8 (360, 900, 3) of lines through (x, y) points, both axes from 0 up."""
+def line_chart(lines: Mapping[str, Points], title: str, across: str, logarithmic: bool = False) -> np.ndarray:
+    """A picture uint8 (360, 900, 3) of lines through (x, y) points, x from 0 up; y likewise, unless logarithmic."""
     picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw, wide, high = ImageDraw.Draw(picture), WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    into, back = (math.log, math.exp) if logarithmic else (float, float)
     most_x = max((x for points in lines.values() for x, _ in points), default=0) or 1
-    most_y = max((y for points in lines.values() for _, y in points), default=0) or 1
+    levels = [into(y) for points in lines.values() for _, y in points]
+    low = min(levels, default=0) if logarithmic else 0
+    range_y = max(levels, default=0) - low or 1
     draw.text((LEFT, 8), title, INK)
     draw.text((WIDTH / 2, HEIGHT - 8), across, INK, anchor="ms")
     for share in (0, 0.25, 0.5, 0.75, 1):
         x, y = LEFT + share * wide, TOP + (1 - share) * high
         draw.line([(LEFT, y), (WIDTH - RIGHT, y)], GRID)
-        draw.text((LEFT - 6, y), f"{share * most_y:.3g}", INK, anchor="rm")
+        draw.text((LEFT - 6, y), f"{back(low + share * range_y):.3g}", INK, anchor="rm")
         draw.text((x, HEIGHT - BOTTOM + 16), f"{share * most_x:.3g}", INK, anchor="ms")
     for number, (name, points) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
-        draw.line([(LEFT + x / most_x * wide, TOP + (1 - y / most_y) * high) for x, y in points], colour, 2)
+        places = [(LEFT + x / most_x * wide, TOP + (1 - (into(y) - low) / range_y) * high) for x, y in points]
+        draw.line(places, colour, 2)
         draw.text((WIDTH - RIGHT - 150, TOP + 4 + 18 * number), name, colour)
     return np.asarray(picture)
 
