@@ -51,7 +51,13 @@ class Engine(Protocol):
 
     def plan(self, options: UndoOptions) -> Candidate: ...
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+    def process_of(
+        self,
+        artwork: np.ndarray,
+        options: UndoOptions,
+        sketch: np.ndarray | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Process:
         """The operations that draw an artwork, where options.in_strokes; InputError from families of networks.
 
         sketch: a person's own, uint8 (h, w, 3), which the process goes by.

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+PLANNING_PARTS = 4  # of the planning of strokes, each about as long as any other
+PREVIEW_SIDE = 720  # pixels of the longer side, where somebody only watches
 Preview = Callable[[], np.ndarray]  # a small uint8 (h, w, 3), computed when it is called
 
 
@@ -35,7 +37,9 @@ class Progress:
     """One report from a running stage."""
 
     stage: str  # "tags", "keyframes", "segments" or "video"
-    detail: str  # what is being done: "preparing", "conditions", "sampling", "decoding", "drawing", "encoding"
+    detail: (
+        str  # what is being done: "preparing", "conditions", "sampling", "decoding", "planning", "drawing", "encoding"
+    )
     done: int
     total: int  # of the same unit as done
     # what is being drawn, as far as it can be seen
@@ -53,6 +57,10 @@ Report = Callable[..., None]
 
 def ignore(progress: Progress) -> None:
     """The callback of those who do not watch."""
+
+
+def no_report(done: int, total: int, preview: Preview | None = None, at_once: int = 1) -> None:
+    """Likewise of a stage's own reports."""
 
 
 def along(course: Course, on_progress: OnProgress) -> OnProgress:

@@ -28,6 +28,14 @@ SMALL: dict[Named, float] = {
     ("segments", "decoding"): 9.0,
     ("video", "encoding"): 0.1,
 }
+# Strokes: on the same machine.
+STROKES: dict[Named, float] = {
+    ("tags", "tagging"): 0.5,
+    ("keyframes", "planning"): 0.5,  # a quarter of it
+    ("keyframes", "drawing"): 0.25,
+    ("video", "encoding"): 0.013,
+}
+TABLES = {"mini": SMALL, "strokes": STROKES}  # all others: PUBLISHED
 # The published family: its operations as docs/performance.md counts them, at 100 TFLOP/s.
 PUBLISHED: dict[Named, float] = {
     ("tags", "tagging"): 1.0,
@@ -58,7 +66,8 @@ class Costs:
     def of(self, kind: str, part: Part) -> float:
         """Expected seconds for all of a part."""
         family, _, device = kind.partition(" ")
-        table, times = (SMALL, 1) if family == "mini" else (PUBLISHED, ON_CPU if device == "cpu" else 1)
+        table = TABLES.get(family, PUBLISHED)
+        times = ON_CPU if table is PUBLISHED and device == "cpu" else 1
         name = part.stage, part.detail
         if name[0] in ("tags", "video"):  # which no GPU does
             times = 1

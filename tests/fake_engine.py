@@ -100,7 +100,13 @@ class FakeEngine:
             keep(place, keyframe)
         return np.stack(drawn)
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+    def process_of(
+        self,
+        artwork: np.ndarray,
+        options: UndoOptions,
+        sketch: np.ndarray | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Process:
         raise InputError("networks draw in their sizes")
 
     def fill_pairs(

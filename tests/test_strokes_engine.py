@@ -166,7 +166,7 @@ def test_a_sketch_of_ones_own_is_what_the_process_goes_by(tmp_path: Path) -> Non
     sketch = np.full((194, 160, 3), 255, np.uint8)
     cv2.line(sketch, (10, 10), (150, 180), (30, 30, 30), 5)
     own, plain = plan_process(drawing(), 3, sketch=sketch), plan_process(drawing(), 3)
-    assert own.sketch and not plain.sketch and np.array_equal(own.canvas(1000), drawing())
+    assert own.plan.sketch and not plain.plan.sketch and np.array_equal(own.canvas(1000), drawing())
     along = np.array([stroke.points[:, :2].mean(0) for stroke in own.operations if stroke.title == "sketch a line"])
     assert len(along) and (np.abs(along[:, 0] / 160 - along[:, 1] / 195) < 0.15).all(), "on the diagonal of the sketch"
 

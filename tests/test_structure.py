@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "paints_undo.errors",
         "paints_undo.options",
         "paints_undo.pictures.pixels",
+        "paints_undo.progress",
         "paints_undo.strokes",
     ],
     "paints_undo.run.locks": ["paints_undo.atomic", "paints_undo.errors"],

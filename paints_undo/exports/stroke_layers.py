@@ -1,7 +1,7 @@
 """The layers that an artwork was drawn on, stroke by stroke: in groups for painting programs, and as transparent PNG.
 
 Each pixel of the finished layers is laid in part by one of them at most, and whole by those below it: so whatever
-program flattens them, however it rounds, gets the artwork, bit for bit.
+program flattens them and rounds gets the artwork, bit for bit.
 """
 
 from __future__ import annotations

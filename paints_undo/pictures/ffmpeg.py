@@ -32,7 +32,7 @@ class Ffmpeg:
         self._process, self._messages = process, messages
         self.hangs = False
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Gives it bytes to read. Raises FfmpegStopped when it reads no more."""
         assert self._process.stdin
         with self._watched():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -49,6 +50,16 @@ def read_picture(source: str | Path | bytes | Image.Image | np.ndarray) -> np.nd
         ) from error
     with file:
         return read_file(file, name)
+
+
+def at_most(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), with at most so many pixels on its longer side."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def encode_png(picture: np.ndarray) -> bytes:

@@ -57,7 +57,13 @@ class AnyEngine:
             except OSError as error:  # likewise, which cannot be read
                 raise CheckpointError("{tagger_unreadable}", error) from None
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+    def process_of(
+        self,
+        artwork: np.ndarray,
+        options: UndoOptions,
+        sketch: np.ndarray | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Process:
         """Of networks: an InputError that says so; a family that draws in strokes has one of its own."""
         self.family.check(replace(options, fit=OWN_SIZE))
         raise NotImplementedError

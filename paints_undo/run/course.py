@@ -8,10 +8,11 @@ from paints_undo.engine import Engine
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import nearest_bucket
-from paints_undo.progress import Course, Part
+from paints_undo.progress import PLANNING_PARTS, Course, Part
 
 TAGS = Part("tags", "tagging", 1)
 FRAMES = 16  # of a segment
+LARGEST_PLANNED, PLANNED_AT_ANY_RATE = 2.0, 0.5  # megapixels: the smallest picture takes its time, too
 
 
 def kind_of(engine: Engine) -> str:
@@ -72,9 +73,10 @@ def _course_of_strokes(
     tags = (TAGS,) if options.tag and not options.keyframes.prompt else ()
     size = shape[0] * shape[1] / 1e6
     count = len(options.keyframes.operation_steps) if keyframes is None else keyframes
+    planning = Part("keyframes", "planning", PLANNING_PARTS, min(size, LARGEST_PLANNED) + PLANNED_AT_ANY_RATE)
     drawing = (Part("keyframes", "drawing", count, size),) if count else ()
     encoding = (Part("video", "encoding", round(options.seconds * options.fps), size),) if video else ()
-    return Course(kind_of(engine), (*tags, *drawing, *encoding))
+    return Course(kind_of(engine), (*tags, planning, *drawing, *encoding))
 
 
 def _frame(family: ModelFamily, shape: tuple[int, ...]) -> float:

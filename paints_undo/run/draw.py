@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,8 @@ from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.logs import logged
 from paints_undo.options import OPERATIONS, UndoOptions, with_prompt
-from paints_undo.progress import Course, OnProgress, Progress, along, ignore
+from paints_undo.pictures.pixels import at_most
+from paints_undo.progress import PREVIEW_SIDE, Course, OnProgress, Progress, along, ignore
 from paints_undo.run.course import TAGS, course_of, keyframe_parts, kind_of
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
@@ -69,19 +72,18 @@ def _draw_strokes(engine: Engine, run: Run, on_progress: OnProgress, save_frames
     run.keep_artwork(artwork)
     on_progress = along(course_of(engine, run.options, artwork.shape, len(run.missing_keyframes)), on_progress)
     anew = run.process() is None
+    process = _process(engine, run, artwork, on_progress)
     drawn = draw_keyframes(engine, run, on_progress, artwork)
-    _process(engine, run, artwork)
-    film = run.frames()
-    timelapse = Timelapse(run.options.keyframes.prompt, film[-1], drawn, film, run.path)
+    timelapse = Timelapse(run.options.keyframes.prompt, process.artwork, drawn, run.frames(), run.path)
     run.keep_timelapse(timelapse, anew, save_frames, lambda *done: on_progress(Progress("video", "encoding", *done)))
     return timelapse
 
 
-def _process(engine: Engine, run: Run, artwork: np.ndarray) -> Process:
+def _process(engine: Engine, run: Run, artwork: np.ndarray, on_progress: OnProgress) -> Process:
     """The process of a run: the one that it keeps, or a new one."""
     process = run.process()
     if process is None:
-        process = engine.process_of(artwork, run.options, run.own_sketch())
+        process = engine.process_of(artwork, run.options, run.own_sketch(), on_progress)
         run.keep_process(process)
     return process
 
@@ -109,18 +111,9 @@ def draw_keyframes(
             )
     if missing and run.options.in_strokes:
         picture = run.artwork if artwork is None else artwork
-        process = _process(engine, run, picture)
-        for count, place in enumerate(missing):
-            on_progress(Progress("keyframes", "drawing", count, len(missing)))
-            drawn_by = process
-            if wanted[place].seed != options.seed:  # locked, while the others were re-rolled
-                other = dataclasses.replace(options, seed=wanted[place].seed)
-                drawn_by = engine.process_of(
-                    picture, dataclasses.replace(run.options, keyframes=other), run.own_sketch()
-                )
-            have[place] = drawn_by.canvas(OPERATIONS - wanted[place].step)
-            run.keep_keyframe(place, have[place])
-        on_progress(Progress("keyframes", "drawing", len(missing), len(missing)))
+        for place, canvas in _canvases(engine, run, picture, missing, on_progress):
+            have[place] = canvas
+            run.keep_keyframe(place, canvas)
     elif missing:
 
         def keep(drawn: int, picture: np.ndarray) -> None:
@@ -135,6 +128,25 @@ def draw_keyframes(
         engine.draw_keyframes(run.fit.to_draw_from(artwork), work, report, seeds, keep)
     # a picture of one's own, or a locked one of another size, is kept as it was given
     return np.stack([run.fit.keyframe(have[place]) for place in range(len(wanted))])
+
+
+def _canvases(
+    engine: Engine, run: Run, artwork: np.ndarray, missing: list[int], on_progress: OnProgress
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the places of the missing keyframes, and the canvases, uint8 (H, W, 3), in the order they are drawn."""
+    options, keyframes = run.options, run.timeline.keyframes
+    on_progress = along(course_of(engine, options, artwork.shape, len(missing), video=False), on_progress)
+    own, preview = _process(engine, run, artwork, on_progress), None
+    for count, place in enumerate(reversed(missing)):
+        on_progress(Progress("keyframes", "drawing", count, len(missing), preview))
+        seed, process = keyframes[place].seed, own
+        if seed != options.keyframes.seed:  # locked, while the others were re-rolled
+            other = dataclasses.replace(options, keyframes=dataclasses.replace(options.keyframes, seed=seed))
+            process = engine.process_of(artwork, other, run.own_sketch())
+        canvas = process.canvas(OPERATIONS - keyframes[place].step)
+        preview = partial(at_most, canvas, PREVIEW_SIDE)
+        yield place, canvas
+    on_progress(Progress("keyframes", "drawing", len(missing), len(missing), preview))
 
 
 def showing(run: Run, on_progress: OnProgress) -> OnProgress:

@@ -20,24 +20,20 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import os
 import secrets
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from paints_undo.atomic import explained, sync_folder, temporaries, temporary_for, write_atomically
+from paints_undo.atomic import explained, temporaries, temporary_for, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.pictures.pixels import encode_png, read_picture
-from paints_undo.pictures.video import write_video
-from paints_undo.progress import Report, counted
-from paints_undo.provenance.embedding import embed
-from paints_undo.provenance.marks import marked
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.progress import Report
 from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
+from paints_undo.run.film_folder import FilmFolder
 from paints_undo.run.folder_names import run_folder_for
 from paints_undo.run.locks import LOCK
 from paints_undo.run.packages import package_versions
@@ -45,7 +41,6 @@ from paints_undo.run.pieces import (
     check_pictures,
     checked_name,
     digest_of,
-    file_digest,
     packed_segment,
     read_segment,
 )
@@ -58,10 +53,11 @@ from paints_undo.run.record import (
     read_run_record,
     write_run_record,
 )
-from paints_undo.run.recorded_folder import EXPORTS, RecordedFolder, make_directory
+from paints_undo.run.recorded_folder import EXPORTS, make_directory
 from paints_undo.run.run import Run
 from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.strokes.tags import telling
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
@@ -73,7 +69,7 @@ logger = logging.getLogger(__name__)
 R = TypeVar("R", bound="RunFolder")
 
 
-class RunFolder(RecordedFolder, Run):
+class RunFolder(FilmFolder, Run):
     """One run on disk; made by :meth:`create` (new or resumed) or :meth:`open` (existing), never directly."""
 
     _process: Process | None = None
@@ -174,25 +170,10 @@ class RunFolder(RecordedFolder, Run):
         """Height and width of the artwork."""
         return self._record["artwork"]["height"], self._record["artwork"]["width"]
 
-    def record(self, piece: str, contents: str = MADE) -> Record:
-        """What a picture or video of this run carries inside: what it is, and everything it was made with."""
-        kept = {name: self._record[name] for name in ("artwork", "settings", "timeline", "packages")}
-        return Record(piece, contents, version=self.packages.get("paints_undo", ""), id=self.id, **kept)
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """The package versions the run was started with, as :func:`package_versions` gives them."""
-        return dict(self._record["packages"])
-
     @property
     def finished(self) -> bool:
         """Whether :meth:`finish` was called."""
         return self._record["state"] == FINISHED
-
-    @property
-    def timelapse_file(self) -> Path:
-        """Where the video of this run belongs."""
-        return self.path / "timelapse.mp4"
 
     @property
     def artwork_file(self) -> Path:
@@ -258,8 +239,9 @@ class RunFolder(RecordedFolder, Run):
         if self._process is None and self.is_whole(self.operations_file):
             found = Process.read(self.operations_file, self.artwork)
             own = self.own_sketch()
-            wanted = self.options.keyframes.seed, self.options.route, "" if own is None else digest(own)
-            if (found.seed, found.asked, found.sketch) == wanted:
+            drawing, plan = self.options.keyframes, found.plan
+            wanted = drawing.seed, self.options.route, "" if own is None else digest(own), telling(drawing.prompt)
+            if (plan.seed, plan.asked, plan.sketch, plan.tags) == wanted:
                 self._process = found
         elif self._process is None and self.operations_file.exists():
             logger.warning("%s is damaged or was replaced and will be made again", self.operations_file)
@@ -291,58 +273,6 @@ class RunFolder(RecordedFolder, Run):
     def segment_named(self, name: str) -> np.ndarray | None:
         """The segment of this name, uint8 (n, H, W, 3); None when it is not there, damaged or another file."""
         return self._read(self.segment_path(name), read_segment)
-
-    def save_timelapse(
-        self, frames: np.ndarray, fps: int, save_frames: bool = False, report: Report = lambda done, total: None
-    ) -> Path:
-        """Writes the video of frames uint8 (n, H, W, 3), and the frames themselves if asked; the path of the video.
-
-        Frames of an earlier video are removed. report: called with (done, total) frames; what it raises ends it.
-        """
-        with self._in_place():
-            shutil.rmtree(self.path / "frames", ignore_errors=True)
-            write_video(map(self._shown, counted(frames, report)), self.timelapse_file, fps, self.record("timelapse"))
-        self._note({self._place(self.timelapse_file): file_digest(self.timelapse_file) or ""}, instead_of="frames/")
-        report(len(frames), len(frames))
-        if save_frames:
-            self.save_frames(frames)
-        return self.timelapse_file
-
-    @property
-    def has_frames(self) -> bool:
-        """Whether the frames were kept, too."""
-        if self.digests is None:
-            return (self.path / "frames").is_dir()
-        return any(place.startswith("frames/") for place in self.digests)
-
-    @property
-    def frames_are_whole(self) -> bool:
-        """Whether the frames were kept and each is still the one that was; reads them."""
-        places = [place for place in self.digests or () if place.startswith("frames/")]
-        return self.has_frames and all(self.is_whole(self.path / place) for place in places)
-
-    def save_frames(self, frames: Iterable[np.ndarray]) -> Path:
-        """Keeps every frame, uint8 (H, W, 3), as frames/00000.png and on, all or none; the folder they are in."""
-        target = self.path / "frames"
-        temporary = temporary_for(target)
-        record, digests = self.record("frame"), {}
-        try:
-            with self._in_place():
-                make_directory(temporary)
-            for number, frame in enumerate(frames):
-                check_pictures(frame, dimensions=3, name=f"frame {number}")
-                content = self._png(self._shown(frame), record)
-                write_atomically(temporary / f"{number:05d}.png", content)
-                digests[f"frames/{number:05d}.png"] = digest_of(content)
-            self._note(digests, instead_of="frames/")
-            with self._in_place(), explained("write", target):
-                if target.exists():
-                    shutil.rmtree(target)
-                os.replace(temporary, target)
-                sync_folder(self.path)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return target
 
     # The inside
 
@@ -390,18 +320,6 @@ class RunFolder(RecordedFolder, Run):
     def segment_path(self, name: str) -> Path:
         """Where the segment of this name belongs."""
         return self.path / "segments" / f"{checked_name(name)}.npz"
-
-    @staticmethod
-    def _png(picture: np.ndarray, record: Record) -> bytes:
-        return embed(encode_png(picture), record)
-
-    @property
-    def _has_mark(self) -> bool:
-        return "options" in self._record["settings"] and self.options.mark
-
-    def _shown(self, frame: np.ndarray) -> np.ndarray:
-        """A frame as the video shows it: with the visible mark, if the options ask for it."""
-        return marked(frame) if self._has_mark else frame
 
     def _refuse_other_run(self, settings: dict, artwork: np.ndarray) -> None:
         found = list(differences(self._record["settings"], settings))

@@ -16,6 +16,7 @@ from typing import Any
 from paints_undo import validation
 from paints_undo.errors import InputError
 from paints_undo.options import UNSAID, KeyframeOptions, SegmentOptions, UndoOptions, pair_seeds
+from paints_undo.strokes.tags import telling
 
 MOST_KEYFRAMES = 32
 BLANK = "blank"  # the name of the white canvas, where the timeline ends
@@ -173,7 +174,8 @@ def settings_fingerprint(options: UndoOptions, timeline: Timeline | None = None)
     """
     if options.in_strokes:
         sketched = None if timeline is None else timeline.sketched
-        return hashlib.sha256(f"{options.route} {sketched.own if sketched else ''}".encode()).hexdigest()[:8]
+        going_by = f"{options.route} {sketched.own if sketched else ''}{telling(options.keyframes.prompt)}"
+        return hashlib.sha256(going_by.encode()).hexdigest()[:8]
     settings = dataclasses.asdict(options.keyframes)
     del settings["seed"], settings["operation_steps"]
     return hashlib.sha256(f"{sorted(settings.items())}{_fit_of(options)}".encode()).hexdigest()[:8]

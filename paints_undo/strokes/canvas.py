@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
+from paints_undo.pictures.pixels import at_most
+from paints_undo.progress import PREVIEW_SIDE
 from paints_undo.strokes import brushes
 from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
@@ -91,10 +94,11 @@ class Canvas:
             layer[..., 3] = (layer[..., 3] * (255 - mask.astype(np.uint16)) + 127) // 255
             return
         source, mask = self._source(operation, box, mask)
-        whole, some = mask == 255, (mask > 0) & (mask < 255)
-        colour = np.broadcast_to(source, (*mask.shape, 3))
-        layer[whole, :3], layer[whole, 3] = colour[whole], 255
+        some = (mask > 0) & (mask < 255)
+        opaque = cv2.cvtColor(source, cv2.COLOR_RGB2RGBA)
+        np.copyto(layer.view(np.uint32), opaque.view(np.uint32), where=(mask == 255)[..., None])  # whole pixels at once
         if some.any():
+            colour = np.broadcast_to(source, (*mask.shape, 3))
             part = mask[some].astype(np.float32) / 255
             kept = layer[some, 3].astype(np.float32) / 255 * (1 - part)
             alpha = part + kept
@@ -103,12 +107,12 @@ class Canvas:
             layer[some, 3] = np.rint(alpha * 255)
 
     def _source(self, operation: Operation, box: Box, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The colours that a stroke lays in a box, and the mask as they need it."""
+        """The colours that a stroke lays in a box, uint8 (h, w, 3) or (1, 1, 3), and the mask as they need it."""
         if operation.phase == "ink" and operation.owns:
             matte = self.finished.matte[box]
             return self.finished.ink[box], np.where(mask > 0, matte, np.uint8(0))
         if operation.colour is not None:
-            return np.array(operation.colour, np.uint8), mask
+            return np.array([[operation.colour]], np.uint8), mask
         return (self.finished.artwork if operation.phase == "details" else self.finished.shading)[box], mask
 
     def _apply(self, number: int) -> Box | None:
@@ -162,11 +166,11 @@ class Canvas:
                 break
         for name in shown:
             layer = self.layers[name][box]
-            alpha = layer[..., 3]
+            alpha = cv2.extractChannel(layer, 3)
             if self.opacity[name] < 1:
                 alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
-            if alpha.any():
-                under = over(under, layer[..., :3], alpha)
+            if cv2.hasNonZero(alpha):
+                under = over(under, cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), alpha)
         self.picture[box] = under
 
     # Any canvas
@@ -222,6 +226,18 @@ def _around(one: Box | None, other: Box | None) -> Box | None:
         return one or other
     rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(one, other, strict=True))
     return rows, columns
+
+
+def in_pencil(operations: Sequence[Operation], height: int, width: int) -> Canvas:
+    """A canvas for what is drawn in pencil, before there is a plan of all the rest."""
+    white, nothing = np.full((height, width, 3), 255, np.uint8), np.zeros((height, width), np.uint8)
+    plan = Plan(0, "", "", "", "", tuple(operations), {}, nothing)
+    return Canvas(plan, Finished(white, white, white, white, nothing))
+
+
+def seen_in_pencil(operations: Sequence[Operation], height: int, width: int) -> np.ndarray:
+    """What is drawn so far, small: uint8 (h, w, 3)."""
+    return at_most(in_pencil(operations, height, width).after(len(operations)), PREVIEW_SIDE)
 
 
 def paper(height: int, width: int) -> np.ndarray:

@@ -14,11 +14,12 @@ from paints_undo.execution.plan import RESIDENT, Candidate
 from paints_undo.family.choice import STROKES, strokes_family
 from paints_undo.options import ENGINE_DEFAULTS, KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import PLANNING_PARTS, OnProgress, Progress, ignore
 from paints_undo.run.any_engine import AnyEngine
 from paints_undo.run.course import FRAMES
 from paints_undo.strokes.operations import TOTAL
 from paints_undo.strokes.process import Process, digest, large_enough, plan_process
+from paints_undo.strokes.tags import telling
 
 REMEMBERED = 2  # processes: the one that is drawn, and the one before it
 REMEMBERED_CANVASES = 256  # by their digest, so that the frames between two of them can be drawn
@@ -29,7 +30,7 @@ class Strokes(AnyEngine):
 
     def __init__(self) -> None:
         super().__init__(strokes_family())
-        self._processes: OrderedDict[tuple[str, int, str, str], Process] = OrderedDict()
+        self._processes: OrderedDict[tuple[str, int, str, str, str], Process] = OrderedDict()
         self._canvases: OrderedDict[str, tuple[Process, float]] = OrderedDict()
 
     @classmethod
@@ -61,18 +62,36 @@ class Strokes(AnyEngine):
         """How many words a prompt has: no network reads it."""
         return len(prompt.replace(",", " ").split())
 
-    def process_of(self, artwork: np.ndarray, options: UndoOptions, sketch: np.ndarray | None = None) -> Process:
+    def process_of(
+        self,
+        artwork: np.ndarray,
+        options: UndoOptions,
+        sketch: np.ndarray | None = None,
+        on_progress: OnProgress = ignore,
+    ) -> Process:
         """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed, route and sketch are."""
         self.family.check(options)
-        return self._process(artwork, options.keyframes.seed, options.route, sketch)
+        return self._process(artwork, options.keyframes, options.keyframes.seed, options.route, sketch, on_progress)
 
     def _process(
-        self, artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None
+        self,
+        artwork: np.ndarray,
+        options: KeyframeOptions,
+        seed: int,
+        route: str = "auto",
+        sketch: np.ndarray | None = None,
+        on_progress: OnProgress = ignore,
     ) -> Process:
-        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch)
+        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch), telling(options.prompt)
+
+        def report(*told: Any) -> None:
+            on_progress(Progress("keyframes", "planning", *told))
+
         with self.at_work:
             if key not in self._processes:
-                self._processes[key] = plan_process(artwork, seed, route, sketch=sketch)
+                report(0, PLANNING_PARTS)
+                self._processes[key] = plan_process(artwork, seed, route, sketch, options.prompt, report)
+                report(PLANNING_PARTS, PLANNING_PARTS)
                 while len(self._processes) > REMEMBERED:
                     self._processes.popitem(last=False)
             self._processes.move_to_end(key)
@@ -97,8 +116,8 @@ class Strokes(AnyEngine):
         drawn = []
         with self.at_work:
             for place, (step, seed) in enumerate(zip(steps, seeds, strict=True)):
+                process = self._process(picture, options, seed, on_progress=on_progress)
                 on_progress(Progress("keyframes", "drawing", place, len(steps)))
-                process = self._process(picture, seed)
                 drawn.append(process.canvas(TOTAL - step))
                 self._remember(drawn[-1], process, TOTAL - step)
                 keep(place, drawn[-1])
@@ -124,8 +143,9 @@ class Strokes(AnyEngine):
         Each picture is the artwork, white, or a canvas that draw_keyframes gave.
         """
         with self.at_work:
+            drawing = self.default_options.keyframes
             known = next((found[0] for one in pictures if (found := self._canvases.get(digest(one)))), None)
-            process = known or self._process(pictures[0], self.default_options.keyframes.seed)
+            process = known or self._process(pictures[0], drawing, drawing.seed)
             for number, pair in enumerate(wanted):
                 on_progress(Progress("segments", "drawing", number, len(wanted)))
                 first, last = (self._done(pictures[pair + end], process) for end in (0, 1))

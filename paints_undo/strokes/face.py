@@ -9,6 +9,7 @@ import numpy as np
 
 SIDE = 200  # pixels of the longer side that eyes are looked for in
 CERTAIN = 0.5  # portraits score 0.64 to 1.6, pictures without a face 0.2 to 0.47
+EXPECTED = 0.1  # of that, where tags say what is to be seen
 # places between and below the eyes, in eye distances along and across them, that must be of one light colour
 CHEEKS: tuple[tuple[float, float], ...] = (
     (0, 0),
@@ -55,8 +56,11 @@ class Face:
         return np.hypot(offset @ self.along / self.radii[0], offset @ self.down / self.radii[1])
 
 
-def find_face(artwork: np.ndarray) -> Face | None:
-    """The face that the picture, uint8 RGB, most likely shows; None where nothing looks like one."""
+def find_face(artwork: np.ndarray, expected: int = 0) -> Face | None:
+    """The face that the picture, uint8 RGB, most likely shows; None where nothing looks like one.
+
+    expected: 1 where tags speak of a person, -1 where they say that there is none.
+    """
     scale = SIDE / max(artwork.shape[:2])
     if min(artwork.shape[:2]) * scale < 40:
         return None
@@ -64,7 +68,7 @@ def find_face(artwork: np.ndarray) -> Face | None:
     lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     grey = float(np.hypot(lab[..., 1], lab[..., 2]).mean()) < 4
     best, eyes = max((_best_pair(lab, sigma, grey) for sigma in (1.4, 2.0, 2.8, 4.0, 5.6)), key=lambda found: found[0])
-    if best < CERTAIN or eyes is None:
+    if best < CERTAIN - EXPECTED * expected or eyes is None:
         return None
     eyes = eyes / scale
     between = eyes[1] - eyes[0]

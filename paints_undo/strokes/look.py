@@ -11,10 +11,12 @@ from scipy import ndimage
 from paints_undo.strokes.face import Face, find_face
 from paints_undo.strokes.ink import Ink, ellipse, find_ink
 from paints_undo.strokes.regions import PAPER, Regions, find_regions
+from paints_undo.strokes.tags import DRAWN, NOBODY, PAINTED, PEOPLE, leaning
 
 ROUTES = ("illustration", "painting")
 SPECK = 8  # grey levels darker than white: more is a mark on paper
 BORDER = 0.74  # of the score between a painting and an illustration
+TAGGED = 0.15  # of the score, where tags speak for one of them
 SKIN, EYES, HAIR, THINGS, GROUND = range(5)  # what a flat shows, in the order in which it is painted
 KINDS = ("skin", "eyes", "hair", "clothes and things", "background")
 FACE, HEAD, FIGURE, BEHIND = range(4)  # where a place is, in the order in which it is drawn
@@ -51,10 +53,10 @@ class Findings:
         return self.zone[y, x]
 
 
-def look(artwork: np.ndarray, route: str = "auto") -> Findings:
-    """Everything that a plan needs to know of an artwork, uint8 RGB (H, W, 3)."""
-    face = find_face(artwork)
-    chosen, reason = decide(artwork) if route == "auto" else (route, "chosen by hand")
+def look(artwork: np.ndarray, route: str = "auto", tags: str = "") -> Findings:
+    """Everything that a plan needs to know of an artwork, uint8 RGB (H, W, 3). tags: what `telling` gives of them."""
+    face = find_face(artwork, leaning(tags, PEOPLE, NOBODY))
+    chosen, reason = decide(artwork, tags) if route == "auto" else (route, "chosen by hand")
     if chosen == "painting":
         ink = find_ink(artwork)
         nothing = np.zeros_like(ink.mask)
@@ -165,7 +167,7 @@ def lab_of(colours: np.ndarray) -> np.ndarray:
     return cv2.cvtColor((colours[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
 
 
-def decide(artwork: np.ndarray) -> tuple[str, str]:
+def decide(artwork: np.ndarray, tags: str = "") -> tuple[str, str]:
     """Which way of drawing the picture asks for, and why in words."""
     scale = 512 / max(artwork.shape[:2])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -183,10 +185,11 @@ def decide(artwork: np.ndarray) -> tuple[str, str]:
     long = float(pieces[1:, cv2.CC_STAT_AREA][reaching].sum() / max(1, valleys.sum()))
     if flat > 0.6 and edges.mean() < 0.25:
         return "illustration", f"{flat:.0%} of its area is one flat colour or another"
-    score = lines + 0.5 * long + flat - 1.5 * busy
+    leans = leaning(tags, DRAWN, PAINTED)
+    score = lines + 0.5 * long + flat - 1.5 * busy + TAGGED * leans
     route = "illustration" if score > BORDER else "painting"
     sure = "clearly" if abs(score - BORDER) > 0.25 else "narrowly"
     return route, (
         f"{sure} {route}: {lines:.0%} of its edges are dark lines, {long:.0%} of them long, {flat:.0%} of its area is "
-        f"flat and {busy:.0%} soft tone"
+        f"flat and {busy:.0%} soft tone" + (f"; tagged {tags}" if leans else "")
     )

@@ -60,6 +60,7 @@ class Plan:
     operations: tuple[Operation, ...]
     owners: dict[str, np.ndarray]
     matte: np.ndarray
+    tags: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from paints_undo.progress import PLANNING_PARTS, Report, no_report
 from paints_undo.strokes import painting
 from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
+from paints_undo.strokes.canvas import seen_in_pencil
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
@@ -27,16 +31,29 @@ HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
 
-def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.ndarray | None = None) -> Plan:
+def make_plan(
+    artwork: np.ndarray,
+    seed: int,
+    route: str = "auto",
+    sketch: np.ndarray | None = None,
+    tags: str = "",
+    report: Report = no_report,
+) -> Plan:
     """The operations that draw an artwork, uint8 RGB (H, W, 3). sketch: of the same shape, whose lines are traced."""
-    findings = look(artwork, route)
+
+    def planned(part: int, begun: Sequence[Operation]) -> None:
+        report(part, PLANNING_PARTS, partial(seen_in_pencil, begun, *artwork.shape[:2]))
+
+    findings = look(artwork, route, tags)
     ways = [np.random.default_rng((seed, phase)) for phase in range(6)]
     least = max(7, int(np.ceil(SEEN_PART * findings.figure.size)))
     sketcher = Sketcher(findings, seed, ways[0], sketch)
     construction = sketcher.construction(CONSTRUCTED)
+    planned(1, construction)
     soon = NAMED_BY - len(construction)
     easel = painting.set_up(findings) if findings.route == "painting" else None
     ink, flats, shapes = _drawn(findings, ways, least) if easel is None else _blocked(easel, ways, least)
+    planned(2, construction)
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
     seen = _seen(artwork, matte, flats, shapes)
     left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
@@ -54,6 +71,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     drafts = _all_seen(drafts, seen)
     drafts = _more(drafts, seen, TOTAL - before - wanted, least)
     pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    planned(3, [*construction, *pencilled])
     room = TOTAL - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
     drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
     if pencilled and _count(drafts) < room:
@@ -64,7 +82,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     if easel is not None:
         drafts = painting.in_painters_order(easel, drafts)
-    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
+    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route, tags=tags)
     return exact(complete(plan, findings), artwork)
 
 

@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -18,11 +19,13 @@ import numpy as np
 
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
+from paints_undo.progress import Report, no_report
 from paints_undo.strokes.canvas import Canvas, paper
 from paints_undo.strokes.operations import LAYERS, OWNING, PHASES, TOTAL, Operation, Plan, strongest
 from paints_undo.strokes.planner import exact, make_plan
 from paints_undo.strokes.regions import PAPER
 from paints_undo.strokes.separation import finish
+from paints_undo.strokes.tags import telling
 
 LONGEST_PLANNED = 1536  # pixels: a larger artwork is planned at this size and drawn at its own
 NARROWEST_PLANNED = 96  # pixels of the shorter side, even where the longer one is then more
@@ -33,7 +36,7 @@ FORMAT, VERSION = "paints-undo operations", 1
 
 
 class Process:
-    """How an artwork was drawn, in exactly 1,000 operations; not safe to use from several threads at once."""
+    """How an artwork was drawn, in exactly 1,000 operations; safe to use from several threads, which take turns."""
 
     def __init__(self, plan: Plan, artwork: np.ndarray):
         """artwork: uint8 RGB (H, W, 3), of any size; what is drawn has its size."""
@@ -42,6 +45,7 @@ class Process:
         self.plan = plan if plan.size == (height, width) else _resized(plan, artwork)
         self.artwork = artwork
         self._canvas: Canvas | None = None
+        self._turn = Lock()  # of the one who draws
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -52,16 +56,6 @@ class Process:
     def route(self) -> str:
         """ "illustration" or "painting"."""
         return self.plan.route
-
-    @property
-    def asked(self) -> str:
-        """The route that was asked for, or "auto"."""
-        return self.plan.asked
-
-    @property
-    def sketch(self) -> str:
-        """The digest of the person's own sketch; "" where there is none."""
-        return self.plan.sketch
 
     @property
     def reason(self) -> str:
@@ -86,7 +80,8 @@ class Process:
 
     def canvas(self, done: float) -> np.ndarray:
         """The canvas, uint8 (H, W, 3), after `done` operations, 0 to 1,000; a fraction is part of a stroke."""
-        return self._drawn.after(float(np.clip(done, 0, len(self.operations))))
+        with self._turn:
+            return self._drawn.after(float(np.clip(done, 0, len(self.operations))))
 
     def canvases(self, dones: Iterable[float]) -> Iterator[np.ndarray]:
         """The canvases after each of an ascending row of `done`."""
@@ -97,6 +92,10 @@ class Process:
 
         Laid over each other with plain 8-bit blending they are the canvas.
         """
+        with self._turn:
+            return self._layers(done)
+
+    def _layers(self, done: int) -> dict[str, np.ndarray]:
         canvas = self._drawn
         canvas.go_to(done)
         large = self.artwork.size > LARGE
@@ -132,6 +131,7 @@ class Process:
             "seed": plan.seed,
             "asked": plan.asked,
             "sketch": plan.sketch,
+            "tags": plan.tags,
             "route": plan.route,
             "reason": plan.reason,
             "operations": [_record(operation) for operation in plan.operations],
@@ -162,11 +162,20 @@ class Process:
         return cls(plan, artwork)
 
 
-def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", sketch: np.ndarray | None = None) -> Process:
-    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture, route and seed.
+def plan_process(
+    artwork: np.ndarray,
+    seed: int = 0,
+    route: str = "auto",
+    sketch: np.ndarray | None = None,
+    prompt: str = "",
+    report: Report = no_report,
+) -> Process:
+    """A believable process for an artwork, uint8 RGB (H, W, 3); the same for the same picture and choices.
 
     route: "auto", "illustration" or "painting".  sketch: uint8 RGB of any size, a sketch of one's own for the artwork,
-    whose lines become the sketch.  Raises InputError for a picture in which there is nothing to draw.
+    whose lines become the sketch.  prompt: tags of the artwork, a few of which help to decide.  report: called on the
+    way with how much is done, of how much, and what the first strokes look like; what it raises ends the planning.
+    Raises InputError for a picture with nothing to draw.
     """
     artwork = large_enough(artwork)
     height, width = artwork.shape[:2]
@@ -175,11 +184,9 @@ def plan_process(artwork: np.ndarray, seed: int = 0, route: str = "auto", sketch
         scale = min(1.0, NARROWEST_PLANNED / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     planned = cv2.resize(artwork, size, interpolation=cv2.INTER_AREA) if scale < 1 else artwork
-    if sketch is None:
-        return Process(make_plan(planned, seed, route), artwork)
-    traced = cv2.resize(sketch, size, interpolation=cv2.INTER_AREA)
-    plan = make_plan(planned, seed, route, traced)
-    return Process(dataclasses.replace(plan, sketch=digest(sketch)), artwork)
+    traced = None if sketch is None else cv2.resize(sketch, size, interpolation=cv2.INTER_AREA)
+    plan = make_plan(planned, seed, route, traced, telling(prompt), report)
+    return Process(plan if sketch is None else dataclasses.replace(plan, sketch=digest(sketch)), artwork)
 
 
 def large_enough(artwork: np.ndarray) -> np.ndarray:
@@ -266,6 +273,7 @@ def _plan_of(record: dict[str, Any]) -> Plan:
         operations,
         owners,
         matte,
+        str(record.get("tags", "")),
     )
 
 

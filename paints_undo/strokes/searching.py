@@ -15,12 +15,11 @@ from scipy import ndimage
 
 from paints_undo.errors import InputError
 from paints_undo.strokes.brushes import pressed
-from paints_undo.strokes.canvas import Canvas
+from paints_undo.strokes.canvas import in_pencil
 from paints_undo.strokes.cells import tour
 from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import Findings
 from paints_undo.strokes.operations import TOTAL, Colour, Operation, Plan, strongest
-from paints_undo.strokes.separation import Finished
 
 SHOWS, LEVELS = 7, 2  # an operation is seen when it changes so many pixels by more than so many grey levels
 STILL, MOVED = 0.0001, 12  # of the canvas, and by how many levels: less does not move in a film
@@ -82,9 +81,7 @@ class _Pencil:
     """The pencil layers as they will be, without what is painted over them."""
 
     def __init__(self, plan: Plan):
-        white = np.full((*plan.size, 3), 255, np.uint8)
-        nothing = Finished(white, white, white, white, plan.matte)
-        self.canvas = Canvas(replace(plan, operations=(), owners={}), nothing)
+        self.canvas = in_pencil((), *plan.size)
 
     def has(self, layer: str) -> bool:
         """Whether anything is on a layer."""

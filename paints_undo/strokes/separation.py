@@ -27,8 +27,12 @@ class Finished:
 
 def over(under: np.ndarray, colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colour over what lies under it, uint8 (h, w, 3) with alpha uint8 (h, w): plain 8-bit blending, rounded."""
-    part = alpha[..., None].astype(np.uint16)
-    return ((under * (255 - part) + colour * part + 127) // 255).astype(np.uint8)
+    part = cv2.merge((alpha, alpha, alpha))  # numpy is several times slower where it spreads one value over three
+    mixed = np.multiply(under, 255 - part, dtype=np.uint16)
+    mixed += np.multiply(colour, part, dtype=np.uint16)
+    mixed += 127
+    mixed //= 255
+    return mixed.astype(np.uint8)
 
 
 def without_details(artwork: np.ndarray) -> np.ndarray:

@@ -10,11 +10,13 @@ preview.jpg                       what is being drawn at this moment
 
 from __future__ import annotations
 
+import collections
+import itertools
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -22,7 +24,8 @@ import cv2
 import numpy as np
 
 from paints_undo.atomic import explained, temporary_for, write_atomically
-from paints_undo.progress import Progress, Report
+from paints_undo.pictures.pixels import at_most
+from paints_undo.progress import PREVIEW_SIDE, Progress, Report
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timelapse import Timelapse
 
@@ -33,7 +36,6 @@ log = logging.getLogger(__name__)
 
 SHOWN = "shown"
 THUMBNAIL_SIDE = 320  # pixels
-FILM_SIDE = 720  # pixels of the longer side of a frame that the page plays
 LEAST_INTERVAL_S = 0.25  # between live previews
 GREATEST_SHARE = 0.01  # of the time that live previews may take
 
@@ -77,23 +79,24 @@ class PlayableRun(RunFolder):
             os.replace(temporary, target)
 
     def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
-        if self.options.in_strokes and (anew or not self.finished or not self._film_folder.is_dir()):
-            self._show_film(cast("Film", timelapse.frames))
         super().keep_timelapse(timelapse, anew, save_frames, report)
+        if self.options.in_strokes and not self._film_folder.is_dir():  # the video was there
+            collections.deque(self._shown_one_by_one(timelapse.frames, timelapse.frames), 0)
 
-    def _show_film(self, film: Film) -> None:
-        """Write the frames of a film small, one after another, so that a page can begin to show them at once."""
-        folder = self._film_folder
+    def _shown_one_by_one(self, frames: np.ndarray, drawn: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Of a film, each small, too: a page can begin to show them at once."""
+        shown = super()._shown_one_by_one(frames, drawn)
+        if not self.options.in_strokes:
+            yield from shown
+            return
+        folder, moments = self._film_folder, cast("Film", frames).moments
         with explained("write", folder):
             shutil.rmtree(folder.parent, ignore_errors=True)
             folder.mkdir(parents=True)
-            _, height, width, _ = film.shape
-            scale = min(1.0, FILM_SIDE / max(height, width))
-            size = max(1, round(width * scale)), max(1, round(height * scale))
-            for number, frame in enumerate(film):
-                small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-                picture = jpeg(self._shown(small))
-                (folder / f"{number:05d}-{int(film.moments[number]):04d}.jpg").write_bytes(picture)
+        for frame, moment, number in zip(shown, moments, itertools.count()):
+            with explained("write", folder):
+                (folder / f"{number:05d}-{int(moment):04d}.jpg").write_bytes(jpeg(at_most(frame, PREVIEW_SIDE)))
+            yield frame
 
     @property
     def _film_folder(self) -> Path:
@@ -129,10 +132,7 @@ class PlayableRun(RunFolder):
 
     def make_thumbnail(self, artwork: np.ndarray) -> None:
         """Write the small artwork; artwork is uint8 (H, W, 3)."""
-        height, width = artwork.shape[:2]
-        scale = min(1.0, THUMBNAIL_SIDE / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        write_atomically(self.thumbnail, jpeg(cv2.resize(artwork, size, interpolation=cv2.INTER_AREA)))
+        write_atomically(self.thumbnail, jpeg(at_most(artwork, THUMBNAIL_SIDE)))
 
 
 class LivePreview:

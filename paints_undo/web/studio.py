@@ -52,7 +52,7 @@ class Studio:
     "recipe_changes_nothing" {name}, "restored", "exports_ready" {count}, "export_failed" {sentence}. The
     sentence is a record of errors.Sentence.
     Job stages: "" (getting ready), "tags", "keyframes", "segments", "video", "export"; details: "", "tagging",
-    "preparing", "conditions", "sampling", "decoding", "drawing", "encoding", of an export the name of a format.
+    "preparing", "conditions", "sampling", "decoding", "planning", "drawing", "encoding", of an export its format.
     """
 
     def __init__(self, engine: EngineOnUse, out: Path) -> None:
