@@ -55,20 +55,14 @@ class Pool(Protocol):
         """The outcome of a task that has ended."""
 
 
+@dataclass(eq=False)
 class Here:
     """The pool of one worker in this process; a task is done while it is waited for."""
 
-    size = 1
-
-    def __init__(
-        self,
-        do: Callable[[Task, OnProgress], dict[str, Any]],
-        on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore,
-    ):
-        """do: as Worker.do."""
-        self._do = do
-        self._on_progress = on_progress
-        self._task: Task | None = None
+    do: Callable[[Task, OnProgress], dict[str, Any]]  # as Worker.do
+    on_progress: Callable[[WorkItem], OnProgress] = lambda item: ignore
+    size: int = field(default=1, init=False)
+    _task: Task | None = field(default=None, init=False)
 
     def submit(self, task: Task) -> None:
         self._task = task
@@ -77,7 +71,7 @@ class Here:
         task, self._task = self._task, None
         assert task is not None, "wait is called while there is a task"
         try:
-            return Outcome(task, self._do(task, self._on_progress(task.item)))
+            return Outcome(task, self.do(task, self.on_progress(task.item)))
         except Exception as error:
             return Outcome(task, error=error)
 

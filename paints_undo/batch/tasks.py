@@ -47,26 +47,20 @@ class Task:
     pair: int = 0  # of a SEGMENT, the one next to the artwork first
 
 
+@dataclass(eq=False)
 class Worker:
     """An engine, loaded when first needed, and the place where its results go."""
 
-    def __init__(
-        self,
-        load: Callable[[], Engine],
-        store: Store,
-        save_frames: bool = False,
-        sample: SampleOptions | None = None,
-    ):
-        self._load = load
-        self.store = store
-        self.save_frames = save_frames
-        self.sample = sample
+    load: Callable[[], Engine]
+    store: Store
+    save_frames: bool = False
+    sample: SampleOptions | None = None
 
     @cached_property
     def engine(self) -> Engine:
         """The one engine of this worker."""
         try:
-            return self._load()
+            return self.load()
         except InputError as error:  # of the engine's settings: no picture is at fault
             raise CheckpointError(str(error)) from None
 

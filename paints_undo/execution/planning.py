@@ -1,6 +1,6 @@
 """Which plan an engine works by: chosen for a run's sizes, the device's memory and what the user allows."""
 
-import dataclasses
+from dataclasses import dataclass, replace
 
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.plan import Candidate, Work, one_by_one
@@ -10,18 +10,18 @@ from paints_undo.options import UndoOptions
 from paints_undo.pictures.fit import nearest_bucket
 
 
+@dataclass(eq=False)
 class Planner:
     """Chooses plans for one engine and keeps its networks to them.
 
     vram: GiB of device memory that may be used, or "auto".  bit_exact: everything one by one.
     """
 
-    def __init__(self, family: ModelFamily, parts: Parts, vram: str, bit_exact: bool):
-        self.family = family
-        self.parts = parts
-        self.vram = vram
-        self.bit_exact = bit_exact
-        self.planned_pixels = 0  # of the largest keyframe that the present plan counts on
+    family: ModelFamily
+    parts: Parts
+    vram: str
+    bit_exact: bool
+    planned_pixels: int = 0  # of the largest keyframe that the present plan counts on
 
     def plan(self, options: UndoOptions) -> Candidate:
         """How a run of these options would use the device's memory, and what it would take.
@@ -40,7 +40,7 @@ class Planner:
         )
         candidates = plans_for(self.family, work, device, self.parts.dtype)
         if self.bit_exact:
-            candidates = [dataclasses.replace(c, plan=one_by_one(c.plan)) for c in candidates]
+            candidates = [replace(c, plan=one_by_one(c.plan)) for c in candidates]
         return choose(candidates, budget(self.vram, device), device)
 
     def follow(self, options: UndoOptions) -> None:
