@@ -173,13 +173,19 @@ def lay(memory: Tensor, start: int, like: Tensor) -> Tensor:
 def split(network: nn.Module, limit: int) -> tuple[list[nn.Module], list[TensorPlace]]:
     """The largest modules with at most `limit` bytes of weights each, and the weights that hang in none of them.
 
-    Layers without submodules stay whole whatever their size.
+    Layers without submodules stay whole whatever their size.  What others use without calling it cannot come by its
+    call: a module says `called_in_parts` where they call what is in it, and `read_directly` where they read its
+    weights, which then stay on the device.
     """
     blocks: list[nn.Module] = []
     rest: list[TensorPlace] = []
     for child in network.children():
         places = tensor_places(child)
-        called = type(child).forward is not nn.Module.forward  # lists of modules are not
+        if getattr(child, "read_directly", False):
+            rest += places
+            continue
+        # lists of modules are not
+        called = type(child).forward is not nn.Module.forward and not getattr(child, "called_in_parts", False)
         whole = called and (sum(place.tensor.nbytes for place in places) <= limit or not list(child.children()))
         if whole:
             blocks += [child] if places else []

@@ -163,6 +163,8 @@ class Encoder(nn.Module):
 class TimeStack(nn.Module):
     """What two 3x1x1 convolutions along t make of (b, c, t, h, w)."""
 
+    read_directly = True  # by the streamed decoder, whose matrices these weights are
+
     def __init__(self, channels: int, groups: int):
         super().__init__()
         self.in_layers = temporal_unit(channels, groups)
@@ -174,6 +176,8 @@ class TimeStack(nn.Module):
 
 class VideoBlock(ResidualBlock):
     """A residual block of each frame, and a share of what the frames around it add."""
+
+    called_in_parts = True  # by the streamed decoder
 
     def __init__(self, channels: int, out_channels: int, groups: int):
         super().__init__(channels, out_channels, groups)
@@ -197,6 +201,7 @@ class VideoBlock(ResidualBlock):
 
 class DecoderMiddle(EncoderMiddle):
     kind = VideoBlock
+    called_in_parts = True
 
     def forward(self, x: Tensor, frames: int) -> Tensor:  # type: ignore[override]  # it looks at other frames, too
         return self.block_2(self.attn_1(self.block_1(x, frames)), frames)
@@ -204,6 +209,8 @@ class DecoderMiddle(EncoderMiddle):
 
 class ConvolutionCombiner(nn.Module):
     """Adds a 1x1 convolution of each reference frame, in place, to the frame it stands at: the first and the last."""
+
+    called_in_parts = True
 
     def __init__(self, channels: int):
         super().__init__()
@@ -219,6 +226,8 @@ class ConvolutionCombiner(nn.Module):
 
 class AttentionCombiner(nn.Module):
     """Every frame's pixels look at the pixels of both reference frames."""
+
+    called_in_parts = True
 
     def __init__(self, channels: int, groups: int):
         super().__init__()
@@ -248,6 +257,8 @@ class AttentionCombiner(nn.Module):
 
 
 class DecoderLevel(nn.Module):
+    called_in_parts = True
+
     def __init__(self, channels: int, out_channels: int, blocks: int, groups: int, last: bool):
         super().__init__()
         widths = [channels] + [out_channels] * blocks
@@ -262,6 +273,8 @@ class DecoderLevel(nn.Module):
 
 class FrameMixingConvolution(nn.Conv2d):
     """A 3x3 convolution of each frame, then a 3x1x1 convolution along t."""
+
+    read_directly = True
 
     def __init__(self, channels: int, out_channels: int):
         super().__init__(channels, out_channels, 3, padding=1)
@@ -281,6 +294,8 @@ class FrameMixingConvolution(nn.Conv2d):
 
 
 class Decoder(nn.Module):
+    called_in_parts = True
+
     def __init__(self, config: VideoVAEConfig):
         super().__init__()
         widths, groups = config.widths, config.norm_groups
