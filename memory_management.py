@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what PyTorch calls such instructions of Intel, AMD and ARM
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEVICES = ("cuda", "mps", "cpu")
+# How libraries and Apple's backend say that no memory is left; PyTorch has an error of its own for CUDA's allocator.
+OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "MPS backend out of memory")
 
 # Left free on the device for activations before a network may stay there between two uses.
 ACTIVATION_RESERVE = 6 * 2**30
@@ -78,14 +80,30 @@ def picture_vae_dtype(device: torch.device, dtype: torch.dtype) -> torch.dtype:
     """The number format of the keyframes' VAE: its activations overflow fp16, so it runs in bf16 or float32 instead."""
     if dtype != torch.float16:
         return dtype
-    native_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if native_bf16 else torch.float32
+    return torch.bfloat16 if device.type == "cuda" and computes_bf16(device) else torch.float32
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether this very card has instructions for bf16; PyTorch asks the current one."""
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def keep_float32_whole() -> None:
+    """Products and convolutions of float32 on a GPU in float32, not in the 19 bits of TF32; for all of the process."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that a device has no memory left; libraries say so in errors of their own."""
+    return isinstance(error, torch.OutOfMemoryError) or any(said in str(error) for said in OUT_OF_MEMORY)
 
 
 def mixed_precision_dtype(device: torch.device) -> torch.dtype:
     """What training computes its products and convolutions in: bf16, fp16 on a GPU without it, float32 on Apple's."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return torch.bfloat16 if computes_bf16(device) else torch.float16
     return torch.bfloat16 if device.type == "cpu" else torch.float32
 
 

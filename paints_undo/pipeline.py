@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import CLIPTokenizer
 
-from memory_management import DTYPES, pick_device, pick_dtype, same_devices
+from memory_management import DTYPES, keep_float32_whole, pick_device, pick_dtype, same_devices
 from paints_undo import validation
 from paints_undo.engine import Description, Picture, keep_nothing
 from paints_undo.errors import InputError
@@ -75,6 +75,8 @@ class PaintsUndo(AnyEngine):
             raise InputError("compiled blocks were slower on CPUs wherever they were timed; leave --compile out")
         super().__init__(parts.family)
         self.parts = parts
+        if parts.device.type == "cuda" and (bit_exact or parts.dtype == torch.float32):
+            keep_float32_whole()
         self.noise_device = torch.device("cpu") if noise == "cpu" else parts.device
         self.attention = attention
         self.memory = Memory()

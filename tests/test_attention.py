@@ -5,6 +5,7 @@ import torch
 
 from paints_undo.models import attention as module
 from paints_undo.models.attention import attention, attention_backend
+from paints_undo.models.video_vae import PixelAttention
 
 
 def plainly(query, key, value, heads):
@@ -61,3 +62,17 @@ def test_xformers_agrees_with_sdpa():
     with attention_backend("xformers"):
         found = attention(query, key, value, heads=2)
     assert (found - attention(query, key, value, heads=2)).abs().max() < 5e-3
+
+
+def test_off_a_cpu_each_token_lies_in_one_piece(monkeypatch):
+    """Where it does not, PyTorch takes the path that holds the whole matrix of weights."""
+    seen = []
+
+    def kernel(*tensors):
+        seen.append([tensor.stride(-1) for tensor in tensors])
+        return torch.empty_like(tensors[0])
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", kernel)
+    picture = torch.empty(1, 64, 8, 8, device="meta")
+    PixelAttention(64, 8).to("meta")(picture)
+    assert seen == [[1, 1, 1]]

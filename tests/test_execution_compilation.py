@@ -1,6 +1,7 @@
 """Compiled blocks compute what the eager ones do."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,10 @@ import torch
 from memory_management import pick_device
 from paints_undo import PaintsUndo, SegmentOptions
 from paints_undo.execution.compilation import compile_blocks
-from paints_undo.models.video_unet_blocks import FeedForward
+from paints_undo.models import video_unet_blocks, video_vae
+from paints_undo.models.fused import fused_kernels
+from paints_undo.models.video_unet_blocks import Conditions, FeedForward
+from paints_undo.models.video_unet_config import VideoUNetConfig
 
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler (g++)")
 
@@ -51,3 +55,22 @@ def test_compiled_frames_equal_the_eager_ones(tiny_family):
     )
     wanted, found = (engine.fill_segment(*pictures, options) for engine in (eager, compiled))
     assert abs(wanted.astype(int) - found).max() <= 1
+
+
+def test_blocks_are_one_graph_each(tiny_family):
+    """What asks the thread for its settings within a block would cut the block there."""
+    config = PaintsUndo.load(tiny_family, device="cpu").family.config("multi_frame/unet")
+    unet = VideoUNetConfig(**config)
+    frames = torch.randn(4, 32, 8, 8).contiguous(memory_format=torch.channels_last)
+    conditions = Conditions(torch.randn(1, unet.embedding_width), torch.randn(1, 77, 8), torch.randn(1, 4, 2, 8), 4)
+    blocks = [
+        (video_vae.ResidualBlock(32, 32, 8), (frames,)),
+        (video_vae.VideoBlock(32, 32, 8), (frames, 4)),
+        (video_unet_blocks.ResidualBlock(32, 32, replace(unet, norm_groups=8)), (frames, conditions)),
+        (FeedForward(16, dropout=0.0).layer, (torch.randn(2, 8, 16),)),
+    ]
+    for block, arguments in blocks:
+        torch.compiler.reset()
+        with torch.no_grad(), fused_kernels(None):
+            found = torch._dynamo.explain(block)(*arguments)
+        assert found.graph_count == 1 and found.graph_break_count == 0, found.break_reasons

@@ -65,6 +65,18 @@ def test_what_a_dead_worker_leaves_is_done_by_the_others():
     assert found[5][0, 0, 0, 0] == 0
 
 
+def test_a_worker_that_is_dead_before_it_is_asked_is_done_without():
+    workers = workers_of({}, {})
+    try:
+        fill(workers)
+        workers._alive[1].process.kill()
+        workers._alive[1].process.join()
+        found = fill(workers)
+    finally:
+        workers.close()
+    assert sorted(found) == list(range(7)) and {int(frames[0, 0, 0, 0]) for frames in found.values()} == {0}
+
+
 def test_all_dead():
     workers = workers_of({"dies_at": 0})
     with pytest.raises(RuntimeError, match="all worker processes ended unexpectedly"):

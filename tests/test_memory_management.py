@@ -1,12 +1,26 @@
 """Networks come to the device, go again, and are never copied back; no GPU is needed to see it."""
 
+from contextlib import contextmanager, nullcontext
+
 import pytest
 import torch
 from emulated_device import EmulatedDevice
 from torch import nn
 
 import memory_management
-from memory_management import Residency, Transfer, pick_device, pick_dtype, picture_vae_dtype
+from memory_management import (
+    Residency,
+    Transfer,
+    keep_float32_whole,
+    pick_device,
+    pick_dtype,
+    picture_vae_dtype,
+    ran_out,
+)
+from paints_undo import PaintsUndo, pipeline
+from paints_undo.errors import OutOfMemory
+from paints_undo.execution.parts import Parts
+from paints_undo.family.choice import find_family
 
 # A device without memory: weights "moved" there lose their values, so that a copy back would show.
 ELSEWHERE = torch.device("meta")
@@ -166,8 +180,64 @@ def test_never_fp16_on_a_cpu():
         pick_dtype(torch.device("cpu"), "int8")
 
 
+def test_bf16_is_asked_of_the_chosen_card(monkeypatch):
+    current = [0]
+
+    @contextmanager
+    def on(device):
+        current.append(device.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[-1] == 1)
+    assert picture_vae_dtype(torch.device("cuda:0"), torch.float16) == torch.float32
+    assert picture_vae_dtype(torch.device("cuda:1"), torch.float16) == torch.bfloat16
+
+
+def test_whoever_asks_for_float32_gets_no_tf32(monkeypatch, tiny_family):
+    backends = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [backend.allow_tf32 for backend in backends]
+    try:
+        for backend in backends:
+            backend.allow_tf32 = True
+        keep_float32_whole()
+        assert not any(backend.allow_tf32 for backend in backends)
+    finally:
+        for backend, allowed in zip(backends, before, strict=True):
+            backend.allow_tf32 = allowed
+    asked = []
+    monkeypatch.setattr(pipeline, "keep_float32_whole", lambda: asked.append(True))
+    for device, dtype, bit_exact, wanted in (
+        ("cuda", torch.float32, False, 1),
+        ("cuda", torch.float16, True, 2),
+        ("cuda", torch.float16, False, 2),
+        ("cpu", torch.float32, False, 2),
+    ):
+        parts = Parts(find_family(tiny_family), torch.device(device), dtype, transfer=EmulatedDevice())
+        PaintsUndo(parts, bit_exact=bit_exact)
+        assert len(asked) == wanted
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 17.99 GB)"),
+    ],
+)
+def test_every_way_to_say_that_memory_ran_out_is_understood(error, tiny_family):
+    assert ran_out(error) and not ran_out(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    parts = Parts(find_family(tiny_family), torch.device("cpu"), torch.float32)
+    with pytest.raises(OutOfMemory, match="too little memory for"), parts.on_device("multi_frame/vae"):
+        raise error
+
+
 def test_the_picture_vae_never_runs_in_fp16(monkeypatch):
     cuda = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert picture_vae_dtype(cuda, torch.float16) == torch.bfloat16
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)

@@ -14,13 +14,8 @@ from torch import nn
 from paints_undo.models import video_unet_blocks, video_vae
 from paints_undo.models.keyframe_unet import FeedForwardInPieces
 
-BLOCKS = (
-    video_unet_blocks.ResidualBlock,
-    video_unet_blocks.FeedForward,
-    video_vae.VideoBlock,
-    ResnetBlock2D,
-    FeedForwardInPieces,
-)
+BLOCKS = (video_unet_blocks.ResidualBlock, video_vae.VideoBlock, ResnetBlock2D)
+IN_PIECES = (video_unet_blocks.FeedForward, FeedForwardInPieces)  # of which the layer is compiled that each piece takes
 CACHE = Path.home() / ".cache" / "paints_undo" / "compiled"
 MOST_KINDS = 64  # of widths and sizes that one block comes in; PyTorch stops to compile after 8
 
@@ -36,4 +31,7 @@ def compile_blocks(network: nn.Module) -> int:
     blocks = [module for module in network.modules() if isinstance(module, BLOCKS)]
     for block in blocks:
         block.compile(dynamic=False)
-    return len(blocks)
+    layered = [module for module in network.modules() if isinstance(module, IN_PIECES)]
+    for module in layered:
+        module.layer = torch.compile(module.layer, dynamic=False)  # type: ignore[method-assign]
+    return len(blocks) + len(layered)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype
+from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype, ran_out
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
@@ -119,7 +119,9 @@ class Parts:
         try:
             with self._placed(part, network):
                 yield network
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not ran_out(error):
+                raise
             self.residency.drop_all()
             raise OutOfMemory(
                 "{device} has too little memory for {part}; make the pictures smaller (--width, --height), "

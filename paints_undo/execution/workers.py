@@ -76,10 +76,13 @@ class Workers:
                 raise RuntimeError("all worker processes ended unexpectedly; see their messages above, or use fewer")
             parts = [part.tolist() for part in np.array_split(left, len(self._alive)) if len(part)]  # neighbours
             busy: dict[Any, Worker] = {worker.pipe: worker for worker in self._alive[: len(parts)]}
-            for worker, part in zip(busy.values(), parts, strict=True):
-                worker.share = 0.0
-                worker.pipe.send((list(pictures), options, part, list(seeds)))
             try:
+                for worker, part in zip(list(busy.values()), parts, strict=True):
+                    worker.share = 0.0
+                    try:
+                        worker.pipe.send((list(pictures), options, part, list(seeds)))
+                    except OSError:
+                        self._lose(busy.pop(worker.pipe))
                 while busy:
                     for pipe in wait(list(busy)):
                         if not self._listen(busy[pipe], kept, on_progress):
@@ -108,13 +111,16 @@ class Workers:
             there.close()
             self._alive.append(Worker(name, process, here))
 
+    def _lose(self, worker: Worker) -> None:
+        log.warning("the worker on %s ended unexpectedly; the others take over its segments", worker.name)
+        self._alive.remove(worker)
+
     def _listen(self, worker: Worker, keep: Keep, on_progress: OnProgress) -> bool:
         """Take one message; whether more of this part will follow."""
         try:
             kind, *values = worker.pipe.recv()
         except (EOFError, OSError):
-            log.warning("the worker on %s ended unexpectedly; the others take over its segments", worker.name)
-            self._alive.remove(worker)
+            self._lose(worker)
             return False
         if kind == "failed":
             raise values[0]

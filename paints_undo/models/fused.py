@@ -26,8 +26,11 @@ def fused_kernels(kernels: ModuleType | None) -> AbstractContextManager[None]:
 
 
 def kernels_in_use() -> ModuleType | None:
-    """What fused_kernels() said; None where gradients are recorded, which the kernels do not compute."""
-    return None if torch.is_grad_enabled() else _kernels.get()
+    """What fused_kernels() said; None where gradients are recorded, which the kernels do not compute.
+
+    None in compiled blocks, too: the compiler fuses by itself, and cannot follow what is asked of the thread.
+    """
+    return None if torch.compiler.is_compiling() or torch.is_grad_enabled() else _kernels.get()
 
 
 def find_kernels(device: torch.device, dtype: torch.dtype) -> ModuleType | None:

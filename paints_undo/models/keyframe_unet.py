@@ -46,8 +46,12 @@ class FeedForwardInPieces(FeedForward):
         nn.Module.__init__(self)
         self.net = whole.net
 
+    def layer(self, tokens: Tensor) -> Tensor:
+        """What each piece of the tokens goes through."""
+        return super().forward(tokens)
+
     def forward(self, hidden_states: Tensor) -> Tensor:
-        return in_pieces(super().forward, hidden_states, self.net[0].proj.out_features)
+        return in_pieces(self.layer, hidden_states, self.net[0].proj.out_features)
 
 
 class KeyframeUNet(UNet2DConditionModel):

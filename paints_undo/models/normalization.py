@@ -11,7 +11,7 @@ SQUARED_AT_ONCE = 2**19  # on a CPU: 2 MiB of float32 stay in its cache, and no 
 
 def channels_last(x: Tensor) -> bool:
     """Whether the channels of (b, c, ...) lie next to each other in memory, pixel after pixel."""
-    return x.ndim > 2 and x.shape[1] > 1 and x.flatten(2).transpose(1, 2).is_contiguous()
+    return x.ndim > 2 and x.shape[1] > 1 and x.movedim(1, -1).is_contiguous()
 
 
 class GroupNorm(nn.GroupNorm):

@@ -194,8 +194,12 @@ class FeedForward(nn.Module):
         super().__init__()
         self.net = nn.Sequential(GEGLU(width, 4 * width), nn.Dropout(dropout), nn.Linear(4 * width, width))
 
+    def layer(self, tokens: Tensor) -> Tensor:
+        """What each piece of the tokens goes through."""
+        return self.net(tokens)
+
     def forward(self, tokens: Tensor) -> Tensor:
-        return in_pieces(self.net, tokens, self.net[0].proj.out_features)
+        return in_pieces(self.layer, tokens, self.net[0].proj.out_features)
 
 
 class TransformerBlock(nn.Module):
