@@ -115,9 +115,10 @@ class Strokes(AnyEngine):
         seeds = [options.seed] * len(steps) if seeds is None else list(seeds)
         drawn = []
         with self.at_work:
+            planned = {seed: self._process(picture, options, seed, on_progress=on_progress) for seed in seeds}
             for place, (step, seed) in enumerate(zip(steps, seeds, strict=True)):
-                process = self._process(picture, options, seed, on_progress=on_progress)
                 on_progress(Progress("keyframes", "drawing", place, len(steps)))
+                process = planned[seed]
                 drawn.append(process.canvas(TOTAL - step))
                 self._remember(drawn[-1], process, TOTAL - step)
                 keep(place, drawn[-1])
