@@ -14,7 +14,7 @@ from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
+EVENTS = ("make", "unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
 _LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
 _LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
@@ -25,7 +25,6 @@ class Form:
     """Filled by the layout, step by step; connected to the workbench at the end."""
 
     artwork: gr.Image
-    examples: gr.Examples
     recipes: dict[str, gr.Button]
 
     def __init__(self, in_strokes: bool = False) -> None:
@@ -84,7 +83,6 @@ class Form:
             seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
         return {
             "field.artwork": self.artwork,
-            "field.examples": self.examples.dataset,
             **{f"field.{name}": widget for name, widget in self.fields.items()},
             **{f"field.settings {place}": accordion for place, accordion in enumerate(self._accordions)},
             **{f"button.{step}": button for step, button in self.buttons.items()},
@@ -105,8 +103,8 @@ class Form:
         worded = list(self._worded().values())
         bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **IN_THE_BROWSER)
 
-        for event in (self.artwork.input, self.examples.load_input_event.then):
-            event(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
+        self.artwork.input(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
+        bench.make(inputs=values, js=_call("press", "all"), **IN_THE_BROWSER)
         for step, button in self.buttons.items():
             button.click(inputs=values, js=_call("press", step), **IN_THE_BROWSER)
         for name, button in self.recipes.items():

@@ -18,6 +18,7 @@ from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import start_export
 from paints_undo.web.history import History, message
+from paints_undo.web.operations import canvas_of, phases_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
@@ -62,12 +63,13 @@ class Studio:
         self._tokens = lru_cache(256)(self._count_tokens)
 
     def family(self, visitor: str) -> dict[str, Any]:
-        """What is worked with: {"sentences": which family and where, what the other one needs}.
+        """What is worked with: {"name", "sentences": which family and where, what the other one is, how to get it}.
 
         {"sentences": what is missing and how to get it, "missing": True} while there is none.
         """
         try:
-            return {"sentences": [self._engine.description(), self._engine.alternative()]}
+            sentences = [self._engine.description(), *self._engine.alternative()]
+            return {"name": self._engine.find().name, "sentences": sentences}
         except CheckpointError as error:
             return {"sentences": [error.sentence], "missing": True}
 
@@ -104,6 +106,14 @@ class Studio:
     def version(self, visitor: str, run_id: str) -> int:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""
         return self._history.entry(visitor, run_id).version
+
+    def phases(self, visitor: str, run_id: str) -> list[tuple[str, int]]:
+        """The phases of a drawing in strokes in their order, each with the operations that are done before it."""
+        return phases_of(self._history.entry(visitor, run_id))
+
+    def canvas(self, visitor: str, run_id: str, operation: int) -> str:
+        """A small picture of the canvas after so many operations of a drawing in strokes, as a data: address."""
+        return canvas_of(self._history.entry(visitor, run_id), operation)
 
     def duplicate(self, visitor: str, run_id: str) -> str:
         """Another run with everything that this one has; its run id."""
@@ -217,6 +227,10 @@ class Studio:
     def generate_video(self, visitor: str, run_id: str) -> None:
         """Start a job: draw whatever is missing and write the video."""
         self._start(visitor, run_id, "video")
+
+    def generate_all(self, visitor: str, run_id: str) -> None:
+        """Start a job: all three, the prompt only where there is none and networks need one."""
+        self._start(visitor, run_id, "all")
 
     def export(self, visitor: str, run_id: str, formats: list[str], options: dict[str, Any]) -> None:
         """Start a job: write a finished run in other formats; options as ExportOptions.of() takes them."""

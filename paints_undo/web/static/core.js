@@ -127,7 +127,7 @@ async function look(anew = false) {
   const asked = page.run;
   const turn = (looks.asked += 1);
   try {
-    const view = await ask("view", { run_id: asked, known: anew ? null : (page.view?.version ?? null) });
+    const view = await ask("view", { run_id: asked, known: anew || (props.in_strokes && isBusy()) ? null : (page.view?.version ?? null) });
     if (asked !== page.run || turn < looks.shown) return;
     looks.shown = turn;
     if (page.note?.lost) page.note = null;
@@ -146,8 +146,7 @@ async function look(anew = false) {
 
 // The prompt that the tagger wrote goes into the form; what the person typed elsewhere stays.
 function noticeEnd(before, after) {
-  const wrote = after.message?.key === "prompt_written" && before?.message?.key !== "prompt_written";
-  if (before?.run === after.run && wrote) setTimeout(() => trigger("prompted"));
+  if (before?.run === after.run && before.settings.prompt !== after.settings.prompt) setTimeout(() => trigger("prompted"));
 }
 
 async function show(run, { form = true } = {}) {
@@ -161,6 +160,6 @@ async function show(run, { form = true } = {}) {
 }
 
 function leave() {
-  page.run = page.view = page.selected = null;
+  page.run = page.view = page.selected = form.artwork = null;
   keep("run", null);
 }

@@ -1,6 +1,6 @@
 // The form on the left: gradio's widgets, filled from the run on show and read when a button is pressed.
 
-const form = { artwork: null, dropped: null, emptied: false, prompt: "", pieces: false, restored: null };
+const form = { artwork: null, making: null, dropped: null, emptied: false, prompt: "", pieces: false, restored: null };
 const WINDOW = 75; // tokens that the text encoder reads at a time
 const unchanged = { __type__: "update" };
 const isCanvasSize = (name) => name === "width" || name === "height";
@@ -31,11 +31,16 @@ function sureOfPrompt() {
   return count ? question(say("lost.prompt", { count }), "action.go_on") : true;
 }
 
-// One of the three buttons.
+// One of the three buttons, or the one for all of them.
 async function press(step, artwork, ...values) {
   if (isLocked()) return;
+  const chosen = form.making ?? artwork ?? form.artwork;
+  form.making = null;
   const settings = settingsFrom(values);
-  if (!settings.operation_steps) return byId("field-operation_steps").querySelector("textarea, input").focus();
+  if (!settings.operation_steps) {
+    adjust(true);
+    return byId("field-operation_steps").querySelector("textarea, input").focus();
+  }
   page.pressed = true;
   tell(null);
   try {
@@ -44,7 +49,7 @@ async function press(step, artwork, ...values) {
       page.pressed = false;
       return draw();
     }
-    const args = { step, run_id: page.run, artwork: artwork?.path ?? null, settings };
+    const args = { step, run_id: page.run, artwork: chosen?.path ?? null, settings };
     const answer = await ask("press", args);
     if (answer.run !== page.run) await show(answer.run, { form: false });
     if (answer.error) page.note = { sentence: answer.error, failed: true };
@@ -54,7 +59,7 @@ async function press(step, artwork, ...values) {
   page.pressed = false;
   await look(true);
   if (page.view) trigger("fill");
-  if (innerWidth < 1024 && step === "video" && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
+  if (innerWidth < 1024 && ["video", "all"].includes(step) && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
 }
 
 async function recipe(name, artwork, ...values) {
@@ -192,7 +197,6 @@ function drawButtons() {
 
 function startForm() {
   parts.push(drawTokens, drawButtons);
-  byId("restore-file").onchange = (event) => event.target.files[0] && restoreFrom(event.target.files[0]);
 }
 
 window.paintsUndo = {
