@@ -36,6 +36,7 @@ from paints_undo.web.hosts import host_name
 from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
 from paints_undo.web.proxies import LOOPBACK, believe_forwarded, proxies_named, spare_loopback
+from paints_undo.web.recipes import OF_NETWORKS
 from paints_undo.web.starting import check_any_port, check_port, own_upload_folder, port_number
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -102,14 +103,14 @@ def _family_line(engine: EngineOnUse) -> str:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
 
-def _heading(step: str) -> None:
-    title, note = f"{step}.title", f"{step}.note"
+def _heading(step: str, title: str = "") -> None:
+    title, note = title or f"{step}.title", f"{step}.note"
     words = f"<h2 data-text='{title}'>{say(title)}</h2><p data-text='{note}'>{say(note)}</p>"
     gr.HTML(words, apply_default_css=False, padding=False)
 
 
 def _prompt_step(form: Form) -> None:
-    _heading("step1")
+    _heading("step1", "step1.picture" if form.in_strokes else "")
     form.artwork = Artwork(
         label=say("field.artwork"),
         type="filepath",
@@ -133,7 +134,8 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     sides = {"minimum": least, "maximum": largest_side(engine.default_options), "step": multiple}
     _heading("step2")
     with gr.Row(elem_id="recipes"):
-        form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
+        recipes = [name for name in RECIPES if not (form.in_strokes and name in OF_NETWORKS)]
+        form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in recipes}
     steps, info = ", ".join(map(str, defaults.operation_steps)), say("field.operation_steps.info")
     form.add("operation_steps", gr.Textbox(steps, label=say("field.operation_steps"), info=info, max_lines=3))
     form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
@@ -144,7 +146,7 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
         "fit",
         gr.Radio(fits, value=engine.default_options.fit if not form.in_strokes else FITS[0], label=say("field.fit")),
     )
-    with form.accordion():
+    with form.accordion(of_networks=True):
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
         form.add("size", gr.Checkbox(True, label=say("field.size")))
         with gr.Row():

@@ -171,3 +171,19 @@ def test_it_fits_a_phone_film_first(strokes: Desk, query: str) -> None:
     page.get_by_role("button", name="Example: house").tap()
     expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_only_settings_that_mean_something_are_shown(strokes: Desk) -> None:
+    page = strokes.visit()
+    shown = page.locator("#steps").inner_text()
+    for there in ("Step 1: Upload Image", "Step 2", "Step 3", "Operation Steps", "Stage 1 Seed", "Drawn as"):
+        assert there in shown
+    for absent in ("Prompt", "Framing", "Quick draft", "Stage 2 Seed", "CFG"):
+        assert absent not in shown, absent
+    page.get_by_role("button", name="Settings").first.click()  # one of them, with something in it
+    expect(page.get_by_label("number input for Length in seconds")).to_be_visible()
+    pick(page, CAT)
+    button(page, "Coarse sketches").click()
+    expect(page.locator("#job-what")).to_have_text("Recipe applied: Coarse sketches.", timeout=MINUTE)
+    button(page, "Generate Key Frames").click()
+    expect(page.locator("#job-what")).to_contain_text("4 key frames are ready", timeout=MINUTE)

@@ -38,7 +38,7 @@ class Form:
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
         widget.elem_id = f"field-{name}"
-        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size"} or name.startswith("video_"):
+        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size", "prompt"} or "video_" in name:
             widget.visible = False
         self.fields[name] = widget
 
@@ -50,15 +50,18 @@ class Form:
             last = gr.Button(say("seed.last"), size="sm", min_width=100)
         self._seeds.append((name, chance, last))
 
-    def accordion(self) -> gr.Accordion:
-        """A place for the settings that most people leave alone."""
-        self._accordions.append(gr.Accordion(say("field.settings"), open=False))
+    def accordion(self, of_networks: bool = False) -> gr.Accordion:
+        """A place for the settings that most people leave alone; of_networks: for networks' alone."""
+        visible = not (of_networks and self.in_strokes)
+        self._accordions.append(gr.Accordion(say("field.settings"), open=False, visible=visible))
         return self._accordions[-1]
 
     def button(self, step: str) -> None:
         """One of the three buttons; locked until the step before is done."""
         name = say(f"button.{step}")
-        self.buttons[step] = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+        widget = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+        widget.visible = not (self.in_strokes and step == "prompt")
+        self.buttons[step] = widget
         self.note(f"reason-{step}")
 
     def note(self, place: str) -> None:
