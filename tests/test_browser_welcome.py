@@ -162,6 +162,30 @@ def test_strokes_are_undone_one_by_one(strokes: Desk) -> None:
     page.wait_for_function("document.fullscreenElement?.id === 'player'", timeout=MINUTE)
 
 
+def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    pick(page, CAT)
+    make(page)
+    first = frame(page, 60)
+    button(page, "Re-roll all").click()
+    expect(page.locator("#job-what")).to_contain_text("belong together", timeout=MINUTE)
+    make(page)
+    assert frame(page, 60) != first
+    button(page, "Undo change").click()
+    expect(page.locator("#job-what")).to_have_text("The last change is taken back.", timeout=MINUTE)
+    make(page)
+    assert frame(page, 60) == first
+
+
+def frame(page, place: int) -> str:
+    """What the canvas shows at a place of the film."""
+    page.wait_for_timeout(1500)
+    script = "([bar, place]) => { bar.value = place; bar.dispatchEvent(new Event('input')); }"
+    page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
+    page.wait_for_timeout(1500)
+    return page.evaluate("document.querySelector('#canvas').toDataURL()")
+
+
 @pytest.mark.parametrize("query", ["", "?__theme=dark"])
 def test_it_fits_a_phone_film_first(strokes: Desk, query: str) -> None:
     page = strokes.visit(query, adjusting=False, width=390, height=844, has_touch=True, is_mobile=True)

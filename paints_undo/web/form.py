@@ -14,7 +14,7 @@ from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("make", "unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
+EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
 _LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
 _LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
@@ -102,7 +102,8 @@ class Form:
         for event in (bench.unlock, self.artwork.change, prompt.change, in_pieces.change):
             event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **IN_THE_BROWSER)
         bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **IN_THE_BROWSER)
-        bench.prompted(inputs=None, outputs=prompt, js="() => paintsUndo.prompt()", **IN_THE_BROWSER)
+        fields = list(self.fields.values())
+        bench.changed(inputs=None, outputs=fields, js="() => paintsUndo.changedValues()", **IN_THE_BROWSER)
         worded = list(self._worded().values())
         bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **IN_THE_BROWSER)
 

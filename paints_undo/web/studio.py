@@ -50,8 +50,8 @@ class Studio:
     "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
     "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
-    "recipe_changes_nothing" {name}, "restored", "exports_ready" {count}, "export_failed" {sentence}. The
-    sentence is a record of errors.Sentence.
+    "recipe_changes_nothing" {name}, "restored", "undone", "redone", "exports_ready" {count},
+    "export_failed" {sentence}. The sentence is a record of errors.Sentence.
     Job stages: "" (getting ready), "tags", "keyframes", "segments", "video", "export"; details: "", "tagging",
     "preparing", "conditions", "sampling", "decoding", "drawing", "encoding", of an export the name of a format.
     """
@@ -99,7 +99,8 @@ class Studio:
         Beside what runs() tells: message {key, values}, job (None or number, stage, detail, done, total, ahead,
         elapsed_s, outlook of the whole {share, left_s, next_s, age_s}, cancelling), artwork, settings,
         keyframes (step, seed, state, locked, own, path), segments (index, from, to, seed, state), video,
-        frames (paths, first stroke first), exports (path, name, size, picture), preview and version.
+        frames (paths, first stroke first), exports (path, name, size, picture), preview, undoable and redoable (edits
+        that can be taken back, or done again) and version.
         """
         return view_of(self._history.entry(visitor, run_id))
 
@@ -208,6 +209,10 @@ class Studio:
     def edit(self, visitor: str, run_id: str, name: str, *place: Any, **values: Any) -> None:
         """One of the edits of paints_undo.run.edits.EDITS, by its name and with what that function takes."""
         edits.edit(self._history.entry(visitor, run_id), name, *place, **values)
+
+    def take_back(self, visitor: str, run_id: str, again: bool = False) -> None:
+        """Undo the last edit of a run, or do the last undone one again; nothing that is drawn is lost by it."""
+        edits.take_back(self._history.entry(visitor, run_id), again)
 
     def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
         """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""

@@ -37,7 +37,7 @@ STEPS = ("prompt", "keyframes", "video", "all")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
-_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas"}
+_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas", "take_back"}
 
 
 def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:

@@ -132,7 +132,7 @@ async function look(anew = false) {
     looks.shown = turn;
     if (page.note?.lost) page.note = null;
     if (view) {
-      noticeEnd(page.view, view);
+      noticeChange(page.view, view);
       page.view = view;
       page.viewed = performance.now();
     }
@@ -144,9 +144,13 @@ async function look(anew = false) {
   draw();
 }
 
-// The prompt that the tagger wrote goes into the form; what the person typed elsewhere stays.
-function noticeEnd(before, after) {
-  if (before?.run === after.run && before.settings.prompt !== after.settings.prompt) setTimeout(() => trigger("prompted"));
+// What the tagger or an edit of the timeline changed goes into the form, or the next press would change it back; what
+// the person typed elsewhere stays.
+function noticeChange(before, after) {
+  if (before?.run !== after.run) return;
+  const told = ({ settings }, field) => JSON.stringify(settings[field]);
+  form.changed = props.fields.filter((field) => told(before, field) !== told(after, field));
+  if (form.changed.length) setTimeout(() => trigger("changed"));
 }
 
 async function show(run, { form = true } = {}) {

@@ -8,7 +8,12 @@ function onlyOne(files) {
 
 // A file chosen, dropped or pasted on the page: settings are restored, a picture without becomes the artwork. Whether
 // it was taken; at: where on the page it came, and is refused.
-async function take(files, { artworkOnly = false, at = null } = {}) {
+function take(files, how = {}) {
+  form.reading = looked(files, how).finally(() => { form.reading = null; });
+  return form.reading;
+}
+
+async function looked(files, { artworkOnly = false, at = null }) {
   const refused = () => {
     refuseAt(at, page.note.sentence ?? say(page.note.key));
     return false;

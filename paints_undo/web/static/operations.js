@@ -4,6 +4,23 @@ const OPERATIONS = 1000;
 const NARROW = 0.04; // of the film: a phase that has no room for its name
 const operations = { phases: [], film: null, asking: false };
 
+// A drawing in strokes is made anew under the names of the one before, whose pictures are then not shown any more.
+const film = { run: null, job: null, count: 0, old: 0, turn: 0 };
+
+function watchFilm() {
+  const { run, frames, job } = page.view ?? {};
+  const count = frames?.length ?? 0;
+  if (run !== film.run) Object.assign(film, { run, job: null, count, old: 0 });
+  const draws = isBusy() && job && job.stage !== "export";
+  if (draws && job.number !== film.job) Object.assign(film, { job: job.number, old: count });
+  if (count < film.count || (film.old && !isBusy() && !isPaused())) {
+    Object.assign(film, { old: 0, turn: film.turn + 1 });
+    pictures.clear();
+    player.key = "";
+  }
+  film.count = count;
+}
+
 // How many operations are done in a frame, which its file's name tells; null where frames have none.
 function doneAt(place) {
   const view = page.view;

@@ -8,25 +8,27 @@ function picture(path) {
   if (!pictures.has(path)) {
     const image = new Image();
     image.decoding = "async";
-    image.src = address(path);
+    image.src = film.turn ? `${address(path)}?${film.turn}` : address(path);
     pictures.set(path, image);
   }
   return pictures.get(path);
 }
 
 // A drawing in strokes is on show while it is made; its artwork comes when it is done.
-const growing = () => props.in_strokes && isBusy() && !!page.view?.frames.length && page.view.job?.stage !== "export";
+const growing = () => props.in_strokes && isBusy() && !!page.view?.frames.length && !film.old && page.view.job?.stage !== "export";
 
 // The frames of the film; before there are any, the keyframes; before there is a run, what was chosen.
 function shotsOf(view) {
   if (!view) return form.artwork ? [form.artwork.path] : [];
   const drawn = view.keyframes.filter((keyframe) => keyframe.state === "ready").map((keyframe) => keyframe.path);
-  const film = view.frames.length ? view.frames : drawn.reverse();
-  return growing() ? film : [...film, view.artwork];
+  const frames = view.frames.length ? view.frames : drawn.reverse();
+  if (film.old && isBusy()) return [view.artwork];
+  return growing() ? frames : [...frames, view.artwork];
 }
 
 function loadShots() {
   const view = page.view;
+  if (props.in_strokes) watchFilm();
   const shots = shotsOf(view);
   const key = shots.join("\n");
   if (growing() && player.watched !== page.view.job?.number) watchLive();
@@ -159,8 +161,8 @@ function tick(now) {
   if (!player.playing) return;
   player.spent += (now - player.drawnAt) / 1000;
   player.drawnAt = now;
-  const film = page.view?.frames.length;
-  const perSecond = (film ? (page.view.settings.fps ?? 4) : 2) * Number(byId("speed").value);
+  const filmed = page.view?.frames.length;
+  const perSecond = (filmed ? (page.view.settings.fps ?? 4) : 2) * Number(byId("speed").value);
   const atArtwork = player.place === player.shots.length - 1;
   const stay = atArtwork && !player.range ? Math.max(1 / perSecond, Number(byId("hold").value)) : 1 / perSecond;
   if (player.spent >= stay) advance(Math.max(1, Math.floor(player.spent * perSecond)), atArtwork);

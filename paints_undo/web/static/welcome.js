@@ -54,7 +54,8 @@ function adjust(open) {
 
 function startWelcome() {
   byId("choose").onclick = byId("pick").onclick = () => pickFile((file) => take([file]));
-  byId("make").onclick = () => {
+  byId("make").onclick = async () => {
+    if (form.reading && !(await form.reading)) return; // the file was refused
     if (page.view || form.artwork) makeFrom(null);
     else pickFile(async (file) => (await take([file])) && makeFrom(null));
   };
