@@ -18,7 +18,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from paints_undo import examples
 from paints_undo.commands import BAD_INPUT, DONE, FAILED, add_engine_flags, load_engine
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
@@ -37,6 +36,7 @@ from paints_undo.web.hosts import host_name
 from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
 from paints_undo.web.proxies import LOOPBACK, believe_forwarded, proxies_named, spare_loopback
+from paints_undo.web.recipes import OF_NETWORKS
 from paints_undo.web.starting import check_any_port, check_port, own_upload_folder, port_number
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
@@ -44,7 +44,6 @@ from paints_undo.web.texts import say
 from paints_undo.web.workbench import workbench
 
 TITLE = "Paints-UNDO"
-EXAMPLES = ("girl", "cat", "house", "flower")
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
 LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
 PAGE_FIRST = 5.0  # seconds for a browser that opens with the program; its page asks for the engine once it is ready
@@ -64,48 +63,54 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
     studio = Studio(engine, out)
     form = Form(engine.default_options.in_strokes)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
-        gr.HTML(_masthead(), elem_id="heading", apply_default_css=False)
-        gr.HTML(_family_line(engine), elem_id="family", apply_default_css=False)
-        with gr.Row(elem_id="desk"):
-            with gr.Column(elem_id="steps"):
-                with gr.Column(elem_classes="card", elem_id="step-1"):
-                    _prompt_step(form)
-                with gr.Column(elem_classes="card", elem_id="step-2"):
-                    _keyframe_step(form, engine)
-                with gr.Column(elem_classes="card", elem_id="step-3"):
-                    _video_step(form, engine)
-            with gr.Column(elem_id="bench"):
-                bench = workbench(studio, form, EXAMPLES)
-                export_panel(bench)
+        gr.HTML(_masthead(engine), elem_id="heading", apply_default_css=False)
+        place = gr.Column(elem_id="bench")  # filled once the widgets are there
+        gr.HTML(_fold(), elem_id="fold", apply_default_css=False, padding=False)
+        with gr.Row(elem_id="steps"):
+            with gr.Column(elem_classes="card", elem_id="step-1"):
+                _prompt_step(form)
+            with gr.Column(elem_classes="card", elem_id="step-2"):
+                _keyframe_step(form, engine)
+            with gr.Column(elem_classes="card", elem_id="step-3"):
+                _video_step(form, engine)
+        with place:
+            bench = workbench(studio, form, TITLE)
+            export_panel(bench)
         machine_card(engine, out)
         form.connect(bench)
         _endpoints(studio, form, engine)
     return app.queue(api_open=False)
 
 
-def _masthead() -> str:
+def _masthead(engine: EngineOnUse) -> str:
     return (
         f"<div class='masthead'><h1>{TITLE}</h1><p data-text='page.tagline'>{say('page.tagline')}</p>"
-        "<div id='toolbar'></div></div>"
+        f"<div id='family'>{_family_line(engine)}</div><div id='toolbar'></div></div>"
     )
+
+
+def _fold() -> str:
+    """What opens and closes the three steps, which nobody needs to see to get a film."""
+    words = f"<span data-text='page.adjust'>{say('page.adjust')}</span><small data-text='page.adjust.note'></small>"
+    return f"<button type='button' id='adjust' aria-expanded='false' aria-controls='steps'>{words}</button>"
 
 
 def _family_line(engine: EngineOnUse) -> str:
     """HTML that says which family is there, or what is missing; the scripts ask again, and say where it runs."""
     try:
-        return f"<span>{escape(f'Model family {engine.find().name}')}</span>"
+        return f"<span class='name'>{escape(engine.find().name)}</span>"
     except CheckpointError as error:
         return f"<span class='missing' role='alert'>{escape(str(error))}</span>"
 
 
-def _heading(step: str) -> None:
-    title, note = f"{step}.title", f"{step}.note"
+def _heading(step: str, title: str = "") -> None:
+    title, note = title or f"{step}.title", f"{step}.note"
     words = f"<h2 data-text='{title}'>{say(title)}</h2><p data-text='{note}'>{say(note)}</p>"
     gr.HTML(words, apply_default_css=False, padding=False)
 
 
 def _prompt_step(form: Form) -> None:
-    _heading("step1")
+    _heading("step1", "step1.picture" if form.in_strokes else "")
     form.artwork = Artwork(
         label=say("field.artwork"),
         type="filepath",
@@ -117,15 +122,6 @@ def _prompt_step(form: Form) -> None:
         elem_id="artwork",
     )
     form.note("note-artwork")
-    folder = Path(examples.__file__).parent
-    form.examples = gr.Examples(
-        [[str(folder / f"{name}.png")] for name in EXAMPLES],
-        form.artwork,
-        label=say("field.examples"),
-        elem_id="examples",
-        cache_examples=False,
-        api_visibility="private",
-    )
     form.add("prompt", gr.Textbox(label=say("field.prompt"), info=say("field.prompt.info"), lines=2, max_lines=8))
     gr.HTML("<div id='tokens' hidden></div>", apply_default_css=False, padding=False)
     form.button("prompt")
@@ -138,7 +134,8 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     sides = {"minimum": least, "maximum": largest_side(engine.default_options), "step": multiple}
     _heading("step2")
     with gr.Row(elem_id="recipes"):
-        form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in RECIPES}
+        recipes = [name for name in RECIPES if not (form.in_strokes and name in OF_NETWORKS)]
+        form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in recipes}
     steps, info = ", ".join(map(str, defaults.operation_steps)), say("field.operation_steps.info")
     form.add("operation_steps", gr.Textbox(steps, label=say("field.operation_steps"), info=info, max_lines=3))
     form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
@@ -149,7 +146,7 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
         "fit",
         gr.Radio(fits, value=engine.default_options.fit if not form.in_strokes else FITS[0], label=say("field.fit")),
     )
-    with form.accordion():
+    with form.accordion(of_networks=True):
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
         form.add("size", gr.Checkbox(True, label=say("field.size")))
         with gr.Row():

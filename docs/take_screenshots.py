@@ -63,7 +63,9 @@ def served(models: str, out: Path) -> Iterator[None]:
 def _on_a_desk(visitor: BrowserContext, sampling_steps: int | None) -> None:
     page = opened(visitor.new_page())
     _keep(page, "empty")
-    page.get_by_role("button", name="Example: girl").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#pick").click()
+    chooser.value.set_files(ROOT / "paints_undo" / "examples" / "girl.png")
     _press(page, "prompt")
     if sampling_steps:
         for title in page.get_by_role("button", name="Settings").all()[:2]:

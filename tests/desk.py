@@ -10,6 +10,7 @@ from fake_engine import FakeEngine
 
 import gradio_app
 from paints_undo import examples
+from paints_undo.engine import Engine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACE = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -30,8 +31,8 @@ IN_A_BROWSER = [
 class Desk:
     """The app with an engine that pretends, and windows on it that ask no other host and meet no script error."""
 
-    def __init__(self, browser, out: Path, *arguments: str) -> None:
-        self.engine, self.out, self._browser = FakeEngine(), out, browser
+    def __init__(self, browser, out: Path, *arguments: str, engine: Engine | None = None) -> None:
+        self.engine, self.out, self._browser = engine or FakeEngine(), out, browser
         app = gradio_app.build_app(lambda: self.engine, out)
         options = gradio_app._arguments(["--out", str(out), *arguments])
         _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
@@ -39,10 +40,12 @@ class Desk:
         self._visits: list = []
         self.complaints: list[str] = []
 
-    def visit(self, query: str = "", width: int = 1280, **options):
-        """A window of a visitor who has not been here before."""
-        context = self._browser.new_context(viewport={"width": width, "height": 900}, **options)
+    def visit(self, query: str = "", width: int = 1280, height: int = 900, adjusting: bool = True, **options):
+        """A window of a visitor who has not been here before; adjusting: with the three steps open."""
+        context = self._browser.new_context(viewport={"width": width, "height": height}, **options)
         self._visits.append(context)
+        if adjusting:
+            context.add_init_script("localStorage.setItem('paints-undo-adjust', 'open')")
         return self.open(context, query)
 
     def open(self, context, query: str = ""):
@@ -75,8 +78,16 @@ def button(page, name: str):
 
 
 def choose_example(page, name: str) -> None:
-    page.get_by_role("button", name=f"Example: {name}").click()
+    """An example picture, as any picture is chosen: nothing begins by itself."""
+    pick(page, Path(examples.__file__).parent / f"{name}.png")
+    expect(page.locator(f"#artwork img[src*='{name}.png']")).to_have_count(1, timeout=MINUTE)
     expect(page.locator("#generate-prompt")).to_be_enabled(timeout=MINUTE)
+
+
+def pick(page, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator("#pick").click()
+    chooser.value.set_files(file)
 
 
 def press(page, name: str, done: str, within: int = MINUTE) -> None:

@@ -92,6 +92,50 @@ def test_the_whole_picture_or_the_original_cut(desk: Desk, tmp_path: Path) -> No
     assert len(desk.engine.keyframes_drawn) == 12
 
 
+def test_edits_are_taken_back(desk: Desk) -> None:
+    page = desk.visit()
+    draw_all(page)
+    undo, redo, said = button(page, "Undo change"), button(page, "Redo change"), page.locator("#job-what")
+    expect(undo).to_have_attribute("aria-disabled", "true")
+    item(page, "keyframe-800").click()
+    page.get_by_role("button", name="Re-roll", exact=True).click()
+    expect(said).to_contain_text("new seed", timeout=MINUTE)
+    item(page, "keyframe-600").press("Delete")
+    page.locator("#question-yes").click()
+    expect(item(page, "keyframe-600")).to_have_count(0, timeout=MINUTE)
+    desk.engine.keyframes_drawn, desk.engine.segments_drawn = (), []
+    for left in (1, 0):
+        undo.click()
+        expect(said).to_have_text("The last change is taken back.", timeout=MINUTE)
+        expect(undo).to_have_attribute("aria-disabled", str(not left).lower(), timeout=MINUTE)
+        expect(undo).to_be_focused()
+    assert states(page, "keyframe") == ["ready"] * 6 and states(page, "segment") == ["ready"] * 7
+    expect(page.locator("#download")).to_be_visible()  # nothing has to be drawn, not even the film
+    expect(page.get_by_label("Operation Steps").first).to_have_value("400, 600, 800, 900, 950, 999")
+    redo.press("Enter")
+    expect(said).to_have_text("The change is made again.", timeout=MINUTE)
+    assert states(page, "keyframe").count("missing") == 1
+    undo.press("Enter")
+    expect(page.locator("#download")).to_be_visible(timeout=MINUTE)
+    assert desk.engine.keyframes_drawn == () and desk.engine.segments_drawn == []
+
+
+def test_a_new_seed_for_all_is_drawn_with(desk: Desk) -> None:
+    page = desk.visit()
+    choose_example(page, "girl")
+    page.get_by_label("Output Prompt").fill("1girl")
+    press(page, STEPS[1], "6 key frames are ready")
+    page.get_by_label("Output Prompt").fill("1girl, typed since")
+    button(page, "Re-roll all").click()
+    expect(page.locator("#job-what")).to_contain_text("get a new seed", timeout=MINUTE)
+    seed = page.get_by_label("number input for Stage 1 Seed")
+    expect(seed).not_to_have_value("12345", timeout=MINUTE)
+    chosen = seed.input_value()
+    expect(page.get_by_label("Output Prompt")).to_have_value("1girl, typed since")
+    press(page, STEPS[1], "6 key frames are ready")
+    assert len(list(desk.out.glob(f"*/keyframes/*-{chosen}-*.png"))) == 6
+
+
 def test_deleting_a_keyframe_asks_first(desk: Desk) -> None:
     page = desk.visit()
     choose_example(page, "girl")

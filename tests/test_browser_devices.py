@@ -105,7 +105,7 @@ class Finger:
 
 def test_it_works_by_touch(desk: Desk) -> None:
     page = desk.visit(width=390, has_touch=True, is_mobile=True)
-    page.get_by_role("button", name="Example: girl").tap()
+    choose_example(page, "girl")
     for name, done in zip(STEPS, ("Prompt written", "6 key frames are ready", "105 frames"), strict=True):
         expect(button(page, name)).to_be_enabled(timeout=MINUTE)
         button(page, name).tap()

@@ -181,7 +181,8 @@ def test_a_picture_is_one_wherever_it_is_dropped(desk: Desk, tmp_path: Path) -> 
             drop(page, tmp_path / name, at=at)
             expect(said).to_contain_text(words, timeout=MINUTE)
             expect(page.locator("#job")).to_have_class("job failed")
-    expect(page.locator("#empty-note")).to_contain_text("Choose a picture")
+            expect(page.locator("#refused")).to_contain_text(words)
+    expect(page.locator("#welcome")).to_be_visible()
     drop(page, tmp_path / "a.png", tmp_path / "b.jpg")
     expect(said).to_contain_text("2 files at once")
     expect(button(page, STEPS[0])).to_be_disabled()
@@ -190,7 +191,7 @@ def test_a_picture_is_one_wherever_it_is_dropped(desk: Desk, tmp_path: Path) -> 
         drop(page, tmp_path / name, at=at, how=how)
         expect(page.locator(f"#artwork img[src*='{name}']")).to_be_visible(timeout=MINUTE)
         expect(said).to_have_text("")
-    expect(page.locator("#empty-note")).not_to_contain_text("Choose a picture")
+    expect(page.locator("#welcome")).to_be_hidden()
     expect(button(page, STEPS[0])).to_be_enabled(timeout=MINUTE)
     assert not desk.out.exists(), "to look at a file begins no run"
     page.get_by_label("Output Prompt").fill("a cat")

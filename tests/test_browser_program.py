@@ -78,6 +78,8 @@ def opened(context, program: Program):
     page = context.new_page()
     page.goto(program.address)
     page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
+    if page.locator("#adjust").get_attribute("aria-expanded") == "false":
+        page.locator("#adjust").click()
     return page
 
 

@@ -29,6 +29,7 @@ def test_a_visitor_logs_in_draws_and_logs_out_below_a_path(browser, tmp_path: Pa
                 expect(page.get_by_role("alert")).to_contain_text(said)
         page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
         page.locator("#language").select_option("en")
+        page.locator("#adjust").click()
         page.locator("#artwork input[type=file]").set_input_files(CAT)
         press(page, STEPS[0], "Prompt written")
         press(page, STEPS[1], "6 key frames are ready")

@@ -225,8 +225,9 @@ def test_the_real_hub_has_every_file() -> None:
 @pytest.mark.parametrize("here", [True, False])
 def test_the_other_family_is_told_about(monkeypatch, here):
     monkeypatch.setattr(released, "is_released_here", lambda: here)
-    text = released.what_else("mini", "cpu")
-    assert "7.6 GB" in text and text.endswith("hours.")
-    assert ("--models released" in text) == here and ("paints_undo download" in text) == (not here)
-    assert "hours" not in released.what_else("mini", "cuda")
-    assert "--models strokes" in released.what_else("released", "cuda")
+    for family in ("mini", "strokes"):
+        text, how = released.what_else(family, "cpu")
+        assert "7.6 GB" in text and text.endswith("hours.")
+        assert ("--models released" in how) == here and ("paints_undo download" in how) == (not here)
+        assert "hours" not in released.what_else(family, "cuda")[0]
+    assert "--models strokes" in released.what_else("released", "cuda")[1]

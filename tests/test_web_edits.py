@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from fake_engine import FakeEngine
@@ -11,7 +13,7 @@ from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.run.edits import LARGEST_RANDOM_SEED
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits
-from paints_undo.web.history import Entry, History, message
+from paints_undo.web.history import CARD, Entry, History, message
 from paints_undo.web.playable import PlayableRun
 
 ARTWORK = np.full((64, 64, 3), 200, np.uint8)
@@ -72,3 +74,31 @@ def test_without_own_pictures(entry):
     edits.edit(entry, "lock_keyframe", 800, True)
     plain = edits.without_own_pictures(entry.run.timeline)
     assert all(keyframe.redrawable and not keyframe.locked for keyframe in plain.keyframes)
+
+
+def test_edits_are_taken_back_and_done_again(entry):
+    before = entry.run.timeline, entry.run.options
+    edits.edit(entry, "reroll_keyframe", 800, seed=7)
+    edits.edit(entry, "delete_keyframe", 400)
+    after = entry.run.timeline, entry.run.options
+    edits.take_back(entry)
+    edits.take_back(entry)
+    assert (entry.run.timeline, entry.run.options) == before and entry["message"]["key"] == "undone"
+    with pytest.raises(InputError, match="nothing to undo"):
+        edits.take_back(entry)
+    edits.take_back(entry, again=True)
+    edits.take_back(entry, again=True)
+    assert (entry.run.timeline, entry.run.options) == after and entry["message"]["key"] == "redone"
+    edits.take_back(entry)
+    edits.edit(entry, "reroll_keyframe", 800, seed=8)  # another way: what was undone is no more
+    with pytest.raises(InputError, match="nothing to undo"):
+        edits.take_back(entry, again=True)
+    kept = json.loads((entry.path / CARD).read_text())
+    assert len(kept["done"]) == 2 and kept["undone"] == []
+
+
+def test_only_so_many_edits_are_kept(entry, monkeypatch):
+    monkeypatch.setattr(edits, "MOST_KEPT", 3)
+    for seed in range(6):
+        edits.edit(entry, "reroll_keyframe", 800, seed=seed)
+    assert len(entry["done"]) == 3

@@ -394,3 +394,36 @@ def test_a_file_is_taken_for_what_is_in_it(desk, tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=said):
             desk.look_into(tmp_path / name)
+
+
+def test_what_is_undone_is_drawn_already(desk):
+    run = desk.finished()
+    video = Path(desk.view(run)["video"]).read_bytes()
+    desk.edit(run, "delete_keyframe", 800)
+    assert desk.view(run)["state"] == "idle" and desk.view(run)["undoable"] == 1
+    desk.take_back(run)
+    view = desk.view(run)
+    assert view["state"] == "finished" and Path(view["video"]).read_bytes() == video, "the video is that of then"
+    assert states(view, "keyframes") == ["ready"] * 3 and states(view, "segments") == ["ready"] * 4
+    desk.take_back(run, again=True)
+    view = desk.done("generate_video", run)
+    assert len(view["keyframes"]) == 2
+    desk.take_back(run)
+    view = desk.view(run)
+    assert view["state"] == "idle", "the video has been made anew since"
+    assert states(view, "keyframes") == ["ready"] * 3 and states(view, "segments") == ["ready"] * 4
+
+
+def test_everything_at_one_button(desk, tmp_path):
+    Image.fromarray(ARTWORK).save(tmp_path / "my cat.png")
+    run = desk.open(tmp_path / "my cat.png", {**SMALL, "prompt": ""})
+    view = desk.done("generate_all", run)
+    assert view["settings"]["prompt"] == "1girl, solo, 128 wide" and view["state"] == "finished"
+    assert desk.done("generate_all", desk.open(ARTWORK, {**SMALL, "prompt": "mine"}))["settings"]["prompt"] == "mine"
+
+
+def test_networks_have_no_operations(desk):
+    run = desk.finished()
+    for asked in (lambda: desk.phases(run), lambda: desk.canvas(run, 5)):
+        with pytest.raises(InputError, match="no video yet"):
+            asked()

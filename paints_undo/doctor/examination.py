@@ -223,11 +223,11 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
         return None
     if family.name == STROKES:
         report.add("models", f"{STROKES}, which needs no networks and no download", family=STROKES)
-        report.add("", what_else(STROKES, device.type))
+        report.add("", " ".join(what_else(STROKES, device.type)))
         return family
     tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
     report.add("models", f"{family.name}, {tagger}", where=family.folders["single_frame"].parent, family=family.name)
-    report.add("", what_else(family.name, device.type))
+    report.add("", " ".join(what_else(family.name, device.type)))
     return family
 
 

@@ -140,18 +140,25 @@ def is_released_here() -> bool:
     return True
 
 
-def what_else(name: str, device_type: str) -> Sentence:
-    """One or two sentences on the family that is not loaded: what it would bring, and what it needs.
+def what_else(name: str, device_type: str) -> tuple[Sentence, Sentence]:
+    """The family that is not loaded: what it is and needs, and how to get it.
 
     name: of the loaded family; device_type: "cuda", "mps" or "cpu", where it computes.
     """
     if name == "released":
-        return Sentence("The family strokes draws without networks or a GPU: start with --models strokes.")
-    fetch = Sentence("`python -m paints_undo download` fetches it")
-    start = Sentence("start with --models released") if is_released_here() else fetch
+        sentence = "The family strokes draws stroke by stroke at the picture's own size, without networks or a GPU."
+        return Sentence(sentence), Sentence("Start with `--models strokes`.")
+    fetch = Sentence("`python -m paints_undo download` fetches it.")
+    start = Sentence("Start with `--models released`.") if is_released_here() else fetch
     slow = Sentence(" On this CPU a run of it takes hours.") if device_type == "cpu" else ""
-    sentence = "The published family knows far more and needs 7.6 GB of disk and a GPU: {start}.{slow}"
-    return Sentence(sentence, start, slow)
+    if name == "mini":
+        sentence = "The published family has learnt from far more pictures; it needs 7.6 GB of disk and a GPU.{slow}"
+    else:
+        sentence = (
+            "The published family imagines the steps with networks, in a small video; it needs 7.6 GB of disk and a "
+            "GPU.{slow}"
+        )
+    return Sentence(sentence, slow), start
 
 
 def download_released(source: Path | None = None) -> ModelFamily:

@@ -13,11 +13,13 @@ from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.edits import EDITS, Edited, replace_keyframe
+from paints_undo.run.plain_values import plain
 from paints_undo.run.record import picture_digest
 from paints_undo.run.timeline import Keyframe, Timeline, keyframe_names, settings_fingerprint
 from paints_undo.web import settings
-from paints_undo.web.history import Entry, message
+from paints_undo.web.history import DONE, UNDONE, Entry, message
 
+MOST_KEPT = 50  # edits that can be taken back
 Check = Callable[[UndoOptions], None]  # raises InputError for options that cannot be worked with
 
 
@@ -55,6 +57,38 @@ def put_picture(entry: Entry, step: int, picture: np.ndarray) -> None:
             size = {"from_width": from_width, "from_height": from_height, "width": width, "height": height}
             edited = edited._replace(message="keyframe_fitted", values={**edited.values, **size})
         _keep(entry, edited)
+
+
+def take_back(entry: Entry, again: bool = False) -> None:
+    """Undo the last edit, or do the last undone one again; a video that is still that of then is finished again.
+
+    Nothing is deleted: what was drawn for the other state is there when that comes back. Raises InputError where there
+    is no such edit, or while the run is at work.
+    """
+    with entry.lock:
+        entry.refuse_while_at_work()
+        here, there = (UNDONE, DONE) if again else (DONE, UNDONE)
+        if not entry[here]:
+            raise InputError("there is nothing to undo or redo here; the timeline is as it was")
+        *left, wanted = entry[here]
+        entry.note(**{here: left, there: [*entry[there], _state_of(entry)]})
+        run = entry.run
+        run.change(UndoOptions.from_settings(wanted["options"]), Timeline.from_record(wanted["timeline"]))
+        if wanted["video"] and wanted["video"] == _video_of(entry):
+            run.finish()
+        said = message("redone" if again else "undone")
+        entry.note(message=said, state="finished" if run.finished else "idle")
+
+
+def _state_of(entry: Entry) -> dict[str, Any]:
+    """What an edit changes, and the digest of the video that belongs to it."""
+    run = entry.run
+    options, timeline = plain(run.options.to_settings(), "options"), run.timeline.to_record()
+    return {"options": options, "timeline": timeline, "video": _video_of(entry) if run.finished else ""}
+
+
+def _video_of(entry: Entry) -> str:
+    return (entry.run.digests or {}).get(entry.run.timelapse_file.name, "")
 
 
 def ready_keyframe(entry: Entry, step: int) -> np.ndarray:
@@ -101,5 +135,7 @@ def _keep(entry: Entry, edited: Edited) -> None:
         timeline = timeline.keeping_locked(settings_fingerprint(run.options, run.timeline), _is_drawn(entry))
     options = settings.agreeing(edited.options, timeline)
     if (timeline, options) != (run.timeline, run.options):
+        before = [*entry[DONE], _state_of(entry)]
         run.change(options, timeline)
+        entry.note(**{DONE: before[-MOST_KEPT:], UNDONE: []})
     entry.note(message=message(edited.message, **edited.values), state="finished" if run.finished else "idle")

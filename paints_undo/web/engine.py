@@ -89,7 +89,7 @@ class EngineOnUse:
             "Model family {family}, on {device} in {dtype}", loaded.family.name, told.device, _IN_WORDS[told.dtype]
         )
 
-    def alternative(self) -> Sentence:
-        """Return what the family that is not loaded would bring and need. Raises CheckpointError."""
+    def alternative(self) -> tuple[Sentence, Sentence]:
+        """Return what the family that is not loaded is and needs, and how to get it. Raises CheckpointError."""
         loaded = self.get()
         return what_else(loaded.family.name, loaded.describe().device.partition(":")[0])

@@ -14,7 +14,7 @@ from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
 from paints_undo.web.texts import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("unlock", "fill", "prompted", "reword", "exported")  # triggered by the scripts
+EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts
 # What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
 _LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
 _LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
@@ -25,7 +25,6 @@ class Form:
     """Filled by the layout, step by step; connected to the workbench at the end."""
 
     artwork: gr.Image
-    examples: gr.Examples
     recipes: dict[str, gr.Button]
 
     def __init__(self, in_strokes: bool = False) -> None:
@@ -39,7 +38,7 @@ class Form:
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
         widget.elem_id = f"field-{name}"
-        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size"} or name.startswith("video_"):
+        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size", "prompt"} or "video_" in name:
             widget.visible = False
         self.fields[name] = widget
 
@@ -51,15 +50,18 @@ class Form:
             last = gr.Button(say("seed.last"), size="sm", min_width=100)
         self._seeds.append((name, chance, last))
 
-    def accordion(self) -> gr.Accordion:
-        """A place for the settings that most people leave alone."""
-        self._accordions.append(gr.Accordion(say("field.settings"), open=False))
+    def accordion(self, of_networks: bool = False) -> gr.Accordion:
+        """A place for the settings that most people leave alone; of_networks: for networks' alone."""
+        visible = not (of_networks and self.in_strokes)
+        self._accordions.append(gr.Accordion(say("field.settings"), open=False, visible=visible))
         return self._accordions[-1]
 
     def button(self, step: str) -> None:
         """One of the three buttons; locked until the step before is done."""
         name = say(f"button.{step}")
-        self.buttons[step] = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+        widget = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
+        widget.visible = not (self.in_strokes and step == "prompt")
+        self.buttons[step] = widget
         self.note(f"reason-{step}")
 
     def note(self, place: str) -> None:
@@ -84,7 +86,6 @@ class Form:
             seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
         return {
             "field.artwork": self.artwork,
-            "field.examples": self.examples.dataset,
             **{f"field.{name}": widget for name, widget in self.fields.items()},
             **{f"field.settings {place}": accordion for place, accordion in enumerate(self._accordions)},
             **{f"button.{step}": button for step, button in self.buttons.items()},
@@ -101,12 +102,13 @@ class Form:
         for event in (bench.unlock, self.artwork.change, prompt.change, in_pieces.change):
             event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **IN_THE_BROWSER)
         bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **IN_THE_BROWSER)
-        bench.prompted(inputs=None, outputs=prompt, js="() => paintsUndo.prompt()", **IN_THE_BROWSER)
+        fields = list(self.fields.values())
+        bench.changed(inputs=None, outputs=fields, js="() => paintsUndo.changedValues()", **IN_THE_BROWSER)
         worded = list(self._worded().values())
         bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **IN_THE_BROWSER)
 
-        for event in (self.artwork.input, self.examples.load_input_event.then):
-            event(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
+        self.artwork.input(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
+        bench.make(inputs=values, js=_call("press", "all"), **IN_THE_BROWSER)
         for step, button in self.buttons.items():
             button.click(inputs=values, js=_call("press", step), **IN_THE_BROWSER)
         for name, button in self.recipes.items():

@@ -1,7 +1,8 @@
 """The runs of every visitor: which folders there are, whose they are, and what was last said about each.
 
 Beside a run's own files its folder holds app.json: the owner (a hash of the visitor's secret), title, time, parent,
-what was asked for and not yet done, how it ended, and the message of the last thing that happened.
+what was asked for and not yet done, how it ended, the message of the last thing that happened, and the edits of the
+timeline that can be taken back.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from paints_undo.web.playable import LivePreview, PlayableRun
 log = logging.getLogger(__name__)
 
 CARD = "app.json"
+DONE, UNDONE = "done", "undone"  # of a card: edits that can be taken back, and done again; each the state before it
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
 _GONE = Sentence("this run is not there (any more); choose one from the history or start with a new picture")
 
@@ -136,6 +138,8 @@ class History:
             "state": "idle",
             "message": said,
             "frames": 0,
+            DONE: [],
+            UNDONE: [],
         }
         entry = Entry(run.path, card)
         entry.note()
@@ -168,7 +172,8 @@ def _read(path: Path) -> Entry | None:
         if not RUN_ID.fullmatch(path.parent.name) or not (path.parent / "run.json").is_file():
             return None
         known = {"owner", "title", "created", "parent", "wanted", "state", "message", "frames"}
-        entry = Entry(path.parent, {field: card[field] for field in known})
+        told = {field: card[field] for field in known}
+        entry = Entry(path.parent, told | {field: list(card.get(field, [])) for field in (DONE, UNDONE)})
         if entry["wanted"] and entry["message"]["key"] != "paused":
             entry.note(message=message("unfinished"))
         return entry

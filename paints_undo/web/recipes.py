@@ -13,6 +13,7 @@ COARSE_SKETCHES = (900, 925, 950, 975)  # where the loosest sketches are
 DRAFT_SHARE = 4  # a draft takes a quarter of the family's own sampling steps, and so of the time
 MANY = "many"
 OTHER_SEEDS = 3  # runs beside the present one
+OF_NETWORKS = ("draft",)  # change nothing but settings of networks
 
 
 def defaults(family: UndoOptions) -> dict[str, Any]:

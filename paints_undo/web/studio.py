@@ -18,6 +18,7 @@ from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import start_export
 from paints_undo.web.history import History, message
+from paints_undo.web.operations import canvas_of, phases_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
@@ -49,8 +50,8 @@ class Studio:
     "keyframe_unlocked" {step}, "keyframe_replaced" {step},
     "keyframe_fitted" {step, from_width, from_height, width, height} (replaced by a picture of another shape),
     "segment_redone" {index, seed}, "branched" {step}, "duplicated", "recipe_applied" {name},
-    "recipe_changes_nothing" {name}, "restored", "exports_ready" {count}, "export_failed" {sentence}. The
-    sentence is a record of errors.Sentence.
+    "recipe_changes_nothing" {name}, "restored", "undone", "redone", "exports_ready" {count},
+    "export_failed" {sentence}. The sentence is a record of errors.Sentence.
     Job stages: "" (getting ready), "tags", "keyframes", "segments", "video", "export"; details: "", "tagging",
     "preparing", "conditions", "sampling", "decoding", "planning", "drawing", "encoding", of an export its format.
     """
@@ -62,12 +63,13 @@ class Studio:
         self._tokens = lru_cache(256)(self._count_tokens)
 
     def family(self, visitor: str) -> dict[str, Any]:
-        """What is worked with: {"sentences": which family and where, what the other one needs}.
+        """What is worked with: {"name", "sentences": which family and where, what the other one is, how to get it}.
 
         {"sentences": what is missing and how to get it, "missing": True} while there is none.
         """
         try:
-            return {"sentences": [self._engine.description(), self._engine.alternative()]}
+            sentences = [self._engine.description(), *self._engine.alternative()]
+            return {"name": self._engine.find().name, "sentences": sentences}
         except CheckpointError as error:
             return {"sentences": [error.sentence], "missing": True}
 
@@ -97,13 +99,22 @@ class Studio:
         Beside what runs() tells: message {key, values}, job (None or number, stage, detail, done, total, ahead,
         elapsed_s, outlook of the whole {share, left_s, next_s, age_s}, cancelling), artwork, settings,
         keyframes (step, seed, state, locked, own, path), segments (index, from, to, seed, state), video,
-        frames (paths, first stroke first), exports (path, name, size, picture), preview and version.
+        frames (paths, first stroke first), exports (path, name, size, picture), preview, undoable and redoable (edits
+        that can be taken back, or done again) and version.
         """
         return view_of(self._history.entry(visitor, run_id))
 
     def version(self, visitor: str, run_id: str) -> int:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""
         return self._history.entry(visitor, run_id).version
+
+    def phases(self, visitor: str, run_id: str) -> list[tuple[str, int]]:
+        """The phases of a drawing in strokes in their order, each with the operations that are done before it."""
+        return phases_of(self._history.entry(visitor, run_id))
+
+    def canvas(self, visitor: str, run_id: str, operation: int) -> str:
+        """A small picture of the canvas after so many operations of a drawing in strokes, as a data: address."""
+        return canvas_of(self._history.entry(visitor, run_id), operation)
 
     def duplicate(self, visitor: str, run_id: str) -> str:
         """Another run with everything that this one has; its run id."""
@@ -199,6 +210,10 @@ class Studio:
         """One of the edits of paints_undo.run.edits.EDITS, by its name and with what that function takes."""
         edits.edit(self._history.entry(visitor, run_id), name, *place, **values)
 
+    def take_back(self, visitor: str, run_id: str, again: bool = False) -> None:
+        """Undo the last edit of a run, or do the last undone one again; nothing that is drawn is lost by it."""
+        edits.take_back(self._history.entry(visitor, run_id), again)
+
     def replace_keyframe(self, visitor: str, run_id: str, step: int, picture: str | Path | np.ndarray) -> None:
         """A picture of one's own in place of a drawn keyframe, cut to the run's shape where it has another."""
         with picture_of(picture) as own:
@@ -217,6 +232,10 @@ class Studio:
     def generate_video(self, visitor: str, run_id: str) -> None:
         """Start a job: draw whatever is missing and write the video."""
         self._start(visitor, run_id, "video")
+
+    def generate_all(self, visitor: str, run_id: str) -> None:
+        """Start a job: all three, the prompt only where there is none and networks need one."""
+        self._start(visitor, run_id, "all")
 
     def export(self, visitor: str, run_id: str, formats: list[str], options: dict[str, Any]) -> None:
         """Start a job: write a finished run in other formats; options as ExportOptions.of() takes them."""

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from paints_undo.errors import InputError
-from paints_undo.web.history import Entry
+from paints_undo.web.history import DONE, UNDONE, Entry
 from paints_undo.web.jobs import Update
 from paints_undo.web.settings import flat
 
@@ -56,6 +56,8 @@ def view_of(entry: Entry) -> dict[str, Any]:
         "video": str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None,
         "frames": run.previews,
         "exports": entry.exports,
+        "undoable": len(entry[DONE]),
+        "redoable": len(entry[UNDONE]),
         "preview": str(entry.preview.path) if update and entry.preview.path.exists() else None,
         "version": version,
     }

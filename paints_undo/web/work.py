@@ -1,7 +1,8 @@
-"""What the three buttons do, each as the work of one job; how a job is begun, and what is kept of how it ended."""
+"""What the buttons do, each as the work of one job; how a job is begun, and what is kept of how it ended."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from paints_undo.errors import InputError
 from paints_undo.options import with_prompt
 from paints_undo.progress import Course, OnProgress, Progress, along
 from paints_undo.run import draw as run_draw
-from paints_undo.run.course import TAGS, kind_of
+from paints_undo.run.course import TAGS, course_of, kind_of
 from paints_undo.web.history import Entry, message
 from paints_undo.web.jobs import Job, queue_of
 from paints_undo.web.run_files import without_folders
@@ -84,10 +85,21 @@ def draw_video(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
     entry.note(frames=frames, message=message("video_ready", frames=frames))
 
 
+def draw_all(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
+    """The video and all before it; networks get a prompt first, where none is written."""
+    run, options = entry.run, dataclasses.replace(entry.run.options, tag=not entry.run.options.in_strokes)
+    lacking = len(run.missing_keyframes), run.missing_segments
+    report = along(course_of(engine, options, run.artwork_size, *lacking), on_progress)
+    if options.tag and not options.keyframes.prompt:
+        write_prompt(engine, entry, report)
+    draw_video(engine, entry, report)
+
+
 WORK: dict[str, Callable[[Engine, Entry, OnProgress], None]] = {
     "prompt": write_prompt,
     "keyframes": draw_keyframes,
     "video": draw_video,
+    "all": draw_all,
 }
 
 

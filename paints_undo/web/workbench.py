@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from paints_undo.run.edits import EDITS
 from paints_undo.web import texts
 from paints_undo.web.form import LIMITS, Form
 from paints_undo.web.run_files import without_folders, without_place
+from paints_undo.web.showing import show
 from paints_undo.web.studio import Studio
 
 logger = logging.getLogger(__name__)
@@ -24,21 +25,23 @@ _SCRIPTS = (
     "fields.js",
     "files.js",
     "player.js",
+    "operations.js",
     "timeline.js",
     "history.js",
     "form.js",
+    "welcome.js",
     "exports.js",
     "main.js",
 )
-STEPS = ("prompt", "keyframes", "video")
+STEPS = ("prompt", "keyframes", "video", "all")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
-_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume"}
+_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas", "take_back"}
 
 
-def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
-    """The component; its scripts are the files in static/, run as one. examples: what the example pictures show."""
+def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
+    """The component; its scripts are the files in static/, run as one. title: of the page."""
     script = "\n".join(["'use strict';", *map(_static, _SCRIPTS)])
 
     def ask(call: Any) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def workbench(studio: Studio, form: Form, examples: Sequence[str]) -> gr.HTML:
         fields=form.names,
         labelled=form.labelled,
         limits=LIMITS,
-        examples=list(examples),
+        title=title,
         in_strokes=form.in_strokes,
     )
 
@@ -97,6 +100,8 @@ def _in_words_of(language: str, result: Any) -> Any:
 
 def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
     arguments = dict(given)
+    if name == "show":
+        return show()
     if name == "press":
         return _press(studio, visitor, **_only(arguments, "step", "run_id", "artwork", "settings"))
     if isinstance(name, str) and name in EDITS:
@@ -110,7 +115,7 @@ def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
 
 
 def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, settings: Any) -> dict[str, Any]:
-    """One of the three buttons: the settings of the form, then its job; the run it works on, new if there was none."""
+    """One of the buttons: the settings of the form, then its job; the run it works on, new if there was none."""
     if step not in STEPS or not isinstance(settings, dict):
         raise InputError("this request is not understood; reload the page")
     if run_id is None:

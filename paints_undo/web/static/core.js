@@ -127,12 +127,12 @@ async function look(anew = false) {
   const asked = page.run;
   const turn = (looks.asked += 1);
   try {
-    const view = await ask("view", { run_id: asked, known: anew ? null : (page.view?.version ?? null) });
+    const view = await ask("view", { run_id: asked, known: anew || (props.in_strokes && isBusy()) ? null : (page.view?.version ?? null) });
     if (asked !== page.run || turn < looks.shown) return;
     looks.shown = turn;
     if (page.note?.lost) page.note = null;
     if (view) {
-      noticeEnd(page.view, view);
+      noticeChange(page.view, view);
       page.view = view;
       page.viewed = performance.now();
     }
@@ -144,10 +144,13 @@ async function look(anew = false) {
   draw();
 }
 
-// The prompt that the tagger wrote goes into the form; what the person typed elsewhere stays.
-function noticeEnd(before, after) {
-  const wrote = after.message?.key === "prompt_written" && before?.message?.key !== "prompt_written";
-  if (before?.run === after.run && wrote) setTimeout(() => trigger("prompted"));
+// What the tagger or an edit of the timeline changed goes into the form, or the next press would change it back; what
+// the person typed elsewhere stays.
+function noticeChange(before, after) {
+  if (before?.run !== after.run) return;
+  const told = ({ settings }, field) => JSON.stringify(settings[field]);
+  form.changed = props.fields.filter((field) => told(before, field) !== told(after, field));
+  if (form.changed.length) setTimeout(() => trigger("changed"));
 }
 
 async function show(run, { form = true } = {}) {
@@ -161,6 +164,6 @@ async function show(run, { form = true } = {}) {
 }
 
 function leave() {
-  page.run = page.view = page.selected = null;
+  page.run = page.view = page.selected = form.artwork = null;
   keep("run", null);
 }

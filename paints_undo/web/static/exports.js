@@ -17,6 +17,7 @@ async function exportRun(formats, names, values) {
 function drawExports() {
   const about = isBusy() || isPaused() || /^export/.test(page.view?.message?.key);
   const shown = page.note ? page.note.exporting : about && exporting.run === page.run;
+  byId("export")?.classList.toggle("ready", !!page.view?.video);
   const line = byId("export-status");
   if (line) {
     line.setAttribute("role", byId("job").classList.contains("failed") ? "alert" : "status");

@@ -6,25 +6,45 @@ function onlyOne(files) {
   return files.length === 1 ? files[0] : null;
 }
 
-// A file dropped or pasted on the page: settings are restored, a picture without becomes the artwork.
-async function take(files, { artworkOnly = false } = {}) {
+// A file chosen, dropped or pasted on the page: settings are restored, a picture without becomes the artwork. Whether
+// it was taken; at: where on the page it came, and is refused.
+function take(files, how = {}) {
+  form.reading = looked(files, how).finally(() => { form.reading = null; });
+  return form.reading;
+}
+
+async function looked(files, { artworkOnly = false, at = null }) {
+  const refused = () => {
+    refuseAt(at, page.note.sentence ?? say(page.note.key));
+    return false;
+  };
   const file = onlyOne(files);
-  if (!file) return;
+  if (!file) return files.length > 0 && refused();
   tell({ key: "message.reading" });
   const path = await send(file);
   const found = path && (await asked("look_into", { path }));
-  if (!found) return;
+  if (!found) return refused();
   page.note = null;
-  if (found.settings && !(artworkOnly && found.picture)) return restored(found, found.piece === "artwork" ? { path, file } : null);
-  if (!found.picture) return tell({ key: "message.no_picture", failed: true });
-  takeArtwork(path, file);
+  const artwork = fileData(path, file.name, file.type);
+  if (found.settings && !(artworkOnly && found.picture)) await restored(found, found.piece === "artwork" ? artwork : null);
+  else takeArtwork(artwork);
+  return true;
+}
+
+// Said where the file was dropped, too, for as long as nothing else is done.
+function refuseAt(at, words) {
+  const place = byId("refused");
+  if (!at) return;
+  place.textContent = words;
+  place.hidden = false;
+  const [right, bottom] = [innerWidth - place.offsetWidth - 8, innerHeight - place.offsetHeight - 90];
+  Object.assign(place.style, { left: `${Math.max(8, Math.min(right, at.x - 20))}px`, top: `${Math.max(8, Math.min(bottom, at.y))}px` });
 }
 
 // An uploaded file as the artwork of step 1.
-function takeArtwork(path, file) {
-  const dropped = { path, url: address(path), orig_name: file.name, mime_type: file.type, meta: { _type: "gradio.FileData" } };
-  newArtwork(dropped);
-  form.dropped = dropped;
+function takeArtwork(artwork) {
+  newArtwork(artwork);
+  form.dropped = artwork;
   trigger("fill");
 }
 
@@ -48,19 +68,13 @@ async function checkArtwork(file) {
   noteBeside("note-artwork", words);
 }
 
-async function restoreFrom(file) {
-  const path = await send(file);
-  const found = path && (await asked("restore", { path }));
-  if (found) await restored(found, null);
-}
-
 // artwork: the picture that the settings came in, where it is the one that they were made for.
 async function restored(found, artwork) {
   if (found.run) {
     await show(found.run);
     return tell({ key: "message.restored" });
   }
-  if (artwork) takeArtwork(artwork.path, artwork.file);
+  if (artwork) takeArtwork(artwork);
   else if (page.run && !(await sureOf({ settings: found.settings }))) return;
   form.restored = found.settings;
   if (page.run) await change("set_settings", found.settings);
@@ -80,8 +94,10 @@ function acceptFiles() {
     if (!carries(event)) return;
     event.preventDefault();
     event.stopPropagation(); // the box of step 1 would take some kinds of pictures, and no others
-    take([...event.dataTransfer.files], { artworkOnly: !!event.target.closest?.("#artwork") });
+    const at = { x: event.clientX, y: event.clientY };
+    take([...event.dataTransfer.files], { artworkOnly: !!event.target.closest?.("#artwork"), at });
   };
+  for (const kind of ["pointerdown", "keydown", "dragenter"]) addEventListener(kind, () => { byId("refused").hidden = true; }, true);
   addEventListener("drop", dropped, true);
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];

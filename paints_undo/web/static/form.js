@@ -1,6 +1,6 @@
 // The form on the left: gradio's widgets, filled from the run on show and read when a button is pressed.
 
-const form = { artwork: null, dropped: null, emptied: false, prompt: "", pieces: false, restored: null };
+const form = { artwork: null, reading: null, making: null, dropped: null, emptied: false, changed: [], prompt: "", pieces: false, restored: null };
 const WINDOW = 75; // tokens that the text encoder reads at a time
 const unchanged = { __type__: "update" };
 const isCanvasSize = (name) => name === "width" || name === "height";
@@ -9,6 +9,7 @@ const isCanvasSize = (name) => name === "width" || name === "height";
 function settingsFrom(values) {
   const settings = Object.fromEntries(props.fields.map((field, place) => [field, values[place]]));
   settings.operation_steps = checkedSteps(settings.operation_steps);
+  settings.prompt ??= ""; // a field that is not there
   if (settings.size) {
     settings.size = "picture";
     delete settings.width;
@@ -31,11 +32,16 @@ function sureOfPrompt() {
   return count ? question(say("lost.prompt", { count }), "action.go_on") : true;
 }
 
-// One of the three buttons.
+// One of the three buttons, or the one for all of them.
 async function press(step, artwork, ...values) {
   if (isLocked()) return;
+  const chosen = form.making ?? artwork ?? form.artwork;
+  form.making = null;
   const settings = settingsFrom(values);
-  if (!settings.operation_steps) return byId("field-operation_steps").querySelector("textarea, input").focus();
+  if (!settings.operation_steps) {
+    adjust(true);
+    return byId("field-operation_steps").querySelector("textarea, input").focus();
+  }
   page.pressed = true;
   tell(null);
   try {
@@ -44,7 +50,7 @@ async function press(step, artwork, ...values) {
       page.pressed = false;
       return draw();
     }
-    const args = { step, run_id: page.run, artwork: artwork?.path ?? null, settings };
+    const args = { step, run_id: page.run, artwork: chosen?.path ?? null, settings };
     const answer = await ask("press", args);
     if (answer.run !== page.run) await show(answer.run, { form: false });
     if (answer.error) page.note = { sentence: answer.error, failed: true };
@@ -54,7 +60,7 @@ async function press(step, artwork, ...values) {
   page.pressed = false;
   await look(true);
   if (page.view) trigger("fill");
-  if (innerWidth < 1024 && step === "video" && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
+  if (innerWidth < 1024 && ["video", "all"].includes(step) && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
 }
 
 async function recipe(name, artwork, ...values) {
@@ -117,13 +123,16 @@ function formValues() {
   if (view) form.artwork = artwork;
   const { dropped, emptied } = form;
   Object.assign(form, { dropped: null, emptied: false });
-  const held = (field) => stepsText(settings[field]) ?? unchanged;
-  const values = props.fields.map((field) => (field === "size" ? sizeUpdate(settings) : held(field)));
+  const values = props.fields.map((field) => heldBy(settings, field));
   if (settings.operation_steps) noteBeside("field-operation_steps", "");
   return [view ? artwork : (dropped ?? (emptied ? null : unchanged)), ...values];
 }
 
-const sizeUpdate = (settings) => (settings.size ? settings.size === "picture" : unchanged);
+// What the widget of a field shows of settings.
+function heldBy(settings, field) {
+  if (field === "size") return settings.size ? settings.size === "picture" : unchanged;
+  return stepsText(settings[field]) ?? unchanged;
+}
 
 // The three buttons, each open once the step before is done: [prompt, keyframes, video].
 function buttonStates(artwork, prompt, pieces) {
@@ -192,10 +201,9 @@ function drawButtons() {
 
 function startForm() {
   parts.push(drawTokens, drawButtons);
-  byId("restore-file").onchange = (event) => event.target.files[0] && restoreFrom(event.target.files[0]);
 }
 
 window.paintsUndo = {
   press, recipe, newArtwork, leaveSteps, formValues, buttonStates, labelUpdates, randomSeed, lastSeed,
-  prompt: () => page.view?.settings.prompt ?? unchanged,
+  changedValues: () => props.fields.map((field) => (form.changed.includes(field) ? heldBy(page.view?.settings ?? {}, field) : unchanged)),
 };

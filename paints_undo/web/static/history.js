@@ -77,6 +77,8 @@ async function deleteRun(run) {
   if (!(await asked("delete", { run_id: run.run }))) return;
   if (run.run === page.run) {
     leave();
+    form.emptied = true; // its artwork is gone with it
+    trigger("fill");
     draw();
   }
   await drawHistory();

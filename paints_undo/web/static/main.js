@@ -6,6 +6,7 @@ function inWords(seconds) {
   return say("time.hours", { count: Math.round(seconds / 360) / 10 });
 }
 
+// The bar at the foot of the page: what runs or was last said, and what can be pressed now.
 function drawJob() {
   const { view } = page;
   const busy = isBusy();
@@ -25,13 +26,34 @@ function drawJob() {
   if (outlook) Object.assign(bar, { max: 1, value: outlook.share });
   else bar.removeAttribute("value");
   name(bar, what);
+  document.title = busy ? `${outlook ? `${Math.floor(100 * outlook.share)} %` : "…"} · ${props.title}` : props.title;
+  keepingFocus(byId("dock"), drawButtonsOfJob);
+  const path = view?.thumbnail ?? form.artwork?.path;
+  const image = byId("pick").querySelector("img");
+  image.hidden = !path;
+  if (path && image.dataset.path !== path) Object.assign(image, { src: address(path) }).dataset.path = path;
+}
+
+function drawButtonsOfJob() {
+  const { view } = page;
+  const busy = isBusy();
   byId("job-cancel").hidden = !(busy || isPaused());
-  byId("job-cancel").disabled = !!job?.cancelling;
-  byId("job-cancel").onclick ??= () => change("cancel");
-  byId("job-pause").onclick ??= () => change("pause");
-  byId("job-resume").onclick ??= () => change("resume");
+  byId("job-cancel").disabled = !!view?.job?.cancelling;
   byId("job-pause").hidden = !busy || !view;
   byId("job-resume").hidden = !isPaused();
+  byId("make").hidden = busy || isPaused();
+  byId("make").classList.toggle("main", !view?.video);
+  byId("download").hidden = !view?.video || busy || isPaused();
+  if (view?.video) byId("download").href = address(view.video);
+}
+
+// What changes under the hand that pressed it hands the focus on to what stands there now.
+function keepingFocus(place, change) {
+  const focused = place.contains(document.activeElement) ? document.activeElement : null;
+  change();
+  if (!focused?.hidden) return;
+  const there = place.querySelectorAll(".buttons > :not([hidden])");
+  ([...there].find((one) => one.classList.contains("main")) ?? there[0])?.focus();
 }
 
 const shown = { job: null, share: 0 };
@@ -80,7 +102,6 @@ async function drawHead() {
   const button = (id, words, pressed) => make("button", { type: "button", id, "data-text": words, onclick: pressed });
   bar.replaceChildren(
     button("open-history", "page.history", openHistory),
-    button("open-restore", "page.restore", () => { byId("restore-file").value = ""; byId("restore-file").click(); }),
     make("button", { type: "button", id: "theme", "data-name": "page.theme", textContent: "◐", onclick: changeTheme }),
     choice);
 }
@@ -91,26 +112,28 @@ function speak(language) {
   translate();
   trigger("reword");
   play(player.playing);
-  byId("examples")?.querySelectorAll("button").forEach((button, place) =>
-    button.setAttribute("aria-label", `Example: ${props.examples[place]}`));
   draw();
   drawShot();
   drawFamily();
   checkFields();
 }
 
-// Which model family draws, or what is missing; the words between backquotes are commands.
+// What draws, as a chip; opened, what else there is, and on request the command for it. What is missing stands open.
 async function drawFamily() {
-  const { sentences, missing } = (await ask("family").catch(() => null)) ?? {};
+  const { sentences, missing, name: family } = (await ask("family").catch(() => null)) ?? {};
   if (!sentences) return;
-  const place = byId("family").querySelector("span").parentElement;
-  const [first, ...more] = sentences.map((sentence, i) => {
-    const made = make(i ? "p" : "span", missing ? { className: "missing", role: "alert" } : {});
-    sentence.split("`").forEach((words, odd) => made.append(odd % 2 ? make("code", {}, words) : words));
-    return made;
-  });
-  place.replaceChildren(first, ...more);
+  const place = byId("family");
+  const [draws, other, how] = sentences.map(withCommands);
+  if (missing) return place.replaceChildren(make("span", { className: "missing", role: "alert" }, ...draws));
+  const open = place.querySelector("details")?.open;
+  place.replaceChildren(make("details", { open: !!open },
+    make("summary", {}, say("family.chip", { family })),
+    make("div", { className: "sheet" }, make("p", {}, ...draws), make("p", {}, ...other),
+      how ? make("details", {}, make("summary", {}, say("family.how")), make("p", {}, ...how)) : null)));
 }
+
+// A sentence in which the words between backquotes are commands.
+const withCommands = (sentence) => sentence.split("`").map((words, odd) => (odd % 2 ? make("code", {}, words) : words));
 
 function changeTheme() {
   const dark = document.body.classList.toggle("dark");
@@ -126,13 +149,17 @@ async function follow() {
 }
 
 async function start() {
-  while (!byId("toolbar") || !byId("examples")?.querySelector("button")) await sleep(30);
+  while (!byId("toolbar") || !byId("steps") || !byId("adjust")) await sleep(30);
   if (kept("theme") && !new URLSearchParams(location.search).has("__theme")) document.body.classList.toggle("dark", kept("theme") === "dark");
   startPlayer();
   startTimeline();
   startHistory();
   startForm();
   startFields();
+  startWelcome();
+  byId("job-cancel").onclick = () => change("cancel");
+  byId("job-pause").onclick = () => change("pause");
+  byId("job-resume").onclick = () => change("resume");
   parts.push(drawJob, drawExports);
   await drawHead();
   speak(page.language);

@@ -1,6 +1,6 @@
-// The player: every frame on a scrubber, from the blank canvas to the finished artwork, which comes last and is held.
+// The player: every frame on a scrubber, from the first stroke to the finished artwork, which comes last and is held.
 
-const player = { shots: [], filmed: null, place: 0, playing: false, key: "", spent: 0, drawnAt: 0, range: null };
+const player = { shots: [], filmed: null, place: 0, playing: false, key: "", spent: 0, drawnAt: 0, range: null, live: false, watched: null };
 const pictures = new Map(); // address -> Image; kept, so that scrubbing never waits twice
 
 function picture(path) {
@@ -8,59 +8,93 @@ function picture(path) {
   if (!pictures.has(path)) {
     const image = new Image();
     image.decoding = "async";
-    image.src = address(path);
+    image.src = film.turn ? `${address(path)}?${film.turn}` : address(path);
     pictures.set(path, image);
   }
   return pictures.get(path);
 }
 
-// The frames of the film; before there are any, the keyframes.
+// A drawing in strokes is on show while it is made; its artwork comes when it is done.
+const growing = () => props.in_strokes && isBusy() && !!page.view?.frames.length && !film.old && page.view.job?.stage !== "export";
+
+// The frames of the film; before there are any, the keyframes; before there is a run, what was chosen.
 function shotsOf(view) {
+  if (!view) return form.artwork ? [form.artwork.path] : [];
   const drawn = view.keyframes.filter((keyframe) => keyframe.state === "ready").map((keyframe) => keyframe.path);
-  const film = view.frames.length ? view.frames : drawn.reverse();
-  return [...film, view.artwork];
+  const frames = view.frames.length ? view.frames : drawn.reverse();
+  if (film.old && isBusy()) return [view.artwork];
+  return growing() ? frames : [...frames, view.artwork];
 }
 
 function loadShots() {
   const view = page.view;
-  const shots = view ? shotsOf(view) : [];
+  if (props.in_strokes) watchFilm();
+  const shots = shotsOf(view);
   const key = shots.join("\n");
+  if (growing() && player.watched !== page.view.job?.number) watchLive();
   if (key === player.key) return;
   const another = player.run !== view?.run;
   const before = player.shots[player.place];
   if (another) pictures.clear();
   Object.assign(player, { key, shots, run: view?.run, range: null });
   shots.forEach((path) => picture(path));
-  goTo(another || !shots.includes(before) ? shots.length - 1 : shots.indexOf(before));
+  if (!another && shots.includes(before)) goTo(shots.indexOf(before));
+  else goTo(growing() ? 0 : shots.length - 1);
+}
+
+// What is drawn at this moment is caught up with, evenly; a hand on the player ends that.
+function watchLive() {
+  play(false);
+  Object.assign(player, { live: true, watched: page.view.job?.number });
+  let [before, reached] = [performance.now(), player.place];
+  const step = (now) => {
+    if (!player.live) return;
+    if (!growing()) return Object.assign(player, { live: false, watched: null });
+    const behind = player.shots.length - 1 - reached;
+    reached += (behind * (now - before)) / 600;
+    before = now;
+    if (Math.floor(reached) > player.place) goTo(Math.floor(reached));
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
 }
 
 function goTo(place) {
   const last = Math.max(0, player.shots.length - 1);
   player.place = Math.max(0, Math.min(last, Math.round(place)));
   player.spent = 0;
+  player.operation = null;
   drawShot();
 }
 
 function drawShot() {
   const { shots, place } = player;
   const there = shots.length > 0;
-  const atArtwork = place === shots.length - 1;
   byId("canvas").hidden = !there;
-  byId("empty").hidden = there || !!page.view?.preview;
-  byId("scrubber").disabled = !there;
+  byId("scrubber").disabled = shots.length < 2;
   byId("scrubber").max = Math.max(0, shots.length - 1);
   byId("scrubber").value = place;
   byId("scrubber").style.setProperty("--done", shots.length > 1 ? place / (shots.length - 1) : 0);
-  const words = !there ? "" : atArtwork ? say("player.finished")
-    : say("player.frame", { frame: place + 1, frames: shots.length - 1 });
+  const words = there ? placeWords() : "";
   byId("where").textContent = words;
   byId("scrubber").setAttribute("aria-valuetext", words);
-  byId("canvas").setAttribute("aria-label", words || say("empty.note"));
+  byId("canvas").setAttribute("aria-label", words);
+  const phase = doneAt(place) === null ? -1 : phaseOf(player.operation ?? doneAt(place));
+  [...byId("phases").children].forEach((mark, i) => mark.classList.toggle("here", i === phase));
   markPlace();
   if (!there) return;
   const image = picture(shots[place]);
   if (image.complete && image.naturalWidth) paint(image);
   else image.onload = () => player.shots[player.place] === shots[place] && paint(image);
+}
+
+function placeWords() {
+  const { shots, place } = player;
+  const done = player.operation ?? doneAt(place);
+  if (place === shots.length - 1 && !growing() && !player.operation) return shots.length > 1 ? say("player.finished") : "";
+  if (done === null) return say("player.frame", { frame: place + 1, frames: shots.length - 1 });
+  const phase = operations.phases[phaseOf(done)]?.[0];
+  return say("player.operation", { operation: Math.max(1, done), operations: OPERATIONS }) + (phase ? ` · ${say(`phase.${phase}`)}` : "");
 }
 
 // The canvas has the shape of the frames; the artwork is cropped to it as the program crops it.
@@ -70,6 +104,7 @@ function paint(image) {
   if (!frame.naturalWidth) frame.addEventListener("load", drawShot, { once: true });
   const scale = Math.max(1, Math.round(512 / (frame.naturalWidth || 512)));
   const [width, height] = [(frame.naturalWidth || image.naturalWidth) * scale, (frame.naturalHeight || image.naturalHeight) * scale];
+  byId("stage").style.setProperty("--ratio", width / height);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
@@ -84,14 +119,13 @@ function cover(context, image, width, height) {
 }
 
 // The handle runs along the picture, not along the stage around it.
-function placeDivide(width, height) {
-  const { clientWidth, clientHeight } = byId("stage");
-  const shown = Math.min(clientWidth, (clientHeight * width) / height);
-  Object.assign(byId("divide").style, { width: `${shown + 20}px`, left: `${(clientWidth - shown) / 2 - 10}px` });
+function placeDivide() {
+  const { offsetLeft, offsetWidth } = byId("canvas");
+  Object.assign(byId("divide").style, { width: `${offsetWidth + 20}px`, left: `${offsetLeft - 10}px` });
 }
 
 function paintArtworkBeside(context, width, height) {
-  placeDivide(width, height);
+  placeDivide();
   const artwork = picture(page.view?.artwork);
   if (!artwork?.naturalWidth) return;
   const edge = (width * byId("divide").value) / 1000;
@@ -106,8 +140,9 @@ function paintArtworkBeside(context, width, height) {
 }
 
 function play(on = !player.playing) {
-  const possible = player.shots.length > 1;
+  const possible = player.shots.length > 1 && !player.live;
   player.playing = on && possible;
+  player.operation = null;
   player.spent = 0;
   const [first, last] = player.range ?? [0, player.shots.length - 1];
   const reverse = isOn("reverse");
@@ -126,8 +161,8 @@ function tick(now) {
   if (!player.playing) return;
   player.spent += (now - player.drawnAt) / 1000;
   player.drawnAt = now;
-  const film = page.view?.frames.length;
-  const perSecond = (film ? (page.view.settings.fps ?? 4) : 2) * Number(byId("speed").value);
+  const filmed = page.view?.frames.length;
+  const perSecond = (filmed ? (page.view.settings.fps ?? 4) : 2) * Number(byId("speed").value);
   const atArtwork = player.place === player.shots.length - 1;
   const stay = atArtwork && !player.range ? Math.max(1 / perSecond, Number(byId("hold").value)) : 1 / perSecond;
   if (player.spent >= stay) advance(Math.max(1, Math.floor(player.spent * perSecond)), atArtwork);
@@ -145,9 +180,15 @@ function advance(frames, atArtwork) {
   play(false);
 }
 
-function stepBy(frames) {
+// A hand on the player: it stands still, wherever it was.
+function holdStill() {
+  player.live = false;
   play(false);
   player.range = null;
+}
+
+function stepBy(frames) {
+  holdStill();
   goTo(player.place + frames);
 }
 
@@ -155,6 +196,7 @@ function stepBy(frames) {
 function playNewFilm() {
   const { run, video } = page.view ?? {};
   if (video && player.filmed?.run === run && !player.filmed.video) {
+    player.live = false;
     goTo(0);
     play(true);
   }
@@ -164,7 +206,7 @@ function playNewFilm() {
 function drawLive() {
   const { view } = page;
   const live = byId("live");
-  const there = !!view?.preview && isBusy();
+  const there = !!view?.preview && isBusy() && !growing();
   live.hidden = !there;
   live.classList.toggle("alone", player.shots.length < 2);
   if (there) live.firstElementChild.src = `${address(view.preview)}?${view.version}`;
@@ -173,7 +215,7 @@ function drawLive() {
   const video = byId("download");
   video.hidden = !view?.video;
   if (view?.video) video.href = address(view.video);
-  byId("empty-note").textContent = say(view || form.artwork ? "empty.next" : "empty.note");
+  byId("transport").hidden = byId("scrubber").hidden = player.shots.length < 2;
 }
 
 // Keys, as in a painting program. Fields that one types in keep their own.
@@ -182,8 +224,8 @@ function onKey(event) {
   if (typing || document.querySelector("dialog[open]") || player.shots.length < 2) return;
   const control = event.ctrlKey || event.metaKey;
   const onControl = event.target.closest?.("button, a, input, summary, [role=option]") && event.target.id !== "scrubber";
-  if (control && event.key.toLowerCase() === "z") stepBy(event.shiftKey ? 1 : -1);
-  else if (control && event.key.toLowerCase() === "y") stepBy(1);
+  if (control && event.key.toLowerCase() === "z") undo(event.shiftKey ? 1 : -1);
+  else if (control && event.key.toLowerCase() === "y") undo(1);
   else if (control || event.altKey || onControl) return;
   else if (event.key === " ") play();
   else if (event.key === "ArrowLeft") stepBy(event.shiftKey ? -15 : -1);
@@ -199,7 +241,7 @@ function onTouch() {
   const stage = byId("stage");
   let start = null;
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.id === "divide" || !player.shots.length) return;
+    if (event.target.closest("#divide, button") || player.shots.length < 2) return;
     start = { x: event.clientX, place: player.place, moved: false };
     stage.setPointerCapture(event.pointerId);
   });
@@ -208,7 +250,7 @@ function onTouch() {
     const moved = event.clientX - start.x;
     if (Math.abs(moved) > 6 && !start.moved) {
       start.moved = true;
-      play(false);
+      holdStill();
     }
     if (start.moved) goTo(start.place + (moved / stage.clientWidth) * (player.shots.length - 1));
   });
@@ -220,12 +262,20 @@ function onTouch() {
   }
 }
 
+function startWhole() {
+  const button = byId("whole");
+  button.hidden = !document.fullscreenEnabled;
+  button.onclick = () => (document.fullscreenElement ? document.exitFullscreen() : byId("player").requestFullscreen());
+  addEventListener("fullscreenchange", () => { button.setAttribute("aria-pressed", String(!!document.fullscreenElement)); drawShot(); });
+}
+
 function startPlayer() {
   byId("live").firstElementChild.onerror = () => { byId("live").hidden = true; }; // the job ended meanwhile
-  byId("play").onclick = () => { player.range = null; play(); };
-  byId("back").onclick = () => stepBy(-1);
-  byId("forward").onclick = () => stepBy(1);
-  byId("scrubber").oninput = (event) => { play(false); player.range = null; goTo(Number(event.target.value)); };
+  byId("play").onclick = () => { Object.assign(player, { range: null, live: false }); play(); };
+  startWhole();
+  byId("back").onclick = () => undo(-1);
+  byId("forward").onclick = () => undo(1);
+  byId("scrubber").oninput = (event) => { holdStill(); goTo(Number(event.target.value)); };
   byId("divide").oninput = (event) => { event.target.style.setProperty("--done", event.target.value / 1000); drawShot(); };
   for (const id of ["reverse", "loop", "compare"]) {
     byId(id).onclick = () => {
@@ -237,5 +287,5 @@ function startPlayer() {
   document.addEventListener("keydown", onKey, true);
   onTouch();
   addEventListener("resize", drawShot);
-  parts.push(loadShots, playNewFilm, drawLive);
+  parts.push(loadShots, playNewFilm, drawLive, drawPhases);
 }

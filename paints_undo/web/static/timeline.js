@@ -41,6 +41,9 @@ function drawTimeline() {
   const key = JSON.stringify([items, selected, page.language, isLocked(), ratio]);
   for (const control of byId("add").elements) control.disabled = isLocked();
   byId("reroll-all").disabled = isLocked();
+  // not disabled: what has just been pressed keeps the focus
+  byId("undo-edit").setAttribute("aria-disabled", String(isLocked() || !view.undoable));
+  byId("redo-edit").setAttribute("aria-disabled", String(isLocked() || !view.redoable));
   if (key === strip.key || strip.held) return;
   strip.key = key;
   const focused = document.activeElement?.closest?.("#strip [data-id]")?.dataset.id;
@@ -212,6 +215,12 @@ async function removeKeyframe(step) {
   focusOn(later.length ? `keyframe-${Math.max(...later)}` : "artwork-");
 }
 
+async function takeBack(button, again) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  await change("take_back", { again });
+  trigger("fill");
+}
+
 async function branch(step, seed) {
   const run = await change("branch", { step, seed });
   if (run) await show(run);
@@ -281,6 +290,8 @@ function startTimeline() {
     addSteps(byId("add-step"));
   };
   byId("reroll-all").onclick = () => change("reroll_all");
+  byId("undo-edit").onclick = (event) => takeBack(event.target, false);
+  byId("redo-edit").onclick = (event) => takeBack(event.target, true);
   byId("strip").addEventListener("keydown", onStripKey);
   holdWhilePressed();
   parts.push(drawTimeline);

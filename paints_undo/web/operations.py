@@ -1,0 +1,48 @@
+"""The operations of a run that is drawn in strokes: where its phases begin, and the canvas after any of them."""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from paints_undo.errors import InputError
+from paints_undo.validation import whole_number
+from paints_undo.web.history import Entry
+from paints_undo.web.playable import FILM_SIDE, jpeg
+
+if TYPE_CHECKING:
+    from paints_undo.strokes.process import Process
+
+
+def phases_of(entry: Entry) -> list[tuple[str, int]]:
+    """Every phase in the order of the drawing, with the number of operations before it. InputError before the film."""
+    phases = [operation.phase for operation in _process_of(entry).operations]
+    firsts = [next(group)[0] for _, group in groupby(enumerate(phases), lambda one: one[1])]
+    return [(phases[first], first) for first in firsts]
+
+
+def canvas_of(entry: Entry, operation: int) -> str:
+    """The canvas after so many operations, small, as a data: address. Raises InputError before the film, or at work."""
+    done = whole_number("operation", operation, 0, 1000)
+    with entry.lock:  # a process draws one canvas at a time
+        canvas = _small(_process_of(entry)).canvas(done)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(canvas)).decode()
+
+
+def _process_of(entry: Entry) -> Process:
+    with entry.lock:
+        entry.refuse_while_at_work()
+        process = entry.run.process() if entry.run.options.in_strokes else None
+    if process is None:
+        raise InputError("this run has no video yet; generate it first")
+    return process
+
+
+@lru_cache(4)
+def _small(process: Process) -> Process:
+    """The same process in the size of the film that the page plays."""
+    height, width = process.size
+    scale = min(1.0, FILM_SIDE / max(height, width))
+    return process.at(max(1, round(height * scale)), max(1, round(width * scale)))

@@ -1,0 +1,213 @@
+"""What somebody meets who has never been here: a film that plays, one button, and a player; drawn in strokes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from desk import CAT, IN_A_BROWSER, MINUTE, Desk, button, expect, pick
+from test_browser_form import drop
+
+from paints_undo.strokes.engine import Strokes
+
+pytestmark = IN_A_BROWSER
+MAKE = "Make the timelapse"
+
+
+@pytest.fixture
+def strokes(browser, tmp_path: Path) -> Iterator[Desk]:
+    opened = Desk(browser, tmp_path / "outputs", engine=Strokes())
+    yield opened
+    opened.close()
+    assert opened.complaints == []
+
+
+def make(page, said: str = "480 frames") -> None:
+    button(page, MAKE).click()
+    expect(page.locator("#job-what")).to_contain_text(said, timeout=MINUTE)
+
+
+def stroke(page) -> int:
+    return int(page.locator("#where").inner_text().split()[1])
+
+
+def test_a_film_plays_at_once(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False, width=1366, height=768)
+    page.wait_for_function("document.querySelector('#show').currentTime > 0.05", timeout=MINUTE)
+    # about one second on a machine with nothing else to do
+    assert page.evaluate("performance.now() - performance.getEntriesByType('navigation')[0].responseEnd") < 6000
+    film = page.locator("#show")
+    assert film.bounding_box()["height"] >= 0.6 * 768
+    for one in (film, button(page, "Choose a picture").first, page.get_by_role("button", name="Example: cat")):
+        assert one.bounding_box()["y"] + one.bounding_box()["height"] < page.locator("#dock").bounding_box()["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    page.locator("#show-play").click()
+    assert film.evaluate("one => one.paused") and page.locator("#show-play").get_attribute("aria-label") == "Play"
+    assert not strokes.out.exists()
+
+
+def test_nothing_moves_where_that_is_not_wanted(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False, reduced_motion="reduce")
+    page.wait_for_function("document.querySelector('#show').currentTime > 5", timeout=MINUTE)
+    assert page.locator("#show").evaluate("one => one.paused")
+
+
+def test_what_draws_is_a_chip(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    chip, command = page.locator("#family summary").first, page.locator("#family code").first
+    expect(chip).to_have_text("Drawn by: strokes", timeout=MINUTE)
+    expect(page.locator("#family .sheet")).to_be_hidden()
+    chip.click()
+    expect(page.locator("#family .sheet")).to_contain_text("7.6 GB")
+    expect(command).to_be_hidden()
+    page.get_by_text("How to get it").click()
+    expect(command).to_be_visible()
+
+
+def test_an_example_is_drawn_at_a_press(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    page.get_by_role("button", name="Example: cat").click()
+    page.wait_for_function("document.title.includes('%')", timeout=MINUTE)
+    expect(button(page, "Cancel")).to_be_visible()
+    expect(page.locator("#where")).to_contain_text("Stroke", timeout=MINUTE)  # it is seen while it is drawn
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
+    assert page.title() == "Paints-UNDO"
+    with page.expect_download() as film:
+        page.locator("#download").click()
+    assert film.value.suggested_filename == "timelapse.mp4"
+    page.get_by_role("button", name="Example: girl").click()  # another piece, at once
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
+    assert len(list(strokes.out.glob("*/timelapse.mp4"))) == 2
+
+
+def test_one_button_makes_the_film(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False, width=1366, height=768)
+    expect(page.locator("#steps")).to_be_hidden()
+    with page.expect_file_chooser() as chooser:  # without a picture it asks for one, and goes on
+        button(page, MAKE).press("Enter")
+    chooser.value.set_files(CAT)
+    expect(button(page, "Pause")).to_be_visible(timeout=MINUTE)
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(button(page, "Pause")).to_be_in_viewport()
+    expect(page.locator("#job-what")).to_be_in_viewport()
+    button(page, "Pause").click()
+    expect(button(page, "Continue")).to_be_visible(timeout=MINUTE)
+    expect(button(page, "Continue")).to_be_focused()
+    button(page, "Continue").press("Enter")
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
+    assert page.locator("#canvas").bounding_box()["height"] >= 0.6 * 768
+
+
+def test_networks_do_all_three_steps_at_one_button(desk: Desk) -> None:
+    desk.engine.seconds_per_step = 0.002
+    page = desk.visit(adjusting=False)
+    pick(page, CAT)
+    page.evaluate("""() => { window.bar = []; setInterval(() => { const bar = document.querySelector("#job-bar");
+        if (!bar.hidden && bar.hasAttribute("value")) window.bar.push(bar.value); }, 60); }""")
+    make(page, "105 frames")
+    values = page.evaluate("window.bar")
+    assert len(set(values)) > 2 and values == sorted(values), "one bar that never goes back"
+    page.locator("#adjust").click()
+    assert page.get_by_label("Output Prompt").input_value().startswith("1girl, solo")
+    page.reload()
+    page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
+    expect(page.get_by_label("Output Prompt")).to_be_visible()  # what was open is open again
+
+
+def test_files_are_told_apart_and_refused_where_they_are_dropped(strokes: Desk, tmp_path: Path) -> None:
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7")
+    page = strokes.visit(adjusting=False)
+    drop(page, tmp_path / "paper.pdf", at="#player")
+    expect(page.locator("#refused")).to_contain_text("is a PDF", timeout=MINUTE)
+    drop(page, CAT, at="#examples")
+    expect(page.locator("#refused")).to_be_hidden()
+    expect(page.locator("#welcome")).to_be_hidden(timeout=MINUTE)
+    make(page)
+    (film,) = strokes.out.glob("*/timelapse.mp4")
+    stranger = strokes.visit(adjusting=False)
+    pick(stranger, film)  # chosen, not dropped: its settings come back, too
+    expect(stranger.locator("#job-what")).to_contain_text("Settings restored", timeout=MINUTE)
+
+
+def test_strokes_are_undone_one_by_one(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    pick(page, CAT)
+    make(page)
+    expect(page.locator("#where")).to_contain_text("Stroke", timeout=MINUTE)
+    expect(page.locator("#phases")).to_contain_text("line art", timeout=MINUTE)
+    page.locator("#scrubber").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#where")).to_have_text("The finished artwork")
+    for expected in (999, 998, 997):
+        page.keyboard.press("Control+z")
+        expect(page.locator("#where")).to_have_text(f"Stroke {expected} of 1000 · details")
+    page.keyboard.press("Control+Shift+Z")
+    assert stroke(page) == 998
+    exact = page.evaluate("document.querySelector('#canvas').toDataURL()")
+    for _ in range(40):
+        page.keyboard.press("Control+z")
+        time.sleep(0.01)
+    assert stroke(page) == 958
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.querySelector('#canvas').toDataURL()") != exact
+    page.keyboard.press("Home")
+    page.keyboard.press("Control+z")
+    assert stroke(page) == 1, "nothing is blank at the start"
+    page.keyboard.press("Control+Shift+Z")
+    assert stroke(page) == 2
+    expect(page.locator("#whole")).to_be_visible()
+    page.locator("#whole").click()
+    page.wait_for_function("document.fullscreenElement?.id === 'player'", timeout=MINUTE)
+
+
+def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    pick(page, CAT)
+    make(page)
+    first = frame(page, 60)
+    button(page, "Re-roll all").click()
+    expect(page.locator("#job-what")).to_contain_text("belong together", timeout=MINUTE)
+    make(page)
+    assert frame(page, 60) != first
+    button(page, "Undo change").click()
+    expect(page.locator("#job-what")).to_have_text("The last change is taken back.", timeout=MINUTE)
+    make(page)
+    assert frame(page, 60) == first
+
+
+def frame(page, place: int) -> str:
+    """What the canvas shows at a place of the film."""
+    page.wait_for_timeout(1500)
+    script = "([bar, place]) => { bar.value = place; bar.dispatchEvent(new Event('input')); }"
+    page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
+    page.wait_for_timeout(1500)
+    return page.evaluate("document.querySelector('#canvas').toDataURL()")
+
+
+@pytest.mark.parametrize("query", ["", "?__theme=dark"])
+def test_it_fits_a_phone_film_first(strokes: Desk, query: str) -> None:
+    page = strokes.visit(query, adjusting=False, width=390, height=844, has_touch=True, is_mobile=True)
+    page.wait_for_function("document.querySelector('#show').currentTime > 0.05", timeout=MINUTE)
+    places = [page.locator(f"#{name}").bounding_box()["y"] for name in ("show", "welcome", "examples", "adjust")]
+    assert places == sorted(places)
+    page.get_by_role("button", name="Example: house").tap()
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_only_settings_that_mean_something_are_shown(strokes: Desk) -> None:
+    page = strokes.visit()
+    shown = page.locator("#steps").inner_text()
+    for there in ("Step 1: Upload Image", "Step 2", "Step 3", "Operation Steps", "Stage 1 Seed", "Drawn as"):
+        assert there in shown
+    for absent in ("Prompt", "Framing", "Quick draft", "Stage 2 Seed", "CFG"):
+        assert absent not in shown, absent
+    page.get_by_role("button", name="Settings").first.click()  # one of them, with something in it
+    expect(page.get_by_label("number input for Length in seconds")).to_be_visible()
+    pick(page, CAT)
+    button(page, "Coarse sketches").click()
+    expect(page.locator("#job-what")).to_have_text("Recipe applied: Coarse sketches.", timeout=MINUTE)
+    button(page, "Generate Key Frames").click()
+    expect(page.locator("#job-what")).to_contain_text("4 key frames are ready", timeout=MINUTE)
