@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from paints_undo.errors import InputError
+from paints_undo.progress import PREVIEW_SIDE
 from paints_undo.validation import whole_number
 from paints_undo.web.history import Entry
-from paints_undo.web.playable import FILM_SIDE, jpeg
+from paints_undo.web.playable import jpeg
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
@@ -44,5 +45,5 @@ def _process_of(entry: Entry) -> Process:
 def _small(process: Process) -> Process:
     """The same process in the size of the film that the page plays."""
     height, width = process.size
-    scale = min(1.0, FILM_SIDE / max(height, width))
+    scale = min(1.0, PREVIEW_SIDE / max(height, width))
     return process.at(max(1, round(height * scale)), max(1, round(width * scale)))
