@@ -76,7 +76,7 @@ def _drawn(findings: Findings, ways: list[np.random.Generator], least: int) -> t
     flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
     shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
     seen = _seen(findings.artwork, matte, flats, shapes)
-    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    ink, flats = in_one_piece(ink, seen["ink"], least), in_one_piece(flats, seen["flats"], least, leave_out=True)
     return ink, flats, in_one_piece(shapes, seen["shapes"], least, leave_out=True)
 
 
