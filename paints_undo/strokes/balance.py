@@ -15,7 +15,7 @@ from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.operations import nearest_label
 
 SPRAY = "spray"  # the brush of a stroke of many dots
-MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
+MOST_SPECKLED = 4  # strokes of a phase that may be a spray of specks
 
 
 def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool = False) -> Drafts:

@@ -10,6 +10,7 @@ from paints_undo.strokes import painting
 from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
+from paints_undo.strokes.habits import Habits
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label, strongest
@@ -36,37 +37,38 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     sketcher = Sketcher(findings, seed, ways[0], sketch)
     construction = sketcher.construction(CONSTRUCTED)
     soon = NAMED_BY - len(construction)
-    way = Order.of(seed)
+    way, habits = Order.of(seed), Habits.of(seed)
+    total = TOTAL - habits.count
     easel = painting.set_up(findings, way.zones) if findings.route == "painting" else None
     ink, flats, shapes = _drawn(findings, way, ways, least) if easel is None else _blocked(easel, ways, least)
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
     seen = _seen(artwork, matte, flats, shapes)
     left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
     seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
-    room = TOTAL - NAMED_BY - PUT_AWAY
+    room = total - NAMED_BY - PUT_AWAY
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
     shading, details = finishing(findings, left, max(20, room), way.zones, ways[4])
     drafts = {"ink": ink, "flats": flats, "shapes": shapes, "shading": shading, "details": details}
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
-    spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
+    spare = total - NAMED_BY - PUT_AWAY - _count(drafts)
     white = float((strongest(255 - artwork) < 12).mean())
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _all_seen(drafts, seen)
-    drafts = _more(drafts, seen, TOTAL - before - wanted, least)
-    pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
-    room = TOTAL - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
+    drafts = _more(drafts, seen, total - before - wanted, least)
+    pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, total - before - _count(drafts))), soon)
+    room = total - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
     drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
     if pencilled and _count(drafts) < room:
         pencilled += sketcher.again(room - _count(drafts))
     pencil = _pencil(construction, pencilled, bool(ink.strokes))
-    room = TOTAL - len(pencil) - (1 if pencilled else 0)
+    room = total - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     if easel is not None:
         drafts = painting.in_painters_order(easel, drafts)
-    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route)
+    plan = habits.among(replace(_plan(findings, seed, pencil, drafts, matte), asked=route))
     return exact(complete(plan, findings), artwork)
 
 
