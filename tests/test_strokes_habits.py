@@ -35,7 +35,7 @@ def test_most_seeds_have_a_habit_or_two_and_still_a_thousand_operations(seed: in
     assert len(flips) in ((2, 4) if seed % 2 else (0,))
     assert len(colours) == (seed % 4 in (2, 3))
     for first, last in zip(flips[::2], flips[1::2], strict=True):
-        assert 3 < last - first < 30
+        assert 9 < last - first < 40
     assert (process.canvas(TOTAL) == PICTURE).all()
     assert (flattened(process.layers().values()) == PICTURE).all()
 

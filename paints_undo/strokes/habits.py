@@ -8,7 +8,7 @@ import numpy as np
 
 from paints_undo.strokes.operations import Colour, Operation, Plan
 
-FLIPPED = (6, 22)  # operations until the canvas is flipped back
+FLIPPED = (10, 36)  # operations, long enough to be seen in a film, until the canvas is flipped back
 OFF = 94, 129  # what each channel of mid grey is in colours that are off: darker, as they must show on paper
 
 

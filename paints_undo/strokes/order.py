@@ -17,7 +17,7 @@ FIRST = (  # what is filled first: all begin with a mass, and none leaves the sk
     (THINGS, SKIN, HAIR, EYES, GROUND),
     (SKIN, EYES, HAIR, GROUND, THINGS),
 )
-ZONES = {GROUND: (BEHIND, FIGURE, HEAD, FACE), THINGS: (FIGURE, FACE, HEAD, BEHIND)}  # by what is filled first
+ZONES = {GROUND: (BEHIND, FACE, HEAD, FIGURE), THINGS: (FIGURE, FACE, HEAD, BEHIND)}  # by what is filled first
 RETURNS = 0.12  # the share of flats that are left out at first, and come back to
 
 
@@ -47,7 +47,7 @@ WITHIN: tuple[Callable[[Findings, np.ndarray], np.ndarray], ...] = (
 
 @dataclass(frozen=True)
 class Order:
-    """kinds: of flats.  within: what places the large flats of one kind, least first.  zones: of painting, shading."""
+    """kinds: of flats.  within: what places the large flats of one kind, least first.  zones: of painting."""
 
     kinds: tuple[int, ...]
     within: Callable[[Findings, np.ndarray], np.ndarray]
@@ -58,6 +58,11 @@ class Order:
         """The order of a seed: of 25 seeds in a row no two have the same."""
         kinds = FIRST[seed % 5]
         return cls(kinds, WITHIN[(seed + seed // 5) % 5], ZONES.get(kinds[0], (FACE, HEAD, FIGURE, BEHIND)))
+
+    @property
+    def shaded(self) -> tuple[int, ...]:
+        """The zones in which shading and details come: a face is not kept waiting for the background."""
+        return (*(zone for zone in self.zones if zone != BEHIND), BEHIND)
 
     def of_flats(self, findings: Findings, flats: np.ndarray, large: float, rng: np.random.Generator) -> list[int]:
         """Flats, kind by kind, those of an area before smaller ones; now and then one is come back to."""

@@ -47,7 +47,7 @@ def make_plan(artwork: np.ndarray, seed: int, route: str = "auto", sketch: np.nd
     seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
     room = total - NAMED_BY - PUT_AWAY
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
-    shading, details = finishing(findings, left, max(20, room), way.zones, ways[4])
+    shading, details = finishing(findings, left, max(20, room), way.shaded, ways[4])
     drafts = {"ink": ink, "flats": flats, "shapes": shapes, "shading": shading, "details": details}
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
