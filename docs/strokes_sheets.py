@@ -39,7 +39,7 @@ def main() -> None:
     target.mkdir(exist_ok=True)
     ours = {path.stem: read_picture(path) for path in sorted(EXAMPLES.glob("*.png"))}
     photos = {"astronaut": data.astronaut(), "chelsea": data.chelsea(), "coffee": data.coffee()}
-    processes = {name: plan_process(picture, seed=1) for name, picture in {**ours, **photos}.items()}
+    processes = {name: plan_process(picture, seed=16) for name, picture in {**ours, **photos}.items()}
     for name, process in processes.items():
         Image.fromarray(sheet(process)).save(target / f"{name}.jpg", quality=80, optimize=True)
     moving([processes[name] for name in ours], target / "drawing.webp")

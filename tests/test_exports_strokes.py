@@ -121,7 +121,7 @@ def test_every_stroke_is_a_path_in_the_group_of_its_layer_and_phase(source, tmp_
                 if operation.colour is not None:
                     said = parts[0].get("fill") if operation.owns else parts[0].get("stroke")
                     assert said == "#{:02x}{:02x}{:02x}".format(*operation.colour)
-    strokes = [number for number, each in enumerate(process.operations, 1) if each.kind != "layer"]
+    strokes = [number for number, each in enumerate(process.operations, 1) if each.kind == "stroke"]
     assert sorted(seen) == strokes
     hidden = {each.get("id") for each in layers if each.get("display") == "none"}
     assert hidden == {"construction", "sketch"} & {each.layer for each in process.operations}

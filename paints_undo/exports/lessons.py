@@ -61,14 +61,14 @@ def lesson(source: Source, size: Size) -> list[tuple[Phase, np.ndarray]]:
         # a canvas that nothing was done to is no step
         return [step for step in steps if step[0].name != BLANK]
     spans = spans_of(source.process_in(source.sized(COMPARED_SIDE)))
-    pictures = source.process_in(size).canvases([span.end for span in spans])
+    pictures = source.process_in(size).canvases([span.end for span in spans], upright=True)
     return [(_told(source.process, span), picture) for span, picture in zip(spans, pictures, strict=True)]
 
 
 def spans_of(process: Process) -> list[Span]:
     """At most twelve steps that a process falls into: no more than there is something to see in."""
     ends = _ends(process.operations)
-    canvases = dict(zip([0, *ends], process.canvases([0, *ends]), strict=True))
+    canvases = dict(zip([0, *ends], process.canvases([0, *ends], upright=True), strict=True))
 
     def span(begin: int, end: int, phase: str) -> Span:
         done = what_is_done([one for one in process.operations[begin:end] if one.phase == phase])
@@ -111,7 +111,7 @@ def _ends(operations: Sequence[Operation]) -> list[int]:
     ends: list[int] = []
     begin, before = 0, operations[0]
     for number, operation in enumerate(operations):
-        other = operation.title != before.title and operation.kind != "layer"  # a layer is hidden on the way
+        other = operation.title != before.title and operation.kind == "stroke"  # a layer is hidden on the way
         if operation.phase != before.phase or other and number - begin >= FEW:
             ends.append(number)
             begin = number
@@ -120,7 +120,7 @@ def _ends(operations: Sequence[Operation]) -> list[int]:
 
 
 def _told(process: Process, span: Span) -> Phase:
-    count = sum(operation.kind != "layer" for operation in process.operations[span.begin : span.end])
+    count = sum(operation.kind == "stroke" for operation in process.operations[span.begin : span.end])
     phase = PHASES.get(span.phase, span.phase.capitalize())
     changed = f"{100 * span.changed:.0f} %" if span.changed >= 0.005 else "Less than 1 %"
     words = f"{phase}: {count} {'stroke' if count == 1 else 'strokes'}. {changed} of the picture changes."
@@ -132,7 +132,7 @@ def what_is_done(operations: Sequence[Operation]) -> str:
     kinds: dict[str, Counter[str]] = {}
     parts: Counter[str] = Counter()
     for operation in operations:
-        if operation.kind == "layer" or not operation.title:
+        if operation.kind != "stroke" or not operation.title:
             continue
         if part := _PART.match(operation.title):
             parts[part[1]] += 1

@@ -119,7 +119,7 @@ class Source:
         if self.process is None:
             return self.frames, self.finished_small
         small = self.process_in(self.sized(MEASURED_SIDE))
-        return np.stack(list(small.canvases(self._moments))), small.artwork
+        return np.stack(list(small.canvases(self._moments, upright=True))), small.artwork
 
     def sized(self, longest_side: int | None) -> Size:
         """The artwork's size, its longer side at most this many pixels."""

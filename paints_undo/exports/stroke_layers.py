@@ -36,7 +36,7 @@ def stroke_layers(process: Process) -> list[Layer]:
 
     One that is hidden in the end is hidden, and as it was when the last stroke was laid on it.
     """
-    strokes = {operation.layer: n for n, operation in enumerate(process.operations, 1) if operation.kind != "layer"}
+    strokes = {operation.layer: n for n, operation in enumerate(process.operations, 1) if operation.kind == "stroke"}
     opacity = {operation.layer: operation.opacity for operation in process.operations if operation.kind == "layer"}
     hidden = [name for name, number in sorted(strokes.items(), key=itemgetter(1)) if opacity.get(name, 1.0) == 0]
     before = {name: process.layers(strokes[name])[name] for name in hidden}

@@ -15,20 +15,21 @@ from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.operations import nearest_label
 
 SPRAY = "spray"  # the brush of a stroke of many dots
-MOST_SPECKLED = 6  # strokes of a phase that may be a spray of specks
+MOST_SPECKLED = 4  # strokes of a phase that may be a spray of specks
 
 
 def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool = False) -> Drafts:
     """The strokes with what is seen of each in one piece: other pieces become strokes, or specks of a few strokes.
 
-    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.  leave_out: slivers
-    are left to a later phase.
+    seen: bool (H, W), where a stroke of this phase shows.  least: pixels that a stroke must show.  leave_out: a later
+    phase makes good what is painted in another colour, or not at all.
     """
     side = max(seen.shape)
     near = ellipse(max(3, round(0.01 * side)))
     pad = near.shape[0]
     labels, strokes, order = drafts.labels.copy(), list(drafts.strokes), list[int]()
     specks: list[tuple[np.ndarray, np.ndarray]] = []
+    main = np.zeros_like(labels)
     boxes = ndimage.find_objects(labels, len(strokes))
     for number, box in enumerate(boxes, 1):
         if box is None:
@@ -46,6 +47,7 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool =
         own = [k for k in range(1, found) if area[k] >= least]
         if found > 1 and area[largest] >= least:
             order.append(number - 1)
+            main[box][shown & (pieces == largest)] = number
         for k in range(1, found):
             if k == largest and area[k] >= least:
                 continue
@@ -53,16 +55,50 @@ def in_one_piece(drafts: Drafts, seen: np.ndarray, least: int, leave_out: bool =
             ys, xs = ys + box[0].start, xs + box[1].start
             if k in own:
                 strokes.append(replace(strokes[number - 1], path=path_of(xs, ys)))
-                labels[ys, xs] = len(strokes)
+                labels[ys, xs] = main[ys, xs] = len(strokes)
                 order.append(len(strokes) - 1)
-            elif leave_out:
-                labels[ys, xs] = 0
             elif len(ys):
                 specks.append((ys, xs))
-    order += _sprayed(labels, strokes, specks, least)
+    specks = [speck for speck in specks if not _goes_along(labels, strokes, main, speck, near, leave_out)]
     if leave_out:
+        for speck in specks:
+            labels[speck] = 0
         return Drafts(labels, strokes).in_order(order)
+    order += _sprayed(labels, strokes, specks, least)
     return _owed_kept(drafts, Drafts(labels, strokes), order)
+
+
+def _goes_along(
+    labels: np.ndarray,
+    strokes: list[Draft],
+    main: np.ndarray,
+    speck: tuple[np.ndarray, np.ndarray],
+    near: np.ndarray,
+    with_any: bool,
+) -> bool:
+    """Whether a speck makes one piece with a stroke beside it, which then owns it: beyond a line that cut it off, say.
+
+    main: the stroke that is seen at each pixel, without specks.  near: the kernel that closes gaps which are not seen.
+    with_any: also a stroke that paints otherwise, after those that paint alike.
+    """
+    ys, xs = speck
+    reach = near.shape[0]
+    top, left = max(0, ys.min() - 2 * reach), max(0, xs.min() - 2 * reach)
+    around = main[top : ys.max() + 2 * reach, left : xs.max() + 2 * reach]
+    mine = np.zeros(around.shape, np.uint8)
+    mine[ys - top, xs - left] = 1
+    beside = np.bincount(around[cv2.dilate(mine, near) > 0])
+    key = _key(strokes[labels[ys[0], xs[0]] - 1])
+    found = [(_key(strokes[k - 1]) != key, -beside[k], k) for k in np.flatnonzero(beside).tolist() if k]
+    for other, _, k in sorted(found):
+        if other and not with_any:
+            return False
+        closed = cv2.morphologyEx(np.pad(mine | (around == k), reach), cv2.MORPH_CLOSE, near)
+        pieces = cv2.connectedComponents(closed, connectivity=8)[1][reach:-reach, reach:-reach]
+        if np.isin(pieces[mine > 0], pieces[around == k]).all():
+            labels[speck] = k
+            return True
+    return False
 
 
 def _sprayed(

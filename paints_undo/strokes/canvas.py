@@ -11,7 +11,7 @@ import numpy as np
 from paints_undo.pictures.pixels import at_most
 from paints_undo.progress import PREVIEW_SIDE
 from paints_undo.strokes import brushes
-from paints_undo.strokes.operations import LAYERS, Box, Operation, Plan, boxes_of
+from paints_undo.strokes.operations import LAYERS, Box, Colour, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
 
 BETWEEN_CHECKPOINTS = 50  # operations; more where all checkpoints would take more than is remembered
@@ -44,6 +44,9 @@ class Canvas:
         self._layer_of = np.array([-1] + [LAYERS.index(operation.layer) for operation in plan.operations], np.int8)
         scale = max(plan.size) / 1000
         self._soft = {phase: soft * max(0.6, min(2.0, scale)) for phase, soft in SOFT_EDGES.items()}
+        self._flipped = np.cumsum([False] + [operation.kind == "flip" for operation in plan.operations]) % 2 > 0
+        tints = [(k, one) for k, one in enumerate(plan.operations, 1) if one.kind == "adjust"]
+        self._tints = {one.layer: (k, _curves(one.colour)) for k, one in tints}
         self._checkpoints: dict[int, tuple[dict[str, np.ndarray], dict[str, float], np.ndarray]] = {}
         self._blank()
 
@@ -121,6 +124,7 @@ class Canvas:
         self.done = number
         if operation.kind == "layer":
             self.opacity[operation.layer] = operation.opacity
+        if operation.kind in ("layer", "adjust"):
             return slice(0, self.height), slice(0, self.width)
         drawn = self._mask(number, operation, 1.0)
         if drawn is None:
@@ -162,7 +166,7 @@ class Canvas:
         for place in range(len(shown) - 1, -1, -1):  # what is under a layer that covers all is not seen
             layer = self.layers[shown[place]][box]
             if self.opacity[shown[place]] == 1 and layer[..., 3].min() == 255:
-                under, shown = layer[..., :3], shown[place + 1 :]
+                under, shown = self.colours(shown[place], layer), shown[place + 1 :]
                 break
         for name in shown:
             layer = self.layers[name][box]
@@ -170,8 +174,13 @@ class Canvas:
             if self.opacity[name] < 1:
                 alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
             if cv2.hasNonZero(alpha):
-                under = over(under, cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), alpha)
+                under = over(under, self.colours(name, layer), alpha)
         self.picture[box] = under
+
+    def colours(self, name: str, layer: np.ndarray) -> np.ndarray:
+        """The colours of a layer, uint8 (h, w, 4), as they are seen, uint8 (h, w, 3): off until they are adjusted."""
+        colours, tint = cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB), self._tints.get(name)
+        return colours if tint is None or self.done >= tint[0] else cv2.LUT(colours, tint[1])
 
     # Any canvas
 
@@ -202,22 +211,31 @@ class Canvas:
         self.layers, self.opacity, self.picture = dict(layers), dict(opacity), picture.copy()
         self.done, self._changed = number, set()
 
-    def after(self, done: float) -> np.ndarray:
-        """The picture, uint8 (H, W, 3), after `done` operations; a fraction is part of the next one's stroke."""
+    def after(self, done: float, upright: bool = False) -> np.ndarray:
+        """The picture, uint8 (H, W, 3), after `done` operations; a fraction is part of the next one's stroke.
+
+        upright: not mirrored where the canvas is flipped.
+        """
         whole = int(done)
         self.go_to(whole)
-        if done == whole or whole >= len(self.plan.operations):
-            return self.picture.copy()
-        return self._with_part(whole + 1, done - whole)
+        parted = done > whole and whole < len(self.plan.operations)
+        picture = self._with_part(whole + 1, done - whole) if parted else self.picture.copy()
+        return picture if upright or not self._flipped[whole] else np.ascontiguousarray(picture[:, ::-1])
 
     def _with_part(self, number: int, part: float) -> np.ndarray:
         """The picture with part of the next operation, which is taken back."""
         operation = self.plan.operations[number - 1]
-        laid = None if operation.kind == "layer" else self.lay(number, operation, part)
+        laid = self.lay(number, operation, part) if operation.kind == "stroke" else None
         picture = self.picture.copy()
         if laid is not None:
             self.take_back(operation, laid)
         return picture
+
+
+def _curves(grey: Colour | None) -> np.ndarray:
+    """What every value of a channel becomes, uint8 (256, 1, 3), where mid grey becomes a colour and white stays."""
+    steep = np.log(np.clip(grey or (128, 128, 128), 1, 254) / np.float64(255)) / np.log(128 / 255)
+    return np.rint(255 * (np.arange(256) / 255)[:, None, None] ** steep).astype(np.uint8)
 
 
 def _around(one: Box | None, other: Box | None) -> Box | None:

@@ -79,8 +79,10 @@ def _detailed(marks: np.ndarray, side: int) -> np.ndarray:
     return mask
 
 
-def patches(findings: Findings, scale: float, rng: np.random.Generator) -> tuple[np.ndarray, list[int]]:
-    """Places to work at one after another, int (h, w) at a scale, and their order: face, head, figure, background."""
+def patches(
+    findings: Findings, scale: float, zones: tuple[int, ...], rng: np.random.Generator
+) -> tuple[np.ndarray, list[int]]:
+    """Places to work at one after another, int (h, w) at a scale, and their order, zone by zone."""
     height, width = findings.figure.shape
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     flats = cv2.resize(findings.regions.flats, size, interpolation=cv2.INTER_NEAREST)
@@ -88,7 +90,7 @@ def patches(findings: Findings, scale: float, rng: np.random.Generator) -> tuple
     count = len(findings.regions.flat_area)
     patch = zone.astype(np.int32) * count + flats
     order: list[int] = []
-    for place in (FACE, HEAD, FIGURE, BEHIND):
+    for place in zones:
         here = np.unique(patch[zone == place])
         middles = np.array([_middle(patch, label) for label in here]).reshape(-1, 2)
         order += [int(here[k]) for k in tour(middles, findings.focus * scale, rng)]
@@ -100,11 +102,16 @@ def _middle(patch: np.ndarray, label: int) -> tuple[float, float]:
     return float(xs.mean()), float(ys.mean())
 
 
-def finishing(findings: Findings, left: Remainder, count: int, rng: np.random.Generator) -> tuple[Drafts, Drafts]:
-    """Shading and details in at most `count` strokes, fewer where there is less to see; owed pixels all have one."""
+def finishing(
+    findings: Findings, left: Remainder, count: int, zones: tuple[int, ...], rng: np.random.Generator
+) -> tuple[Drafts, Drafts]:
+    """Shading and details in at most `count` strokes, fewer where there is less to see; owed pixels all have one.
+
+    zones: in which order they are finished.
+    """
     height, width = findings.figure.shape
     scale = min(1.0, WORK / max(height, width))
-    patch, order = patches(findings, scale, rng)
+    patch, order = patches(findings, scale, zones, rng)
     size = patch.shape[::-1]
     light = cv2.cvtColor(cv2.resize(findings.artwork, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     flow = direction(light.astype(np.float32), max(1.0, max(size) / 160))

@@ -13,6 +13,8 @@ from skimage.morphology import remove_small_objects, skeletonize
 TOP_HATS = (1 / 700, 1 / 400, 1 / 280)  # radii that lines have, of the longer side
 FAINT, SURE = 13, 41  # grey levels by which a line is darker than what lies around it
 OF_THE_STRONGEST = 0.46  # lower and lines come out twice as fat
+RIM = 1 / 220  # within which a dark place ends, of the longer side
+STEP, DARK = 50, 110  # grey levels between something dark that is outlined and what lies beside it, and its own at most
 GAP = 1 / 40  # the longest gap that two line ends bridge, of the longer side
 
 
@@ -57,7 +59,8 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
         strength = np.maximum(strength, closed - light)
     near = cv2.dilate(strength, ellipse(side / 150))
     mask = apply_hysteresis_threshold(strength, FAINT, SURE) & (strength > OF_THE_STRONGEST * near)
-    mask = remove_small_objects(mask, max_size=int((side / 110) ** 2))
+    rim = _rims(light)
+    mask = remove_small_objects(mask | (rim > 127), max_size=int((side / 110) ** 2), connectivity=2)
     if not mask.any():
         return Ink(mask, mask, np.zeros_like(light), artwork.copy(), strength, [])
     skeleton = skeletonize(mask)
@@ -66,9 +69,26 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
     under = cv2.medianBlur(artwork.reshape(-1, 3)[source], max(3, int(side / 250) | 1))
     clean = np.where(fat[..., None], under, artwork)
     alpha = _matte(artwork, light, clean, fat, skeleton, keep_whole)
+    alpha = np.maximum(alpha, np.where(fat, rim, np.uint8(0)))
     ink = Ink(mask, skeleton, alpha, clean, strength, trace(skeleton))
     _close_gaps(ink)
     return ink
+
+
+def _rims(light: np.ndarray) -> np.ndarray:
+    """How much of each pixel is the outline of something dark, uint8 (H, W): what is drawn before it is filled."""
+    side = max(light.shape)
+    near = ellipse(2 * max(1, round(side * RIM)) + 1)
+    highest, lowest = (how(light, near).astype(np.float32) for how in (cv2.dilate, cv2.erode))
+    step = highest - lowest
+    part = np.where((step > STEP) & (lowest < DARK), (highest - light) / np.maximum(step, 1), 0)
+    inside = cv2.distanceTransform((part > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.rint(255 * part * np.clip(_half_width(side) + 0.5 - inside, 0, 1)).astype(np.uint8)
+
+
+def _half_width(side: int) -> float:
+    """Of the widest lines, pixels: a dark fold is a shadow to paint, not a line."""
+    return max(1.4, side / 330)
 
 
 def _matte(
@@ -87,8 +107,7 @@ def _matte(
     dark = np.minimum(dark, around - 20)
     alpha = np.clip((around - light) / (around - dark), 0, 1) * fat
     alpha = np.clip((alpha - 0.08) / 0.84, 0, 1)
-    # a dark fold is a shadow to paint, not a line: wide places keep a thin line along their middle
-    thin = np.clip(max(1.4, side / 330) + 0.7 - distance, 0, 1)
+    thin = np.clip(_half_width(side) + 0.7 - distance, 0, 1)  # wide places keep a thin line along their middle
     if keep_whole is not None:
         thin = np.maximum(thin, keep_whole)
     return np.round(alpha * thin * 255).astype(np.uint8)

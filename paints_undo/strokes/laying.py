@@ -9,7 +9,8 @@ from scipy import ndimage
 from paints_undo.strokes.cells import paths_of, rows, split_by_mass, tour
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.ink import nearest_place
-from paints_undo.strokes.look import EYES, FACE, GROUND, HAIR, KINDS, SKIN, THINGS, Findings, lab_of
+from paints_undo.strokes.look import EYES, FACE, GROUND, KINDS, SKIN, Findings, lab_of
+from paints_undo.strokes.order import Order
 from paints_undo.strokes.regions import PAPER
 
 BROADEST, BROADEST_BEHIND = 1 / 17, 1 / 13  # of a flat's stroke, of the longer side
@@ -147,8 +148,8 @@ def flat_count(findings: Findings, width: float) -> float:
     return total
 
 
-def flat_strokes(findings: Findings, count: int, rng: np.random.Generator) -> Drafts:
-    """The flats in about `count` strokes: skin, eyes, hair, clothes, background; large before small."""
+def flat_strokes(findings: Findings, count: int, way: Order, rng: np.random.Generator) -> Drafts:
+    """The flats in about `count` strokes, in a seed's order; large before small."""
     regions, side = findings.regions, findings.side
     low, high = side / 200, side / 3
     for _ in range(24):
@@ -160,7 +161,8 @@ def flat_strokes(findings: Findings, count: int, rng: np.random.Generator) -> Dr
     width = high
     boxes = ndimage.find_objects(regions.flats + 1)
     labels, strokes = np.zeros(regions.flats.shape, np.int32), list[Draft]()
-    for flat in _flat_order(findings, width, rng):
+    large = 6 * min(width, side / 15) ** 2
+    for flat in way.of_flats(findings, painted_flats(findings), large, rng):
         box = boxes[flat]
         mine = regions.flats[box] == flat
         cut, made = rows(mine, *brush_of(findings, flat, width))
@@ -175,19 +177,6 @@ def _moved(path: np.ndarray, box: tuple[slice, slice]) -> np.ndarray:
     return path + np.array([box[1].start, box[0].start, 0], np.float32)
 
 
-def _flat_order(findings: Findings, width: float, rng: np.random.Generator) -> list[int]:
-    regions, order = findings.regions, list[int]()
-    painted = painted_flats(findings)
-    far = np.hypot(*(findings.middles - findings.focus).T) / findings.side
-    for kind in (SKIN, EYES, HAIR, THINGS, GROUND):
-        now = painted[findings.kinds[painted] == kind]
-        large = regions.flat_area[now] > 6 * min(width, findings.side / 15) ** 2
-        big, rest = now[large], now[~large]
-        order += big[np.argsort(-regions.flat_area[big] / (1 + 2 * far[big]), kind="stable")].tolist()
-        order += [int(rest[k]) for k in tour(findings.middles[rest], findings.focus, rng)]
-    return order
-
-
 def shaded_shapes(findings: Findings) -> np.ndarray:
     """Shapes that differ enough from their flat to be painted as shadow or light, most striking first."""
     regions = findings.regions
@@ -200,7 +189,7 @@ def shaded_shapes(findings: Findings) -> np.ndarray:
     return shapes[np.argsort(-(away * np.sqrt(regions.shape_area))[shapes], kind="stable")]
 
 
-def shape_strokes(findings: Findings, count: int, rng: np.random.Generator) -> Drafts:
+def shape_strokes(findings: Findings, count: int, way: Order, rng: np.random.Generator) -> Drafts:
     """Shadow and light shapes in at most `count` strokes: kind by kind, the shadows of one before its lights."""
     regions, side = findings.regions, findings.side
     chosen = shaded_shapes(findings)[:count]
@@ -224,7 +213,7 @@ def shape_strokes(findings: Findings, count: int, rng: np.random.Generator) -> D
         labels[box][mine] = (cut + len(strokes))[mine]
         colour = colour_of(regions.shape_colour[shape])
         strokes += [Draft(layer, "flat", _moved(path, box), colour, title) for path in paths_of(cut, made)]
-        order_keys += [((SKIN, EYES, HAIR, THINGS, GROUND).index(kind), int(light), int(flat))] * made
+        order_keys += [(way.kinds.index(kind), int(light), int(flat))] * made
     order: list[int] = []
     keys = sorted(set(order_keys))
     for kind, light in sorted({key[:2] for key in keys}):

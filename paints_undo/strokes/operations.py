@@ -26,7 +26,8 @@ class Operation:
 
     points: float32 (n, 3): x, y and half width along the path, in pixels of the process.  colour: sRGB, or None where
     the stroke takes the layer's own finished pixels.  opacity: 0 to 1.  brush "eraser" takes away from its layer.
-    kind "stroke" follows the path, "layer" fades or hides a whole layer.
+    kind "stroke" follows the path, "layer" fades or hides a whole layer, "flip" mirrors the canvas until the next one
+    does, "adjust" brings its layer to its own colours, which was seen as if mid grey were its colour until then.
     """
 
     phase: str

@@ -11,12 +11,11 @@ from paints_undo.strokes.cells import paths_of, without_crumbs
 from paints_undo.strokes.drafts import Draft, Drafts, colour_of
 from paints_undo.strokes.flow import FlowPainter, direction
 from paints_undo.strokes.ink import ellipse
-from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
+from paints_undo.strokes.look import BEHIND, Findings
 from paints_undo.strokes.operations import Colour, nearest_label
 from paints_undo.strokes.regions import PAPER, smooth_borders
 
 WORK = 560  # pixels of the longer side that strokes are placed at
-SUBJECT_FIRST = (FACE, HEAD, FIGURE, BEHIND)
 # half widths of strokes, one over parts of the longer side: face, head, figure, background
 BROAD, MIDDLE = np.array([55.0, 38.0, 27.0, 21.0]), np.array([190.0, 140.0, 95.0, 70.0])
 ALIKE_BROAD, ALIKE_MIDDLE = 15.0, 10.0  # Lab units within one stroke
@@ -31,7 +30,7 @@ TITLES = ("the face", "the head", "the figure", "the background")
 class Easel:
     """A painting while it is planned, small.  picture: uint8 (h, w, 3).  zone, paper: (h, w).
 
-    wet: whether it is painted light to dark on white paper, as ink wash and watercolour are.
+    wet: whether it is painted light to dark on white paper, as ink wash and watercolour are.  zones: in this order.
     """
 
     findings: Findings
@@ -39,6 +38,7 @@ class Easel:
     zone: np.ndarray
     paper: np.ndarray
     wet: bool
+    zones: tuple[int, ...]
 
     @property
     def side(self) -> int:
@@ -46,7 +46,7 @@ class Easel:
         return max(self.zone.shape)
 
 
-def set_up(findings: Findings) -> Easel:
+def set_up(findings: Findings, zones: tuple[int, ...]) -> Easel:
     """What a painter decides first: the medium."""
     height, width = findings.figure.shape
     scale = min(1.0, WORK / findings.side)
@@ -55,7 +55,7 @@ def set_up(findings: Findings) -> Easel:
     zone = cv2.resize(findings.zone, size, interpolation=cv2.INTER_NEAREST).astype(np.int32)
     wet = on_paper(picture)
     paper = median(picture, 150).min(2) >= PAPER
-    return Easel(findings, picture, zone, paper, wet)
+    return Easel(findings, picture, zone, paper, wet, zones)
 
 
 def on_paper(picture: np.ndarray) -> bool:
@@ -107,7 +107,7 @@ def block_in(easel: Easel, rng: np.random.Generator) -> Drafts:
     hand = _Hand(easel, ~easel.paper, masses, ALIKE_BROAD, rng)
     radii = easel.side / BROAD
     for finer, least, most in ((1.0, 5.0, 45), (0.55, 3.5, 40), (0.34, 3.5, 30)):
-        for zone in SUBJECT_FIRST:
+        for zone in easel.zones:
             hand.work(zone, max(2.0, finer * radii[zone]), least, most)
     labels = np.where(easel.paper, 0, nearest_label(hand.painter.labels))
     full = _full_size(easel, labels, hand.flow, 0.3 * easel.side / 30, rng)
@@ -131,7 +131,7 @@ def modelling(easel: Easel, painted: np.ndarray, count: int, rng: np.random.Gene
     radii = easel.side / MIDDLE
     areas = np.bincount(easel.zone[wanted], minlength=4) / radii**2
     share = count * areas / max(1.0, areas.sum())
-    for zone in SUBJECT_FIRST:
+    for zone in easel.zones:
         for finer, least, part in ((1.0, 4.5, 0.65), (0.6, 4.0, 1.0)):
             spent = hand.painter.count
             hand.work(zone, max(1.2, finer * radii[zone]), least, int(np.ceil(part * share[zone])))

@@ -14,9 +14,11 @@ from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
 from paints_undo.strokes.canvas import seen_in_pencil
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
+from paints_undo.strokes.habits import Habits
 from paints_undo.strokes.laying import flat_count, flat_strokes, ink_strokes, line_pieces, shaded_shapes, shape_strokes
 from paints_undo.strokes.look import Findings, look
 from paints_undo.strokes.operations import OWNING, TOTAL, Operation, Plan, nearest_label, strongest
+from paints_undo.strokes.order import Order
 from paints_undo.strokes.searching import complete
 from paints_undo.strokes.separation import finish, over, solved_ink
 from paints_undo.strokes.sketching import Sketcher
@@ -27,7 +29,7 @@ MOST_SKETCHED, AT_ANY_RATE_SKETCHED = 220, 420
 PUT_AWAY = 4  # layer operations
 FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
 MOST_MODELLED = 280
-HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.8}
+HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.5}
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
 
@@ -51,50 +53,54 @@ def make_plan(
     construction = sketcher.construction(CONSTRUCTED)
     planned(1, construction)
     soon = NAMED_BY - len(construction)
-    easel = painting.set_up(findings) if findings.route == "painting" else None
-    ink, flats, shapes = _drawn(findings, ways, least) if easel is None else _blocked(easel, ways, least)
+    way, habits = Order.of(seed), Habits.of(seed)
+    total = TOTAL - habits.count
+    easel = painting.set_up(findings, way.zones) if findings.route == "painting" else None
+    ink, flats, shapes = _drawn(findings, way, ways, least) if easel is None else _blocked(easel, ways, least)
     planned(2, construction)
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
     seen = _seen(artwork, matte, flats, shapes)
     left = remainder(artwork, _painted(artwork.shape, flats, shapes), matte, _lit(shapes))
     seen |= {"shading": left.shading > SEEN, "details": left.details > SEEN}
-    room = TOTAL - NAMED_BY - PUT_AWAY
+    room = total - NAMED_BY - PUT_AWAY
     room -= len(ink.strokes) + len(flats.strokes) + len(shapes.strokes)
-    shading, details = finishing(findings, left, max(20, room), ways[4])
+    shading, details = finishing(findings, left, max(20, room), way.shaded, ways[4])
     drafts = {"ink": ink, "flats": flats, "shapes": shapes, "shading": shading, "details": details}
     for phase in ("shading", "details"):
         drafts[phase] = in_one_piece(drafts[phase], seen[phase], least)
-    spare = TOTAL - NAMED_BY - PUT_AWAY - _count(drafts)
+    spare = total - NAMED_BY - PUT_AWAY - _count(drafts)
     white = float((strongest(255 - artwork) < 12).mean())
     most = soon + int((MOST_SKETCHED - soon) * min(1.0, 1.6 * (1 - white)))
     wanted, before = int(np.clip(soon + 0.5 * spare, soon, most)), len(construction) + PUT_AWAY
     drafts = _all_seen(drafts, seen)
-    drafts = _more(drafts, seen, TOTAL - before - wanted, least)
-    pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, TOTAL - before - _count(drafts))), soon)
+    drafts = _more(drafts, seen, total - before - wanted, least)
+    pencilled = sketcher.sketch(max(wanted, min(AT_ANY_RATE_SKETCHED, total - before - _count(drafts))), soon)
     planned(3, [*construction, *pencilled])
-    room = TOTAL - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
+    room = total - len(_pencil(construction, pencilled, True)) - (1 if pencilled else 0)
     drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
     if pencilled and _count(drafts) < room:
         pencilled += sketcher.again(room - _count(drafts))
     pencil = _pencil(construction, pencilled, bool(ink.strokes))
-    room = TOTAL - len(pencil) - (1 if pencilled else 0)
+    room = total - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
     drafts["shading"] = _brushes(drafts["shading"], seen["shading"])
     if easel is not None:
         drafts = painting.in_painters_order(easel, drafts)
-    plan = replace(_plan(findings, seed, pencil, drafts, matte), asked=route, tags=tags)
+    plan = habits.among(replace(_plan(findings, seed, pencil, drafts, matte), asked=route, tags=tags))
     return exact(complete(plan, findings), artwork)
 
 
-def _drawn(findings: Findings, ways: list[np.random.Generator], least: int) -> tuple[Drafts, Drafts, Drafts]:
+def _drawn(
+    findings: Findings, way: Order, ways: list[np.random.Generator], least: int
+) -> tuple[Drafts, Drafts, Drafts]:
     """Ink, flats and shapes of an illustration."""
     ink = _ink(findings, ways[1])
     matte = findings.ink.alpha if ink.strokes else np.zeros_like(findings.ink.alpha)
     need = flat_count(findings, findings.side * LARGEST)
-    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), ways[2])
-    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), ways[3])
+    flats = flat_strokes(findings, int(np.clip(need, 40, 260)), way, ways[2])
+    shapes = shape_strokes(findings, int(np.clip(1.3 * len(shaded_shapes(findings)), 10, 170)), way, ways[3])
     seen = _seen(findings.artwork, matte, flats, shapes)
-    ink, flats = (in_one_piece(part, seen[phase], least) for phase, part in (("ink", ink), ("flats", flats)))
+    ink, flats = in_one_piece(ink, seen["ink"], least), in_one_piece(flats, seen["flats"], least, leave_out=True)
     return ink, flats, in_one_piece(shapes, seen["shapes"], least, leave_out=True)
 
 

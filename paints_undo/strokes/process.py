@@ -78,19 +78,22 @@ class Process:
             self._canvas = Canvas(self.plan, finish(self.artwork, self.plan))
         return self._canvas
 
-    def canvas(self, done: float) -> np.ndarray:
-        """The canvas, uint8 (H, W, 3), after `done` operations, 0 to 1,000; a fraction is part of a stroke."""
-        with self._turn:
-            return self._drawn.after(float(np.clip(done, 0, len(self.operations))))
+    def canvas(self, done: float, upright: bool = False) -> np.ndarray:
+        """The canvas, uint8 (H, W, 3), after `done` operations, 0 to 1,000; a fraction is part of a stroke.
 
-    def canvases(self, dones: Iterable[float]) -> Iterator[np.ndarray]:
+        upright: not mirrored while it is flipped, for what compares canvases.
+        """
+        with self._turn:
+            return self._drawn.after(float(np.clip(done, 0, len(self.operations))), upright)
+
+    def canvases(self, dones: Iterable[float], upright: bool = False) -> Iterator[np.ndarray]:
         """The canvases after each of an ascending row of `done`."""
-        return (self.canvas(done) for done in dones)
+        return (self.canvas(done, upright) for done in dones)
 
     def layers(self, done: int = TOTAL) -> dict[str, np.ndarray]:
         """The layers, uint8 RGBA (H, W, 4), bottom first, after `done` operations; empty ones too.
 
-        Laid over each other with plain 8-bit blending they are the canvas.
+        Laid over each other with plain 8-bit blending they are the canvas; while that is flipped, they are not.
         """
         with self._turn:
             return self._layers(done)
@@ -105,6 +108,7 @@ class Process:
         for name in LAYERS:
             layer = canvas.layers.pop(name, None) if large else canvas.layers.get(name)
             layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer if large else layer.copy()
+            layer[..., :3] = canvas.colours(name, layer)
             if canvas.opacity[name] < 1:
                 layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
             out[name] = layer

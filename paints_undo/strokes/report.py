@@ -80,7 +80,7 @@ def measured(process: Process, lines: bool = True) -> Figures:
 
 def _is_named_habit(process: Process, place: int) -> bool:
     operation = process.operations[place]
-    return operation.brush == "eraser" or operation.kind == "layer"
+    return operation.brush == "eraser" or operation.kind != "stroke"
 
 
 class _Watched:
@@ -99,15 +99,26 @@ class _Watched:
         self._painted = strongest(cv2.absdiff(self.artwork, np.full_like(self.artwork, 255))) > 16
         size = max(3, round(0.01 * max(height, width))) | 1
         self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-        phases = [operation.phase for operation in process.operations]
-        self._flat_at = max((k for k, phase in enumerate(phases, 1) if phase in ("ink", "flats")), default=0)
+        self._flat_at = max(
+            (k for k, one in enumerate(process.operations, 1) if one.phase in ("ink", "flats") and one.owns), default=0
+        )
 
     def _far(self, canvas: np.ndarray) -> float:
         return cv2.norm(canvas, self.artwork, cv2.NORM_L1) / canvas.size
 
     def step(self, number: int) -> None:
         """Look at the canvas after `number` operations, which is the one after the last that was looked at."""
-        canvas = self.process.canvas(number)
+        canvas = self.process.canvas(number, upright=True)
+        off = strongest(cv2.absdiff(canvas, self.artwork))
+        self.distance.append(self._far(canvas))
+        if self.process.operations[number - 1].kind in ("flip", "adjust"):
+            self.reached &= off <= 24
+        else:
+            self._compare(number, canvas, off)
+        self.before = canvas
+
+    def _compare(self, number: int, canvas: np.ndarray, off: np.ndarray) -> None:
+        """Take in what a stroke, or a layer faded or hidden, has changed."""
         change = strongest(cv2.absdiff(canvas, self.before))
         self.unseen += int(np.count_nonzero(change > SEEN)) < UNSEEN
         moved = (change > MOVED).astype(np.uint8)
@@ -117,17 +128,14 @@ class _Watched:
             wide = self._near.shape[0]
             part = np.pad(moved[y : y + height, x : x + width], wide)
             self.pieces.append(cv2.connectedComponents(cv2.morphologyEx(part, cv2.MORPH_CLOSE, self._near))[0] - 1)
-        off = strongest(cv2.absdiff(canvas, self.artwork))
         self.undone |= self.reached & (off > 24)
         self.reached |= (off <= 8) & self._painted
-        self.distance.append(self._far(canvas))
         total = len(self.process.operations)
         if number <= total // 2 and number % max(1, total // 40) == 0:
             self.sharpness.append(sharpness(canvas))
         if number == self._flat_at:
             paper = (self.process.plan.owners["flats"] == 0) & (canvas.min(2) >= 250)
             self.paper_left = float((paper & self._painted).mean())
-        self.before = canvas
 
 
 def sharpness(picture: np.ndarray) -> float:
