@@ -78,7 +78,7 @@ function drawShot() {
   const words = there ? placeWords() : "";
   byId("where").textContent = words;
   byId("scrubber").setAttribute("aria-valuetext", words);
-  byId("canvas").setAttribute("aria-label", words);
+  byId("canvas").setAttribute("aria-label", words || say("timeline.artwork"));
   const phase = doneAt(place) === null ? -1 : phaseOf(player.operation ?? doneAt(place));
   [...byId("phases").children].forEach((mark, i) => mark.classList.toggle("here", i === phase));
   markPlace();
