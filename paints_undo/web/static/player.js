@@ -53,7 +53,9 @@ function watchLive() {
     const behind = player.shots.length - 1 - reached;
     reached += (behind * (now - before)) / 600;
     before = now;
-    if (Math.floor(reached) > player.place) goTo(Math.floor(reached));
+    let place = Math.floor(reached);
+    while (place > player.place && !picture(player.shots[place]).complete) place -= 1; // what is told is what is seen
+    if (place > player.place) goTo(place);
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
