@@ -1,7 +1,6 @@
-"""Takes the screenshots in docs/screenshots: `python docs/take_screenshots.py [--models FAMILY] [--browser PATH]`.
+"""Takes the screenshots in docs/screenshots: `python docs/take_screenshots.py [--browser PATH]`.
 
-Starts the web app, goes through its three steps in a headless browser and keeps what it looks like on the way. The
-pictures show what the chosen model family really draws.
+Starts the web app, has it draw an example in strokes in a headless browser and keeps what it looks like on the way.
 """
 
 from __future__ import annotations
@@ -26,25 +25,23 @@ PORT = 7899
 ADDRESS = f"http://127.0.0.1:{PORT}/"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LARGEST_FILE = 200_000  # bytes
-HOUR = 3_600_000  # milliseconds; the published family on a CPU needs its time
+HOUR = 3_600_000  # milliseconds; a busy machine needs its time
 
 
 def main() -> None:
     """Take all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default="auto", help="the model family, as for gradio_app.py")
-    parser.add_argument("--sampling-steps", type=int, help="of both stages, for a quicker look than the family's own")
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     options = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as out,
-        served(options.models, Path(out) / "outputs"),
+        served("strokes", Path(out) / "outputs"),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=options.browser, args=["--no-sandbox"])
         visitor = browser.new_context(viewport={"width": 1440, "height": 900})
-        _on_a_desk(visitor, options.sampling_steps)
+        _on_a_desk(visitor)
         _elsewhere(browser, visitor.storage_state())
 
 
@@ -60,43 +57,32 @@ def served(models: str, out: Path) -> Iterator[None]:
         server.wait()
 
 
-def _on_a_desk(visitor: BrowserContext, sampling_steps: int | None) -> None:
+def _on_a_desk(visitor: BrowserContext) -> None:
     page = opened(visitor.new_page())
+    page.wait_for_function("document.querySelector('#show').currentTime > 5", timeout=60_000)
     _keep(page, "empty")
-    with page.expect_file_chooser() as chooser:
-        page.locator("#pick").click()
-    chooser.value.set_files(ROOT / "paints_undo" / "examples" / "girl.png")
-    _press(page, "prompt")
-    if sampling_steps:
-        for title in page.get_by_role("button", name="Settings").all()[:2]:
-            title.click()
-        for label in ("Steps", "Sampling steps"):
-            page.get_by_label(f"number input for {label}", exact=True).fill(str(sampling_steps))
-    _press(page, "keyframes")
-    page.locator("#generate-video:enabled").click(timeout=HOUR)
-    page.wait_for_selector("#job-bar[value]", timeout=HOUR)
-    page.wait_for_selector("#strip .segment.ready", timeout=HOUR)
-    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="Example: girl").click()
+    page.wait_for_function("/Stroke [3-9]/.test(document.querySelector('#where').textContent)", timeout=HOUR)
     _keep(page, "running")
-    page.locator("#generate-video:enabled").wait_for(timeout=HOUR)
-    _look_at(page, 0.72)
+    page.locator("#download").wait_for(timeout=HOUR)
+    page.locator("#phases span").first.wait_for(timeout=60_000)
+    _look_at(page, 0.45)
     _keep(page, "finished")
-    page.locator("#strip [data-id=keyframe-800]").click()
+    page.locator("#strip [data-id=keyframe-540]").click()
     page.get_by_role("button", name="Lock", exact=True).click()
-    page.locator("#strip [data-id=keyframe-900]").click()
-    page.get_by_role("button", name="Re-roll", exact=True).click()
-    page.get_by_text("gets a new seed").wait_for()
+    page.get_by_text("Key frame 540 locked").wait_for()
     page.locator("#compare").click()
-    _look_at(page, 0.8)
+    _look_at(page, 0.35)
+    page.evaluate("document.querySelector('#timeline').scrollIntoView({block: 'center'})")
     _keep(page, "timeline")
-    page.locator("#strip [data-id=keyframe-600]").click()
     page.get_by_role("button", name="Undo further from here").click()
-    page.get_by_text("starts at key frame 600").wait_for()
+    page.get_by_text("starts at key frame 540").wait_for()
     page.locator("#open-history").click()
     page.locator("#runs .run").nth(1).wait_for()
     _keep(page, "history")
     page.locator("#runs .run").first.get_by_role("button", name="Open", exact=True).click()
-    page.locator("#strip [data-id=segment-2]").wait_for()
+    page.locator("#strip [data-id=keyframe-540] .badge").wait_for()
+    page.locator("#download").wait_for(timeout=HOUR)
     page.wait_for_timeout(1000)
 
 
@@ -112,11 +98,8 @@ def _elsewhere(browser: Browser, kept: StorageState) -> None:
         )
         page = opened(context.new_page(), query)
         page.locator("#strip img").first.wait_for(timeout=60_000)
-        if width > 500:
-            page.locator("#strip [data-id=segment-2]").click()
+        page.wait_for_timeout(1500)
         _look_at(page, 0.6)
-        if width < 500:
-            page.evaluate("document.querySelector('#player').scrollIntoView()")
         _keep(page, name)
 
 
@@ -130,13 +113,6 @@ def opened(page: Page, query: str = "") -> Page:
             time.sleep(0.5)
     page.wait_for_selector("[data-ready=true]", state="attached", timeout=120_000)
     return page
-
-
-def _press(page: Page, step: str) -> None:
-    button = page.locator(f"#generate-{step}:enabled")
-    button.click(timeout=HOUR)
-    page.wait_for_selector(f"#generate-{step}:disabled", timeout=60_000)
-    button.wait_for(timeout=HOUR)
 
 
 def _look_at(page: Page, part: float) -> None:

@@ -399,6 +399,9 @@ def test_a_file_is_taken_for_what_is_in_it(desk, tmp_path):
 def test_what_is_undone_is_drawn_already(desk):
     run = desk.finished()
     video = Path(desk.view(run)["video"]).read_bytes()
+    desk.edit(run, "lock_keyframe", 800, locked=True)
+    assert desk.view(run)["state"] == "finished", "a lock changes no picture"
+    desk.take_back(run)
     desk.edit(run, "delete_keyframe", 800)
     assert desk.view(run)["state"] == "idle" and desk.view(run)["undoable"] == 1
     desk.take_back(run)

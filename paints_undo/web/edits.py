@@ -136,6 +136,10 @@ def _keep(entry: Entry, edited: Edited) -> None:
     options = settings.agreeing(edited.options, timeline)
     if (timeline, options) != (run.timeline, run.options):
         before = [*entry[DONE], _state_of(entry)]
+        pieces = run.options, run.keyframe_names, run.segment_names
+        stays = run.finished
         run.change(options, timeline)
+        if stays and pieces == (run.options, run.keyframe_names, run.segment_names):
+            run.finish()  # a lock changes no picture
         entry.note(**{DONE: before[-MOST_KEPT:], UNDONE: []})
     entry.note(message=message(edited.message, **edited.values), state="finished" if run.finished else "idle")

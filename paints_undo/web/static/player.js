@@ -53,7 +53,9 @@ function watchLive() {
     const behind = player.shots.length - 1 - reached;
     reached += (behind * (now - before)) / 600;
     before = now;
-    if (Math.floor(reached) > player.place) goTo(Math.floor(reached));
+    let place = Math.floor(reached);
+    while (place > player.place && !picture(player.shots[place]).complete) place -= 1; // what is told is what is seen
+    if (place > player.place) goTo(place);
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
@@ -78,7 +80,7 @@ function drawShot() {
   const words = there ? placeWords() : "";
   byId("where").textContent = words;
   byId("scrubber").setAttribute("aria-valuetext", words);
-  byId("canvas").setAttribute("aria-label", words);
+  byId("canvas").setAttribute("aria-label", words || say("timeline.artwork"));
   const phase = doneAt(place) === null ? -1 : phaseOf(player.operation ?? doneAt(place));
   [...byId("phases").children].forEach((mark, i) => mark.classList.toggle("here", i === phase));
   markPlace();
