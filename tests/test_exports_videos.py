@@ -5,6 +5,7 @@ import json
 import zipfile
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from export_runs import make_source
@@ -117,3 +118,24 @@ def test_a_missing_encoder_is_one_sentence(source, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="cannot encode av1 .*choose another format"):
         videos.write_av1(source, tmp_path / "a.mp4", OPTIONS)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "size", "seconds"), [("instagram", (1080, 1350), 15), ("youtube", (1920, 1080), 60)])
+def test_a_film_for_a_place_has_its_frame_and_length_and_all_of_the_artwork(source, tmp_path, name, size, seconds):
+    options = ExportOptions(Pacing(fps=4))
+    path = export(source, name, tmp_path, options)[name]
+    frames = read_video(path)
+    assert frames.shape[1:3] == size[::-1] and len(frames) == pytest.approx(seconds * 4, abs=1)
+    height, width = source.artwork.shape[:2]
+    scale = min(size[0] / width, size[1] / height)
+    inner = round(width * scale), round(height * scale)
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    last = frames[-1]
+    shown = cv2.resize(
+        last[top : top + inner[1], left : left + inner[0]], (width, height), interpolation=cv2.INTER_AREA
+    )
+    assert np.abs(shown.astype(int) - source.artwork).mean() < 6
+    around = last.copy()
+    around[top : top + inner[1], left : left + inner[0]] = videos.BOARD
+    assert np.abs(around.astype(int) - videos.BOARD).mean() < 2
+    assert len(read_video(export(source, name, tmp_path, ExportOptions(Pacing(fps=4, seconds=5)))[name])) == 20

@@ -17,7 +17,7 @@ from paints_undo.exports.source import Source, packed
 
 # Longer side in pixels, where the person chooses none: larger ones take minutes to write and nobody can post them.
 GIF_SIDE, WEBP_SIDE, APNG_SIDE = 640, 1080, 640
-LARGEST_GIF = 15_000_000  # bytes
+LARGEST_GIF = 8_000_000  # bytes: what chats take
 SMALLEST_SIDE = 64
 GIF_TICK, TICK = 10, 1  # milliseconds: what the formats count in
 GIF_FPS = 50  # browsers show a frame that shall stand for one tick ten times as long
@@ -25,7 +25,7 @@ COLOURS = 255  # of a GIF; one of the 256 is the transparency of what did not ch
 
 
 def write_gif(source: Source, path: Path, options: ExportOptions) -> None:
-    """GIF of at most 15 MB, unless a size is chosen: one palette, made from the artwork and all of the course."""
+    """GIF of at most 8 MB, unless a size is chosen: one palette, made from the artwork and all of the course."""
     options = quick(source, options, GIF_FPS)
     side = options.longest_side or GIF_SIDE
     while True:

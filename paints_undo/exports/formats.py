@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
@@ -37,7 +38,18 @@ FORMATS = {
     "webm-alpha": Format(
         "timelapse-transparent.webm", "video, VP9, on transparent canvas", videos.write_transparent_webm
     ),
-    "gif": Format("timelapse.gif", "animation, at most 15 MB", animations.write_gif),
+    "instagram": Format(
+        "timelapse-instagram.mp4", "video for a post, 1080 × 1350, 15 s", partial(videos.write_post, place="instagram")
+    ),
+    "reel": Format(
+        "timelapse-reel.mp4",
+        "upright video for reels and shorts, 1080 × 1920, 30 s",
+        partial(videos.write_post, place="reel"),
+    ),
+    "youtube": Format(
+        "timelapse-youtube.mp4", "video for YouTube, 1920 × 1080, 60 s", partial(videos.write_post, place="youtube")
+    ),
+    "gif": Format("timelapse.gif", "animation, at most 8 MB", animations.write_gif),
     "webp": Format("timelapse.webp", "animation", animations.write_webp),
     "apng": Format("timelapse-animated.png", "animation without loss", animations.write_apng),
     "frames": Format("frames.zip", "every frame as PNG", videos.write_png_frames),

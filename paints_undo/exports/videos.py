@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from paints_undo.provenance.embedding import embed
 
 MOST_PIXELS = 4096 * 2304  # of a video frame: what level 5.2 of H.264 allows, and what players decode
 LONGEST_SIDE = 4096
+BOARD = 232  # grey level around the artwork in films for places on the web
 
 
 def write_film(source: Source, path: Path, options: ExportOptions, *, codec: str) -> None:
@@ -29,6 +31,36 @@ def write_film(source: Source, path: Path, options: ExportOptions, *, codec: str
 write_h264 = partial(write_film, codec="h264")  # MP4, which everything plays
 write_av1 = partial(write_film, codec="av1")  # MP4, a fraction of the size
 write_webm = partial(write_film, codec="vp9")
+
+
+@dataclass(frozen=True)
+class Post:
+    """A film as a place on the web shows it: the whole artwork in a frame of this size, as long as people look."""
+
+    width: int
+    height: int
+    seconds: float
+
+
+POSTS = {"instagram": Post(1080, 1350, 15), "reel": Post(1080, 1920, 30), "youtube": Post(1920, 1080, 60)}
+
+
+def write_post(source: Source, path: Path, options: ExportOptions, *, place: str) -> None:
+    """H.264 for one of POSTS; the artwork as large as it fits, on the grey of a drawing board."""
+    post, pacing = POSTS[place], options.pacing
+    options = replace(options, pacing=replace(pacing, seconds=pacing.seconds or post.seconds))
+    width, height = source.size
+    scale = min(post.width / width, post.height / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (post.width - size[0]) // 2, (post.height - size[1]) // 2
+    board = np.full((post.height, post.width, 3), BOARD, np.uint8)
+
+    def laid(frame: np.ndarray) -> np.ndarray:
+        board[top : top + size[1], left : left + size[0]] = frame
+        return board
+
+    frames = map(laid, in_time(source.played(size, options.pacing), options, source))
+    write_video(frames, path, options.fps(source), source.described("timelapse"))
 
 
 def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -> None:

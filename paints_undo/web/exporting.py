@@ -12,7 +12,7 @@ import gradio as gr
 from paints_undo.errors import InputError
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import LONGEST_TITLE, ExportOptions
-from paints_undo.exports.pacing import CURVES
+from paints_undo.exports.pacing import CURVES, Pacing
 from paints_undo.exports.source import Source
 from paints_undo.progress import OnProgress, Progress
 from paints_undo.run.folder import EXPORTS
@@ -77,7 +77,8 @@ def start_export(entry: Entry, formats: Any, given: Any) -> None:
         raise InputError(
             "seconds is {value:g}; the page makes at most {limit}, the command line longer ones", length, LONGEST_S
         )
-    more = {"hold_end": chosen["hold_end"] or 0, "curve": given.get("curve"), "title": given.get("title") or ""}
+    hold_end = chosen["hold_end"] or 0 if "hold_end" in given else Pacing.hold_end
+    more = {"hold_end": hold_end, "curve": given.get("curve", CURVES[0]), "title": given.get("title") or ""}
     options, wanted = ExportOptions.of({**chosen, **more}), chosen_formats(formats)
     again = {"formats": wanted, "options": {**chosen, **more, "title": options.title}}
     entry.preview.clear()  # what was drawn last is not what is done now

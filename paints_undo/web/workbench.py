@@ -31,6 +31,7 @@ _SCRIPTS = (
     "form.js",
     "welcome.js",
     "exports.js",
+    "share.js",
     "main.js",
 )
 STEPS = ("prompt", "keyframes", "video", "all")

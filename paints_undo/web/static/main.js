@@ -157,6 +157,7 @@ async function start() {
   startForm();
   startFields();
   startWelcome();
+  startShare();
   byId("job-cancel").onclick = () => change("cancel");
   byId("job-pause").onclick = () => change("pause");
   byId("job-resume").onclick = () => change("resume");
