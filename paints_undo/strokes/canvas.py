@@ -14,8 +14,8 @@ from paints_undo.strokes import brushes
 from paints_undo.strokes.operations import LAYERS, Box, Colour, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
 
-BETWEEN_CHECKPOINTS = 50  # operations; more where all checkpoints would take more than is remembered
-REMEMBERED, BYTES_A_PIXEL = 250 << 20, 9  # bytes of all checkpoints, and of each pixel in one
+BETWEEN_CHECKPOINTS = 40  # operations; more where all checkpoints would take more than is remembered
+REMEMBERED, BYTES_A_PIXEL = 330 << 20, 9  # bytes of all checkpoints, and of each pixel in one
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 
 
