@@ -124,7 +124,9 @@ class DrawKeyframes(Node):
     }
 
     @classmethod
-    def VALIDATE_INPUTS(cls, operation_steps: str) -> bool | str:
+    def VALIDATE_INPUTS(cls, operation_steps: str | None) -> bool | str:
+        if operation_steps is None:  # it comes from another node, and is looked at when it is there
+            return True
         try:
             return bool(_operation_steps(operation_steps))
         except InputError as error:

@@ -6,8 +6,11 @@ import os
 
 try:
     import spaces  # before torch: it stands between torch and a GPU that is not there yet
+    from spaces.config import Config
 except ImportError:
-    spaces = None
+    LENDS_GPUS = False
+else:
+    LENDS_GPUS = bool(Config.zero_gpu)  # every Space has the package, and not every one GPUs to lend
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -78,7 +81,7 @@ def engine_of_the_call() -> PaintsUndo:
 
 def lent(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as a GPU call, where GPUs are lent; what goes in and comes out is pickled then."""
-    return function if spaces is None else spaces.GPU(duration=SECONDS)(function)
+    return spaces.GPU(duration=SECONDS)(function) if LENDS_GPUS else function
 
 
 @lent
@@ -97,7 +100,7 @@ def load() -> PaintsUndo:
     """The engine of this Space; `released` is downloaded where it is not there yet."""
     if MODELS == "released":
         download_released()
-    return (PaintsUndo if spaces is None else OneCallEach).load(MODELS)
+    return (OneCallEach if LENDS_GPUS else PaintsUndo).load(MODELS)
 
 
 def main() -> None:

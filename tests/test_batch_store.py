@@ -53,6 +53,17 @@ def test_a_remote_place_sees_nothing_of_a_failure():
     assert store.sizes("run") == {}
 
 
+def test_a_bucket_that_is_not_there_is_not_made(monkeypatch):
+    files = fsspec.filesystem("memory")
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda place: (files, place.removeprefix("s3://")))
+    files.makedirs("drawings", exist_ok=True)
+    open_store("s3://drawings/june").write("a", b"1")
+    assert files.cat_file("drawings/june/a") == b"1"
+    with pytest.raises(InputError, match="there is no bucket drawinsg for the results"):
+        open_store("s3://drawinsg/june")
+    assert not files.exists("drawinsg")
+
+
 def test_a_store_travels(store):
     store.write("a", b"1")
     assert pickle.loads(pickle.dumps(store)).read("a") == b"1"

@@ -244,7 +244,7 @@ def test_strokes_are_drawn_at_the_artwork_s_own_size(nodes, comfyui):
 def test_bad_input_is_one_sentence(nodes):
     draw, join = nodes["PaintsUndoDrawKeyframes"], nodes["PaintsUndoJoinTimelapse"]
     tagger = SimpleNamespace(tag=lambda picture: "")
-    assert draw.VALIDATE_INPUTS("400,600; 999") is True
+    assert draw.VALIDATE_INPUTS("400,600; 999") is True and draw.VALIDATE_INPUTS(None) is True
     assert "operation step is 'many'" in draw.VALIDATE_INPUTS("many")
     assert "operation steps are empty" in draw.VALIDATE_INPUTS(" ")
     with pytest.raises(InputError, match=r"shape \(2, 64, 64, 3\); give one picture"):

@@ -57,6 +57,14 @@ def requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def pretend_spaces(space: Path, lends: bool = True) -> None:
+    """The package that every Space has; lends: on ZeroGPU."""
+    package = space / "spaces"
+    package.mkdir()
+    (package / "__init__.py").write_text(SPACES)
+    (package / "config.py").write_text(f"class Config:\n    zero_gpu = {lends}\n")
+
+
 @pytest.fixture
 def space(tmp_path) -> Path:
     """The folder that the commands of the README make."""
@@ -74,7 +82,7 @@ def space(tmp_path) -> Path:
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
 def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
-    (space / "spaces.py").write_text(SPACES)
+    pretend_spaces(space)
     shutil.copy(Path(examples.__file__).parent / "girl.png", tmp_path)
     port = free_port()
     settings = {"GRADIO_SERVER_PORT": str(port), "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_GPU_SECONDS": "45"}
@@ -93,12 +101,23 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
 def test_strokes_borrow_no_gpu(space, tmp_path):
-    (space / "spaces.py").write_text(SPACES)
+    pretend_spaces(space)
     code = "import app; engine = app.load(); engine.draw_keyframes('girl.png'); print(type(engine).__name__)"
     shutil.copy(Path(examples.__file__).parent / "girl.png", space)
     given = {**os.environ, "LENT": str(tmp_path / "lent")}
     done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.split() == ["Strokes"], done.stderr
+    assert not (tmp_path / "lent").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
+def test_a_space_that_lends_no_gpu_works_as_the_app_does(space, tmp_path):
+    pretend_spaces(space, lends=False)
+    code = "import app; print(type(app.load()).__name__, app.borrow_for_segment.__name__)"
+    given = {**os.environ, "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_MODELS": "mini"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == ["PaintsUndo", "borrow_for_segment"], done.stderr
     assert not (tmp_path / "lent").exists()
 
 

@@ -87,6 +87,9 @@ class Store:
         self._was_there = True
 
 
+BUCKETS = ("s3", "s3a", "gs", "gcs")  # which writing into would make, whatever the slip of the pen that named them
+
+
 class RemoteStore(Store):
     """A place on any file system that fsspec knows; what is appended is kept here and written again as a whole."""
 
@@ -156,4 +159,7 @@ def open_store(place: str) -> Store:
         files, root = fsspec.core.url_to_fs(place)
     except (ImportError, ValueError) as error:
         raise InputError(f"results cannot go to {place}: {error}") from None
+    if place.split("://")[0] in BUCKETS and not files.exists(bucket := root.strip("/").split("/")[0]):
+        sentence = "there is no bucket {bucket} for the results, or it is not yours; check the name, or make it first"
+        raise InputError(sentence, bucket)
     return Store(Path(root)) if place.startswith(("file://", "local://")) else RemoteStore(files, root)
