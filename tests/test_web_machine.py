@@ -61,7 +61,7 @@ TABLE = [  # state, what was looked at, and what every CPU says of it
     ("fine", "cache", r"\d+ of 26 published files are in the cache.*"),
     ("note", "hub", "HF_HUB_OFFLINE is set: nothing is downloaded"),
     ("fine", "models", "reference, with its tagger"),
-    ("fine", "", "The published family .+ On this CPU a run of it takes hours."),
+    ("fine", "", r"The published family .+ On this CPU a run of it takes hours\. .+"),
     ("fine", "run", f"the default run: plan resident, about {NUMBER} GiB"),
 ]
 

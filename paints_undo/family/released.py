@@ -151,9 +151,8 @@ def what_else(name: str, device_type: str) -> tuple[Sentence, Sentence]:
     fetch = Sentence("`python -m paints_undo download` fetches it.")
     start = Sentence("Start with `--models released`.") if is_released_here() else fetch
     slow = Sentence(" On this CPU a run of it takes hours.") if device_type == "cpu" else ""
-    if name == "mini":
-        sentence = "The published family has learnt from far more pictures; it needs 7.6 GB of disk and a GPU.{slow}"
-    else:
+    sentence = "The published family has learnt from far more pictures; it needs 7.6 GB of disk and a GPU.{slow}"
+    if name == "strokes":
         sentence = (
             "The published family imagines the steps with networks, in a small video; it needs 7.6 GB of disk and a "
             "GPU.{slow}"

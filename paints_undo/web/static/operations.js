@@ -1,7 +1,7 @@
 // The operations of a drawing in strokes, which is what Ctrl+Z takes back, and its phases along the scrubber.
 
 const OPERATIONS = 1000;
-const NARROW = 0.04; // of the film: a phase that has no room for its name
+const NARROW = 0.05; // of the film: a phase that has no room for its name
 const operations = { phases: [], film: null, asking: false };
 
 // A drawing in strokes is made anew under the names of the one before, whose pictures are then not shown any more.
