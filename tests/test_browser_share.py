@@ -52,6 +52,8 @@ def test_one_press_gives_the_file_of_a_place(strokes: Desk, tmp_path: Path) -> N
         page.locator("#share-instagram").click()
         expect(page.locator("#share-gif")).to_be_disabled()
         expect(page.locator("#job-cancel")).to_be_visible()
+        expect(page.locator("#transport")).to_be_visible()  # the film is there all the while
+        assert int(page.locator("#scrubber").get_attribute("max")) == 480
     assert download.value.suggested_filename.endswith("-instagram.mp4")
     count, size = video_frames(Path(download.value.path()))
     assert (count, size) == (15 * 24, "1080x1350")

@@ -94,6 +94,7 @@ async function ask(what, args = {}) {
 }
 
 const isBusy = () => page.pressed || ["waiting", "running"].includes(page.view?.state);
+const isDrawing = () => isBusy() && ["tags", "keyframes", "segments", "video"].includes(page.view?.job?.stage); // not exporting
 const isPaused = () => page.view?.state === "paused";
 const isLocked = () => isBusy() || (isPaused() && !!page.view.job); // no edits while a job has the run in hand
 

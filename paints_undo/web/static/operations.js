@@ -11,8 +11,7 @@ function watchFilm() {
   const { run, frames, job } = page.view ?? {};
   const count = frames?.length ?? 0;
   if (run !== film.run) Object.assign(film, { run, job: null, count, old: 0 });
-  const draws = isBusy() && job && job.stage !== "export";
-  if (draws && job.number !== film.job) Object.assign(film, { job: job.number, old: count });
+  if (isDrawing() && job.number !== film.job) Object.assign(film, { job: job.number, old: count });
   if (count < film.count || (film.old && !isBusy() && !isPaused())) {
     Object.assign(film, { old: 0, turn: film.turn + 1 });
     pictures.clear();

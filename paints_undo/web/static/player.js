@@ -15,14 +15,14 @@ function picture(path) {
 }
 
 // A drawing in strokes is on show while it is made; its artwork comes when it is done.
-const growing = () => props.in_strokes && isBusy() && !!page.view?.frames.length && !film.old && page.view.job?.stage !== "export";
+const growing = () => props.in_strokes && isDrawing() && !!page.view?.frames.length && !film.old;
 
 // The frames of the film; before there are any, the keyframes; before there is a run, what was chosen.
 function shotsOf(view) {
   if (!view) return form.artwork ? [form.artwork.path] : [];
   const drawn = view.keyframes.filter((keyframe) => keyframe.state === "ready").map((keyframe) => keyframe.path);
   const frames = view.frames.length ? view.frames : drawn.reverse();
-  if (film.old && isBusy()) return [view.artwork];
+  if (film.old && isDrawing()) return [view.artwork];
   return growing() ? frames : [...frames, view.artwork];
 }
 
