@@ -46,7 +46,8 @@ import gradio_app
 from paints_undo.family.choice import find_family
 from paints_undo.web.engine import EngineOnUse
 def load(): raise SystemExit("the engine was loaded")
-app = gradio_app.build_app(EngineOnUse(load, partial(find_family, {str(tiny_family)!r})), Path({str(tmp_path)!r}))
-assert "Model family reference" in str(app.get_config_file()["components"])
+engine = EngineOnUse(load, partial(find_family, {str(tiny_family)!r}))
+app = gradio_app.build_app(engine, Path({str(tmp_path)!r}))
+assert engine.find().name == "reference" and "Adjust" in str(app.get_config_file()["components"])
 """
     assert loaded_by(program) == set()

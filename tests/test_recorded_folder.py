@@ -127,7 +127,7 @@ def test_renamed_while_the_video_is_written(run, monkeypatch):
             temporary.write_bytes(b"half")
             renamed(run.path)
 
-    monkeypatch.setattr(runs, "write_video", renaming)
+    monkeypatch.setattr("paints_undo.run.film_folder.write_video", renaming)
     with pytest.raises(MovedFolder, match="was renamed, moved or deleted"):
         run.save_timelapse(PICTURE[None], 4)
     assert not run.path.exists() and video.write_video is not renaming

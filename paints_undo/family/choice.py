@@ -61,7 +61,7 @@ def strokes_family() -> ModelFamily:
     run = {"fps": 24, "fit": OWN_SIZE, "tag": False}
     tagger = MINI_FOLDER / "tagger" / "model.onnx", MINI_FOLDER / "tagger" / "selected_tags.csv"
     model, tags = tagger if all(file.is_file() for file in tagger) else (None, None)
-    return ModelFamily(STROKES, {}, "1", model, tags, video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
+    return ModelFamily(STROKES, {}, "2", model, tags, video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
 
 
 def defaults_of(family: ModelFamily) -> UndoOptions:

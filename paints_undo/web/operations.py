@@ -8,13 +8,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from paints_undo.errors import InputError
-from paints_undo.progress import PREVIEW_SIDE
+from paints_undo.options import OPERATIONS
 from paints_undo.validation import whole_number
 from paints_undo.web.history import Entry
 from paints_undo.web.playable import jpeg
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
+
+LONGEST_SIDE = 1600  # pixels of a canvas that is stepped to
 
 
 def phases_of(entry: Entry) -> list[tuple[str, int]]:
@@ -25,10 +27,9 @@ def phases_of(entry: Entry) -> list[tuple[str, int]]:
 
 
 def canvas_of(entry: Entry, operation: int) -> str:
-    """The canvas after so many operations, small, as a data: address. Raises InputError before the film, or at work."""
-    done = whole_number("operation", operation, 0, 1000)
-    with entry.lock:  # a process draws one canvas at a time
-        canvas = _small(_process_of(entry)).canvas(done)
+    """The canvas after so many operations, as a data: address. Raises InputError before the film, or at work."""
+    done = whole_number("operation", operation, 0, OPERATIONS)
+    canvas = _shown(_process_of(entry)).canvas(done)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg(canvas)).decode()
 
 
@@ -41,9 +42,9 @@ def _process_of(entry: Entry) -> Process:
     return process
 
 
-@lru_cache(4)
-def _small(process: Process) -> Process:
-    """The same process in the size of the film that the page plays."""
+@lru_cache(2)
+def _shown(process: Process) -> Process:
+    """The process as large as a screen has use for."""
     height, width = process.size
-    scale = min(1.0, PREVIEW_SIDE / max(height, width))
-    return process.at(max(1, round(height * scale)), max(1, round(width * scale)))
+    scale = LONGEST_SIDE / max(height, width)
+    return process if scale >= 1 else process.at(max(1, round(height * scale)), max(1, round(width * scale)))
