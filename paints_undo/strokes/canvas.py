@@ -14,8 +14,9 @@ from paints_undo.strokes import brushes
 from paints_undo.strokes.operations import LAYERS, Box, Colour, Operation, Plan, boxes_of
 from paints_undo.strokes.separation import Finished, over
 
-BETWEEN_CHECKPOINTS = 40  # operations; more where all checkpoints would take more than is remembered
-REMEMBERED, BYTES_A_PIXEL = 330 << 20, 9  # bytes of all checkpoints, and of each pixel in one
+BETWEEN_CHECKPOINTS = 28  # operations; more where all checkpoints would take more than is remembered
+FEWEST_CHECKPOINTS = 4  # two or three of a very large canvas cost more than they help
+REMEMBERED, BYTES_A_PIXEL = 440 << 20, 9  # bytes of all checkpoints, and of each pixel in one
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 
 
@@ -36,7 +37,10 @@ class Canvas:
         self.plan, self.finished = plan, finished
         self.height, self.width = plan.size
         self._grain = brushes.grain()
-        self._between = max(BETWEEN_CHECKPOINTS, self.height * self.width * BYTES_A_PIXEL * 1000 // REMEMBERED)
+        kept = REMEMBERED // (self.height * self.width * BYTES_A_PIXEL)
+        self._between = (
+            max(BETWEEN_CHECKPOINTS, 1000 // kept) if kept >= FEWEST_CHECKPOINTS else len(plan.operations) + 1
+        )
         boxes = {phase: boxes_of(owners, len(plan.operations)) for phase, owners in plan.owners.items()}
         self._boxes = [
             boxes[operation.phase][k] if operation.owns else None for k, operation in enumerate(plan.operations)
