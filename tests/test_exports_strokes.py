@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from awkward_pictures import scene
 from export_runs import make_source, make_stroke_run, picture
 from PIL import Image
 from psd_tools import PSDImage
@@ -21,9 +22,11 @@ from paints_undo.exports.lessons import MOST_STEPS, lesson, spans_of, what_is_do
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
+from paints_undo.exports.stroke_frames import StrokeFrames
 from paints_undo.exports.stroke_layers import stroke_layers
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.strokes.operations import LAYERS, PHASES, Operation
+from paints_undo.strokes.process import plan_process
 
 PICTURES: dict[str, Any] = {"drawn": picture(), "cat": "paints_undo/examples/cat.png", "tiny": picture(40, 50)}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -211,3 +214,12 @@ def test_networks_have_no_strokes_to_give(tmp_path):
     assert not (tmp_path / "out").exists()
     without = [name for name in FORMATS if name not in ("svg", "svg-animated", "flats")]
     assert chosen_formats("all", source) == without
+
+
+def test_what_is_covered_is_mirrored_with_the_canvas():
+    process = plan_process(scene(), 1)
+    flips = [number for number, one in enumerate(process.operations, 1) if one.kind == "flip"]
+    assert len(flips) == 4, "this seed flips the canvas twice, the second time over paint"
+    frames = StrokeFrames(process, np.array([flips[2], flips[2] - 1]))
+    assert np.array_equal(frames.reached(0), frames.reached(1)[:, ::-1])
+    assert not np.array_equal(frames.reached(0), frames.reached(1))

@@ -140,7 +140,7 @@ def stroke_pictures(
     process = engine.process_of(artwork, run)
     layers = {layer.name: layer.pixels for layer in stroke_layers(process)}
     empty = np.zeros((*process.size, 4), np.uint8)
-    keyframes = np.stack([process.canvas(len(process.operations) - step) for step in steps])
+    keyframes = np.stack([process.canvas(len(process.operations) - step, upright=True) for step in steps])
     on_progress(Progress("keyframes", "drawing", len(steps), len(steps)))
     return {
         "artwork": process.artwork,

@@ -21,6 +21,7 @@ from paints_undo.atomic import explained
 from paints_undo.exports.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.exports.pacing import Pacing, changes, schedule
 from paints_undo.exports.stroke_frames import StrokeFrames
+from paints_undo.options import OPERATIONS
 from paints_undo.pictures.fit import Fit, Placement, Size
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
 
 MEASURED_SIDE = 320  # pixels of the longer side: film frames of strokes are measured no larger
-OPERATIONS = 1000
 
 
 @dataclass(frozen=True)

@@ -49,4 +49,5 @@ class StrokeFrames:
         for phase, owners in self._process.plan.owners.items():
             if phase not in LINES:
                 covered |= (owners > 0) & (owners <= self._moments[number])
-        return covered.astype(np.float32)
+        flips = sum(one.kind == "flip" for one in self._process.operations[: int(self._moments[number])])
+        return (covered[:, ::-1] if flips % 2 else covered).astype(np.float32)
