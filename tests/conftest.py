@@ -80,7 +80,16 @@ def desk(browser, tmp_path: Path) -> Iterator:
     """The app with an engine that pretends, and windows on it; nothing may have been wrong with them in the end."""
     from desk import Desk
 
-    opened = Desk(browser, tmp_path / "outputs")
-    yield opened
-    opened.close()
-    assert opened.complaints == []
+    with Desk(browser, tmp_path / "outputs") as opened:
+        yield opened
+
+
+@pytest.fixture
+def strokes(browser, tmp_path: Path) -> Iterator:
+    """The same with the engine that draws in strokes."""
+    from desk import Desk
+
+    from paints_undo.strokes.engine import Strokes
+
+    with Desk(browser, tmp_path / "outputs", real=Strokes()) as opened:
+        yield opened

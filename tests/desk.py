@@ -29,11 +29,11 @@ IN_A_BROWSER = [
 
 
 class Desk:
-    """The app with an engine that pretends, and windows on it that ask no other host and meet no script error."""
+    """The app with an engine that pretends or a real one; its windows ask no other host and meet no script error."""
 
-    def __init__(self, browser, out: Path, *arguments: str, engine: Engine | None = None) -> None:
-        self.engine, self.out, self._browser = engine or FakeEngine(), out, browser
-        app = gradio_app.build_app(lambda: self.engine, out)
+    def __init__(self, browser, out: Path, *arguments: str, real: Engine | None = None) -> None:
+        self.engine, self.out, self._browser = FakeEngine(), out, browser
+        app = gradio_app.build_app(lambda: real or self.engine, out)
         options = gradio_app._arguments(["--out", str(out), *arguments])
         _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
         self._app = app
@@ -60,6 +60,13 @@ class Desk:
     def _note_stranger(self, url: str) -> None:
         if not url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             self.complaints.append(url)
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close()
+        assert kind or self.complaints == []
 
     def close(self) -> None:
         for context in self._visits:

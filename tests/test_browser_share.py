@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 from desk import IN_A_BROWSER, MINUTE, Desk, expect, pick
 
 from paints_undo.pictures.video import video_frames
-from paints_undo.strokes.engine import Strokes
 
 pytestmark = IN_A_BROWSER
-
-
-@pytest.fixture
-def strokes(browser, tmp_path: Path) -> Iterator[Desk]:
-    opened = Desk(browser, tmp_path / "outputs", engine=Strokes())
-    yield opened
-    opened.close()
-    assert opened.complaints == []
 
 
 def small_artwork(folder: Path) -> Path:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from desk import CAT, IN_A_BROWSER, MINUTE, Desk, button, expect, pick
 from test_browser_form import drop
 
-from paints_undo.strokes.engine import Strokes
-
 pytestmark = IN_A_BROWSER
 MAKE = "Make the timelapse"
-
-
-@pytest.fixture
-def strokes(browser, tmp_path: Path) -> Iterator[Desk]:
-    opened = Desk(browser, tmp_path / "outputs", engine=Strokes())
-    yield opened
-    opened.close()
-    assert opened.complaints == []
 
 
 def make(page, said: str = "480 frames") -> None:
