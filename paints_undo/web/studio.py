@@ -17,12 +17,12 @@ from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import start_export
-from paints_undo.web.history import History, message
+from paints_undo.web.history import History, message, title_of
 from paints_undo.web.operations import canvas_of, phases_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
-from paints_undo.web.views import row_of, state_of, summary_of, view_of
+from paints_undo.web.views import card_of, row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, give_up, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
@@ -92,6 +92,19 @@ class Studio:
         With them the seed and `drawn`, the paths of the keyframes that are there, first stroke first.
         """
         return [row_of(entry) for entry in self._history.entries(visitor)]
+
+    def side_by_side(self, visitor: str, run_ids: list[str]) -> list[dict[str, Any]]:
+        """Of each of some runs that is still there what runs() tells, and how far it is.
+
+        share (0..1 of its job, None where that is not known), preview and film (paths, None while there is none).
+        """
+        wanted = run_ids if isinstance(run_ids, list) else []
+        entries = {entry.id: entry for entry in self._history.entries(visitor)}
+        return [card_of(entries[run_id]) for run_id in wanted if run_id in entries]
+
+    def rename(self, visitor: str, run_id: str, title: str) -> None:
+        """Give a run another title; at most 100 characters of it are kept."""
+        self._history.entry(visitor, run_id).note(title=title_of(validation.text("title", title)))
 
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.

@@ -30,6 +30,7 @@ _SCRIPTS = (
     "history.js",
     "form.js",
     "welcome.js",
+    "shelf.js",
     "exports.js",
     "share.js",
     "main.js",
@@ -37,8 +38,9 @@ _SCRIPTS = (
 STEPS = ("prompt", "keyframes", "video", "all")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
-_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake", "rename"}
 _CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas", "take_back"}
+_CALLS |= {"generate_all", "side_by_side"}
 
 
 def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:

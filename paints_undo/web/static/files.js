@@ -18,8 +18,9 @@ async function looked(files, { artworkOnly = false, at = null }) {
     refuseAt(at, page.note.sentence ?? say(page.note.key));
     return false;
   };
-  const file = onlyOne(files);
-  if (!file) return files.length > 0 && refused();
+  if (files.length > 1) return (await takeAll(files)) || refused();
+  const [file] = files;
+  if (!file) return false;
   tell({ key: "message.reading" });
   const path = await send(file);
   const found = path && (await asked("look_into", { path }));
@@ -29,6 +30,26 @@ async function looked(files, { artworkOnly = false, at = null }) {
   if (found.settings && !(artworkOnly && found.picture)) await restored(found, found.piece === "artwork" ? artwork : null);
   else takeArtwork(artwork);
   return true;
+}
+
+// Several at once: every picture among them is drawn, one after another; what is none is named. Whether all were taken.
+async function takeAll(files) {
+  const [pictures, others] = [[], []];
+  for (const file of files.slice(0, MOST_ON_SHELF)) {
+    tell({ key: "message.reading" });
+    const path = await send(file);
+    const found = path && (await ask("look_into", { path }).catch(() => null));
+    if (found?.picture) pictures.push(fileData(path, file.name, file.type));
+    else others.push(file.name);
+  }
+  others.push(...files.slice(MOST_ON_SHELF).map((file) => file.name));
+  page.note = null;
+  if (pictures.length) {
+    takeArtwork(pictures[0]);
+    makeFrom(pictures);
+  }
+  if (others.length) tell({ sentence: say("message.not_taken", { names: others.join(", ") }), failed: true });
+  return !others.length;
 }
 
 // Said where the file was dropped, too, for as long as nothing else is done.

@@ -37,7 +37,7 @@ function runRow(run, depth) {
   const thumbnail = make("button", { type: "button", className: "thumb", "aria-label": `${say("history.open")}: ${run.title || when}`, onclick: () => openRun(run) });
   if (run.thumbnail) thumbnail.append(make("img", { src: address(run.thumbnail), alt: "", loading: "lazy" }));
   return make("li", { className: run.run === page.run ? "run present" : "run", style: `--depth: ${depth}` }, thumbnail,
-    make("div", { className: "facts" }, make("strong", {}, run.title || when), make("span", { className: "aside" }, when),
+    make("div", { className: "facts" }, nameField(run, when), make("span", { className: "aside" }, when),
       make("span", { className: `aside state ${run.state}` }, facts.filter(Boolean).join(" · "))),
     make("div", { className: "drawn", "aria-hidden": "true" }, ...run.drawn.map((path) => make("img", { src: address(path), alt: "", loading: "lazy" }))),
     make("div", { className: "group end" },
@@ -45,6 +45,12 @@ function runRow(run, depth) {
       goesOn ? button("button.resume", () => continueRun(run)) : null,
       button("action.duplicate", () => duplicateRun(run)),
       button("action.delete", () => deleteRun(run), "danger")));
+}
+
+// The name of a run is typed where it stands.
+function nameField(run, when) {
+  const rename = (event) => asked("rename", { run_id: run.run, title: event.target.value });
+  return make("input", { className: "name", value: run.title, placeholder: when, maxLength: 100, "aria-label": say("history.name"), title: say("history.name"), onchange: rename });
 }
 
 // A request about another run than the one on show.

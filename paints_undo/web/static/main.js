@@ -145,6 +145,7 @@ async function follow() {
   for (;;) {
     for (let waited = 0; waited < pause(); waited += 250) await sleep(250); // a job that begins is not waited for
     if (page.run && !page.pressed) await look();
+    else followShelf();
   }
 }
 
@@ -158,6 +159,7 @@ async function start() {
   startFields();
   startWelcome();
   startShare();
+  startShelf();
   byId("job-cancel").onclick = () => change("cancel");
   byId("job-pause").onclick = () => change("pause");
   byId("job-resume").onclick = () => change("resume");

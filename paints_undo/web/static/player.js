@@ -50,8 +50,8 @@ function watchLive() {
   const step = (now) => {
     if (!player.live) return;
     if (!growing()) return Object.assign(player, { live: false, watched: null });
-    const behind = player.shots.length - 1 - reached;
-    reached += (behind * (now - before)) / 600;
+    const last = player.shots.length - 1; // another drawing begins with fewer
+    reached = Math.min(last, reached + ((last - reached) * (now - before)) / 600);
     before = now;
     let place = Math.floor(reached);
     while (place > player.place && !picture(player.shots[place]).complete) place -= 1; // what is told is what is seen

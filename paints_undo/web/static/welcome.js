@@ -34,7 +34,7 @@ const fileData = (path, orig_name, mime_type = "image/png") => ({ path, url: add
 
 // The one button: all three steps, from the picture in the form, or from one that is chosen now.
 function makeFrom(artwork) {
-  if (artwork) takeArtwork(artwork);
+  if (artwork && !Array.isArray(artwork)) takeArtwork(artwork);
   form.making = artwork ?? form.artwork;
   trigger("make");
 }
@@ -42,7 +42,7 @@ function makeFrom(artwork) {
 function pickFile(then) {
   const input = byId("any-file");
   input.value = "";
-  input.onchange = () => input.files[0] && then(input.files[0]);
+  input.onchange = () => input.files.length && then([...input.files]);
   input.click();
 }
 
@@ -53,11 +53,11 @@ function adjust(open) {
 }
 
 function startWelcome() {
-  byId("choose").onclick = byId("pick").onclick = () => pickFile((file) => take([file]));
+  byId("choose").onclick = byId("pick").onclick = () => pickFile(take);
   byId("make").onclick = async () => {
     if (form.reading && !(await form.reading)) return; // the file was refused
     if (page.view || form.artwork) makeFrom(null);
-    else pickFile(async (file) => (await take([file])) && makeFrom(null));
+    else pickFile(async (files) => (await take(files)) && files.length === 1 && makeFrom(null));
   };
   byId("show-play").onclick = () => {
     welcomed.halted = !welcomed.halted;
