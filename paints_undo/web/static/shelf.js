@@ -74,7 +74,8 @@ async function drawFour() {
   const runs = await change("recipe", { name: "many" });
   if (!runs) return;
   putOnShelf(runs);
-  for (const run of runs) await asked("generate_all", { run_id: run });
+  const others = runs.filter((run) => run !== page.run || !(isBusy() || page.view?.video));
+  for (const run of others) await asked("generate_all", { run_id: run });
   await look(true);
   keepShelf();
   byId("shelf").scrollIntoView({ behavior: welcomed.reduced ? "auto" : "smooth", block: "nearest" });
