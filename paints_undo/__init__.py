@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "PaintsUndo": "pipeline",
     "UndoOptions": "options",
-    "Timelapse": "run.timelapse",
+    "Timelapse": "timelapse",
     "KeyframeOptions": "options",
     "SegmentOptions": "options",
     "Progress": "progress",

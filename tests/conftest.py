@@ -89,7 +89,7 @@ def strokes(browser, tmp_path: Path) -> Iterator:
     """The same with the engine that draws in strokes."""
     from desk import Desk
 
-    from paints_undo.strokes.engine import Strokes
+    from paints_undo.strokes_engine import Strokes
 
     with Desk(browser, tmp_path / "outputs", real=Strokes()) as opened:
         yield opened
