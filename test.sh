@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests; the first time it makes the environment in .venv. Arguments go to pytest (try -k images).
+# Runs the tests; the first time it makes the environment in .venv. Arguments go to pytest (try -k pictures).
 set -euo pipefail
 
 . "$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/run.sh"
@@ -33,4 +33,5 @@ if [ "${#missing[@]}" -gt 0 ] && ! install_packages "${missing[@]}"; then
     echo "These could not be installed: ${missing[*]}. The tests that need them will be skipped." >&2
 fi
 cd -- "$root"
-exec "$venv/bin/python" -m pytest "$@"
+# Files side by side, on up to four cores, in their order: the last ones are short. With -n 0 there is one process.
+exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

@@ -5,6 +5,7 @@ import graphlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,16 @@ def name_of(file: Path) -> str:
 MODULES = {name_of(file) for file in SOURCES}
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def ours_imported_by(file: Path) -> set[str]:
     """The modules of this project that a file imports, wherever and however the import stands."""
     package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
     found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -59,7 +65,7 @@ def ours_imported_by(file: Path) -> set[str]:
             base = base.rstrip(".")
             found |= {name if (name := f"{base}.{alias.name}") in MODULES else base for alias in node.names}
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "later":  # commands.later("home:name")
-            found.add("paints_undo." + ast.unparse(node.args[0]).strip("f'").partition(":")[0])
+            found.add("paints_undo." + re.findall(r"[\w.]+(?=:)", ast.unparse(node.args[0]))[0])
     return {name for name in found if name.split(".")[0] in ("paints_undo", "wd14_tagger", "memory_management")}
 
 
@@ -107,7 +113,7 @@ PRINTS = (
 
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_words_in_their_place(file):
-    name, tree = name_of(file), ast.parse(file.read_text(encoding="utf-8"))
+    name, tree = name_of(file), parsed(file)
     # a network's first values come from the global generator: forked, it may be seeded
     forked = [
         node
@@ -129,7 +135,7 @@ def test_words_in_their_place(file):
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_no_file_that_is_loaded_can_hold_a_program(file):
     """Weights are safetensors and ONNX; a training run's own checkpoint is the one file that torch.load may read."""
-    name, tree = name_of(file), ast.parse(file.read_text(encoding="utf-8"))
+    name, tree = name_of(file), parsed(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
@@ -145,7 +151,7 @@ def test_no_file_that_is_loaded_can_hold_a_program(file):
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_no_place_is_counted_in_folders_from_a_modules_own_file(file):
     """A module that moves would look elsewhere: beside its own file, or from a package's `__file__`, it does not."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Attribute) and node.attr in ("parent", "parents"):
             steps = ast.unparse(node)
             above = steps.endswith(".parents") or steps.count(".parent") > 1
@@ -155,7 +161,7 @@ def test_no_place_is_counted_in_folders_from_a_modules_own_file(file):
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_what_an_engine_is_made_of_is_its_own_matter(file):
     """Others ask what `engine.Engine` has, which every kind of engine can answer."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.Attribute) and node.attr in ("parts", "planner", "memory", "noise_device"):
             assert not re.search(r"\bengine$", ast.unparse(node.value)), f"{name_of(file)}:{node.lineno}"
 
