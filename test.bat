@@ -3,5 +3,5 @@ rem Runs the tests; the first time it makes the environment in .venv. Arguments 
 setlocal EnableExtensions
 call "%~dp0run.bat" --prepare-only dev || exit /b 1
 cd /d "%~dp0"
-".venv\Scripts\python.exe" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder %*
+".venv\Scripts\python.exe" -m pytest %*
 exit /b %ERRORLEVEL%

@@ -33,5 +33,4 @@ if [ "${#missing[@]}" -gt 0 ] && ! install_packages "${missing[@]}"; then
     echo "These could not be installed: ${missing[*]}. The tests that need them will be skipped." >&2
 fi
 cd -- "$root"
-# Files side by side, on up to four cores, in their order: the last ones are short. With -n 0 there is one process.
-exec "$venv/bin/python" -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"
+exec "$venv/bin/python" -m pytest "$@"
