@@ -24,7 +24,7 @@ from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402
 from paints_undo.pictures.video import write_video  # noqa: E402
 from paints_undo.provenance.records import Record  # noqa: E402
-from paints_undo.run.timelapse import join_timelapse  # noqa: E402
+from paints_undo.timelapse import join_timelapse  # noqa: E402
 
 FAMILY = "PAINTS_UNDO_FAMILY"
 SEED = ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generate": True})

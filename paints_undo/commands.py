@@ -145,7 +145,7 @@ def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
     choices = {name: getattr(chosen, name) for name in ENGINE_FLAGS}
     if later("family.choice:find_family")(chosen.models).name == STROKES:
-        return later("strokes.engine:Strokes.load")(**choices)
+        return later("strokes_engine:Strokes.load")(**choices)
     return later("pipeline:PaintsUndo.load")(**choices)
 
 

@@ -36,7 +36,7 @@ from paints_undo.stages.keyframes import KeyframeSampling
 from paints_undo.stages.memory import Memory
 from paints_undo.stages.prompts import token_count
 from paints_undo.stages.segments import SegmentSampling
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 log = logging.getLogger(__name__)
 

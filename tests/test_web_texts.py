@@ -64,9 +64,9 @@ UNSEEN += (
     "stages/diffusers_values",
     "exports/command",
     "execution/workers",
-    "provenance/content_credentials",
-    "provenance/verify",
-    "provenance/command",
+    "verification/content_credentials",
+    "verification/verify",
+    "verification/command",
     "run/replay",
     "web/starting",
 )
