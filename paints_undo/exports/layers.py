@@ -108,9 +108,7 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
         from psd_tools.psd import PSD
         from psd_tools.psd.image_resources import ImageResource
     except ImportError:
-        raise InputError(
-            "psd needs the package psd-tools, which is not installed here: pip install psd-tools"
-        ) from None
+        raise missing("psd", "psd-tools") from None
     if max(source.sized(options.longest_side)) > MOST_PSD_SIDE:
         raise InputError(
             "the artwork is {width} x {height} pixels and a PSD at most {most:,} on a side; choose ora, "
@@ -146,6 +144,12 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
     record.image_data.set_data([channel.tobytes() for channel in whole.split()], record.header)
     with explained("write", path), path.open("wb") as file:
         record.write(file)
+
+
+def missing(name: str, package: str) -> InputError:
+    """The error that a format needs a package."""
+    sentence = "{name} needs the package {package}, which is not installed here: {command}"
+    return InputError(sentence, name, package, f"pip install {package}")
 
 
 def _looks(picture: Image.Image) -> dict[int, bytes]:

@@ -39,7 +39,8 @@ SPECK = 5  # pixels: fewer that have another colour have none of their own
 RUBBED_OUT = "#ffffff"
 OPENING = (
     # the declaration first: exiftool, which takes a file without it for a sidecar of XMP, finds it valid
-    '<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
     'width="{0}" height="{1}" viewBox="0 0 {2} {3}" role="img">'
 )
 LOOKS = "path{stroke-linecap:round;stroke-linejoin:round;fill-rule:evenodd}"
