@@ -3,7 +3,7 @@
 const exporting = { run: null, shown: "[]" };
 
 async function exportRun(formats, names, values) {
-  const options = Object.fromEntries(names.map((name, place) => [name, values[place]]));
+  const options = { ...Object.fromEntries(names.map((name, place) => [name, values[place]])), language: page.language };
   exporting.run = page.run;
   try {
     await ask("export", { run_id: page.run, formats, options });
