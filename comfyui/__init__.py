@@ -1,5 +1,9 @@
-"""Paints-UNDO as nodes of ComfyUI: this folder, linked or copied into custom_nodes."""
+"""Paints-UNDO as nodes of ComfyUI, which finds them through the project's own __init__.py."""
 
-from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from .host import find_paints_undo
+
+find_paints_undo()
+
+from .nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS  # noqa: E402
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -17,19 +17,9 @@ if TYPE_CHECKING:
 
 
 def find_paints_undo() -> None:
-    """Make the package importable: it is installed, or this folder is a link into the project.
-
-    Raises ImportError with the remedy.
-    """
-    if importlib.util.find_spec("paints_undo"):
-        return
-    project = Path(__file__).resolve().parent.parent
-    if not (project / "paints_undo" / "pipeline.py").is_file():
-        raise ImportError(
-            f"Paints-UNDO is neither installed nor beside {Path(__file__).resolve().parent}; link the folder "
-            "instead of copying it, or run `pip install --no-deps` on the project in ComfyUI's environment"
-        )
-    sys.path.append(str(project))
+    """Make the package importable: it is installed, or lies beside this folder."""
+    if not importlib.util.find_spec("paints_undo"):
+        sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 
 def part_of_comfyui(name: str) -> ModuleType | None:
@@ -71,3 +61,9 @@ def place_for_video(prefix: str, width: int, height: int) -> tuple[Path, str]:
         return Path(tempfile.mkdtemp(prefix="paints-undo-")) / "timelapse.mp4", ""
     folder, name, counter, subfolder, _ = paths.get_save_image_path(prefix, paths.get_output_directory(), width, height)
     return Path(folder) / f"{name}_{counter:05}_.mp4", subfolder
+
+
+def as_video(file: Path) -> Any:
+    """The file as ComfyUI's VIDEO; None without ComfyUI, or in one that is older than that type."""
+    types = part_of_comfyui("comfy_api.input_impl")
+    return None if types is None else types.VideoFromFile(str(file))

@@ -1,55 +1,52 @@
 """The nodes: load a family, tag, draw keyframes, fill segments, join them to a timelapse, or all of it in one.
 
-An IMAGE is a batch of float pictures 0..1, (b, h, w, 3).  Numbers left at 0 mean the family's default.
+They are classes of ComfyUI's first interface, which every ComfyUI loads: the third one's are made of a module that
+only a running ComfyUI has.  Numbers left at 0 mean the family's default.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from torch import Tensor
 
-from .host import find_paints_undo, make_room, place_for_video, progress_callback
+from paints_undo import __version__, examples, validation
+from paints_undo.errors import CheckpointError, InputError
+from paints_undo.family.choice import NAMED
+from paints_undo.options import RANGES
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import read_picture
+from paints_undo.pictures.tensors import pixels_to_unit
+from paints_undo.pictures.video import write_video
+from paints_undo.provenance.records import Record
+from paints_undo.timelapse import join_timelapse
+from paints_undo.strokes.engine import Strokes
 
-find_paints_undo()
+from .declared import (
+    ARTWORK,
+    FAMILY,
+    FILE_TOOLTIP,
+    FROM_LOADER,
+    GUIDANCE_SCALE,
+    MASK,
+    PREFIX,
+    SAMPLING_STEPS,
+    SEED,
+    VIDEO_TOOLTIP,
+    Node,
+    number,
+    text,
+)
+from .host import as_video, make_room, place_for_video, progress_callback
+from .inputs import engine_of, family_named, installed, one_picture, operation_steps_of, pictures_of
 
-from paints_undo import CheckpointError, InputError, PaintsUndo, __version__, validation  # noqa: E402
-from paints_undo.family.choice import find_family  # noqa: E402
-from paints_undo.options import RANGES  # noqa: E402
-from paints_undo.pictures.fit import crop_to  # noqa: E402
-from paints_undo.pictures.pixels import read_picture  # noqa: E402
-from paints_undo.pictures.tensors import pixels_to_unit, unit_to_pixels  # noqa: E402
-from paints_undo.pictures.video import write_video  # noqa: E402
-from paints_undo.provenance.records import Record  # noqa: E402
-from paints_undo.timelapse import join_timelapse  # noqa: E402
+if TYPE_CHECKING:
+    from paints_undo import PaintsUndo
 
-FAMILY = "PAINTS_UNDO_FAMILY"
-SEED = ("INT", {"default": 0, "min": 0, "max": 2**32 - 1, "control_after_generate": True})
-FAMILY_DEFAULT = "0: the model family's default"
-
-
-def _number(kind: str, field: str, step: float = 1) -> tuple[str, dict[str, Any]]:
-    return kind, {"default": 0, "min": 0, "max": RANGES[field][1], "step": step, "tooltip": FAMILY_DEFAULT}
-
-
-def _text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
-    return "STRING", {"default": default, "multiline": True, "tooltip": tooltip}
-
-
-class Node:
-    """What ComfyUI asks of every node of this folder: where it lists it, and what goes in."""
-
-    CATEGORY: ClassVar[str] = "Paints-UNDO"
-    TITLE: ClassVar[str]
-    REQUIRED: ClassVar[dict[str, Any]]
-    OPTIONAL: ClassVar[dict[str, Any]] = {}
-
-    @classmethod
-    def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": cls.REQUIRED, "optional": cls.OPTIONAL}
+EXAMPLES = {file.stem: file for file in sorted(Path(examples.__file__).parent.glob("*.png"))}
 
 
 class LoadFamily(Node):
@@ -59,29 +56,88 @@ class LoadFamily(Node):
     FUNCTION = "load"
     RETURN_TYPES = (FAMILY,)
     RETURN_NAMES = ("family",)
+    OUTPUT_TOOLTIPS = ("what the other nodes of Paints-UNDO draw with",)
     REQUIRED = {
         "models": (
-            "STRING",
-            {"default": "auto", "tooltip": "auto, strokes, mini, released, or a model family's folder"},
+            ["auto", *NAMED],
+            {"default": "auto", "tooltip": "auto: released on a GPU where it is installed, else strokes"},
         ),
-        "device": (["auto", "cuda", "mps", "cpu"],),
-        "dtype": (["auto", "fp16", "bf16", "fp32"],),
+        "device": (["auto", "cuda", "mps", "cpu"], {"tooltip": "where networks compute; strokes need no device"}),
+        "dtype": (
+            ["auto", "fp16", "bf16", "fp32"],
+            {"tooltip": "the precision of networks; auto: the best for the device"},
+        ),
         "noise": (["cpu", "device"], {"tooltip": "cpu: the same pictures on every device"}),
-        "vram": ("FLOAT", {"default": 0, "min": 0, "max": 1024, "step": 0.5, "tooltip": "GiB; 0: what is free"}),
+        "vram": (
+            "FLOAT",
+            {
+                "default": 0,
+                "min": 0,
+                "max": 1024,
+                "step": 0.5,
+                "tooltip": "GiB of the GPU's memory that may be used; 0: what is free",
+            },
+        ),
+    }
+    OPTIONAL = {
+        "folder": ("STRING", {"default": "", "tooltip": "a folder with a family of your own, instead of the list's"})
     }
 
     @classmethod
-    def IS_CHANGED(cls, models: str, **others: Any) -> str | float:
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        there = installed()
+        missing = ", ".join(name for name in NAMED if name not in there)
+        told = f"installed: {', '.join(there)}" + (f"; not installed: {missing}" if missing else "")
+        listed, how = cls.REQUIRED["models"]
+        models = listed, how | {"tooltip": f"{how['tooltip']}; {told}"}
+        return {"required": cls.REQUIRED | {"models": models}, "optional": cls.OPTIONAL}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, models: str | None, folder: str | None = "") -> bool | str:
+        if models is None or folder is None:  # it comes from another node, and is looked at when it is there
+            return True
+        try:
+            return bool(family_named(models, folder))
+        except (CheckpointError, InputError) as error:
+            return str(error)
+
+    @classmethod
+    def IS_CHANGED(cls, models: str, folder: str = "", **others: Any) -> str | float:
         """Another value when the name stands for other weights: a download has finished, a folder was replaced."""
         try:
-            family = find_family(models)
+            family = family_named(models, folder)
         except (CheckpointError, InputError):
             return float("nan")  # never equal to itself: asked again at the next run
         return f"{family.name} {family.revision} {sorted(map(str, family.folders.values()))}"
 
-    def load(self, models: str, device: str, dtype: str, noise: str, vram: float) -> tuple[PaintsUndo]:
-        choice = {name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"}
-        return (PaintsUndo.load(models, noise=noise, vram=str(vram) if vram else "auto", **choice),)
+    def load(
+        self, models: str, device: str, dtype: str, noise: str, vram: float, folder: str = ""
+    ) -> tuple[PaintsUndo]:
+        choice: dict[str, Any] = {
+            name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"
+        }
+        choice["vram"] = str(vram) if vram else "auto"
+        if family_named(models, folder).in_strokes:  # the networks' libraries stay out of it
+            return (cast("PaintsUndo", Strokes.load(**choice)),)
+        from paints_undo.pipeline import PaintsUndo
+
+        return (PaintsUndo.load(folder or models, noise=noise, **choice),)
+
+
+class ExampleArtwork(Node):
+    """A picture that comes with Paints-UNDO, to try the nodes with; replace it by Load Image with yours."""
+
+    TITLE = "Example Artwork"
+    FUNCTION = "load"
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("artwork",)
+    OUTPUT_TOOLTIPS = ("the picture",)
+    REQUIRED = {"picture": (list(EXAMPLES), {"default": "girl", "tooltip": "which one"})}
+
+    def load(self, picture: str) -> tuple[Tensor]:
+        if picture not in EXAMPLES:
+            raise InputError(f"there is no example {picture}; choose {', '.join(EXAMPLES)}")
+        return (pixels_to_unit(read_picture(EXAMPLES[picture])[None]),)
 
 
 class TagArtwork(Node):
@@ -91,10 +147,12 @@ class TagArtwork(Node):
     FUNCTION = "tag"
     RETURN_TYPES = ("STRING",)
     RETURN_NAMES = ("prompt",)
-    REQUIRED = {"family": (FAMILY,), "artwork": ("IMAGE",)}
+    OUTPUT_TOOLTIPS = ("the tags, for the prompt of Draw Keyframes or Draw Timelapse",)
+    REQUIRED = {"family": FROM_LOADER, "artwork": ARTWORK}
+    OPTIONAL = {"mask": MASK}
 
-    def tag(self, family: PaintsUndo, artwork: Tensor) -> tuple[str]:
-        return (family.tag(_one_picture(artwork)),)
+    def tag(self, family: PaintsUndo, artwork: Tensor, mask: Tensor | None = None) -> tuple[str]:
+        return (engine_of(family).tag(one_picture(artwork, mask)),)
 
 
 class DrawKeyframes(Node):
@@ -105,22 +163,31 @@ class DrawKeyframes(Node):
     RETURN_TYPES = ("IMAGE", "IMAGE", "IMAGE")
     RETURN_NAMES = ("artwork", "keyframes", "keyframe list")
     OUTPUT_IS_LIST = (False, False, True)
+    OUTPUT_TOOLTIPS = (
+        "the artwork as the keyframes show it, for Fill Segments",
+        "the keyframes as one batch",
+        "the keyframes one by one, to change single ones before Fill Segments",
+    )
     REQUIRED = {
-        "family": (FAMILY,),
-        "artwork": ("IMAGE",),
-        "prompt": _text("", "best as Tag Artwork writes it"),
+        "family": FROM_LOADER,
+        "artwork": ARTWORK,
+        "prompt": text("", "best as Tag Artwork writes it; strokes need none"),
         "operation_steps": (
             "STRING",
-            {"default": "400, 600, 800, 900, 950, 999", "tooltip": "0 is finished, 999 the first stroke"},
+            {
+                "default": "400, 600, 800, 900, 950, 999",
+                "tooltip": "a keyframe for each; 0 is finished, 999 the first stroke",
+            },
         ),
         "seed": SEED,
     }
     OPTIONAL = {
-        "negative_prompt": _text("", "empty: the model family's default"),
-        "width": _number("INT", "width"),
-        "height": _number("INT", "height"),
-        "sampling_steps": _number("INT", "sampling_steps"),
-        "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
+        "negative_prompt": text("", "what networks keep away from; empty: the model family's default"),
+        "width": number("INT", "width", "pixels that networks draw"),
+        "height": number("INT", "height", "pixels that networks draw"),
+        "sampling_steps": SAMPLING_STEPS,
+        "guidance_scale": GUIDANCE_SCALE,
+        "mask": MASK,
     }
 
     @classmethod
@@ -128,21 +195,28 @@ class DrawKeyframes(Node):
         if operation_steps is None:  # it comes from another node, and is looked at when it is there
             return True
         try:
-            return bool(_operation_steps(operation_steps))
+            return bool(operation_steps_of(operation_steps))
         except InputError as error:
             return str(error)
 
     def draw(
-        self, family: PaintsUndo, artwork: Tensor, prompt: str, operation_steps: str, seed: int, **others: Any
+        self,
+        family: PaintsUndo,
+        artwork: Tensor,
+        prompt: str,
+        operation_steps: str,
+        seed: int,
+        mask: Tensor | None = None,
+        **others: Any,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        picture, steps = _one_picture(artwork), _operation_steps(operation_steps)
+        engine, picture, steps = engine_of(family), one_picture(artwork, mask), operation_steps_of(operation_steps)
         given = {name: value for name, value in others.items() if value}
-        defaults = family.default_options.keyframes
+        defaults = engine.default_options.keyframes
         options = replace(defaults, prompt=prompt, operation_steps=steps, seed=seed, **given)
         make_room()
-        keyframes = pixels_to_unit(family.draw_keyframes(picture, options, progress_callback()))
+        keyframes = pixels_to_unit(engine.draw_keyframes(picture, options, progress_callback()))
         # what the keyframes are earlier states of
-        strokes = family.default_options.in_strokes
+        strokes = engine.default_options.in_strokes
         crop = picture if strokes else crop_to(picture, options.width, options.height)
         return pixels_to_unit(crop[None]), keyframes, list(keyframes.split(1))
 
@@ -156,31 +230,32 @@ class FillSegments(Node):
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("segment list",)
     OUTPUT_IS_LIST = (True,)
+    OUTPUT_TOOLTIPS = ("a batch of frames for each pair of neighbours, for Timelapse",)
     REQUIRED = {
-        "family": (FAMILY,),
-        "artwork": ("IMAGE",),
+        "family": FROM_LOADER,
+        "artwork": ("IMAGE", {"tooltip": "the artwork that Draw Keyframes puts out"}),
         "keyframes": ("IMAGE", {"tooltip": "a batch or a list, the finished picture's neighbour first"}),
         "seed": SEED,
     }
     OPTIONAL = {
-        "prompt": _text("", "a few words, not the tags; empty: the model family's default"),
-        "sampling_steps": _number("INT", "sampling_steps"),
-        "guidance_scale": _number("FLOAT", "guidance_scale", 0.1),
-        "frame_stride": _number("INT", "frame_stride"),
+        "prompt": text("", "a few words, not the tags; empty: the model family's default"),
+        "sampling_steps": SAMPLING_STEPS,
+        "guidance_scale": GUIDANCE_SCALE,
+        "frame_stride": number("INT", "frame_stride", "how much networks let happen between frames"),
         "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
     }
 
     def fill(
         self, family: list[PaintsUndo], artwork: list[Tensor], keyframes: list[Tensor], seed: list[int], **others: Any
     ) -> tuple[list[Tensor]]:
-        engine, chosen = family[0], {name: values[0] for name, values in others.items()}
+        engine, chosen = engine_of(family[0]), {name: values[0] for name, values in others.items()}
         with_canvas = chosen.pop("white_canvas", True)
         given = {name: value for name, value in chosen.items() if value}
         options = replace(engine.default_options.segments, seed=seed[0], **given)
         if len(artwork) > 1:
             raise InputError(f"{len(artwork)} artworks are given; fill the segments of one at a time")
-        pictures = [_one_picture(artwork[0])]
-        pictures += [read_picture(picture) for batch in keyframes for picture in unit_to_pixels(batch)]
+        pictures = [one_picture(artwork[0])]
+        pictures += [read_picture(picture) for batch in keyframes for picture in pictures_of(batch, "keyframes")]
         if with_canvas:
             pictures.append(np.full_like(pictures[-1], 255))
         make_room()
@@ -195,22 +270,23 @@ class JoinTimelapse(Node):
     FUNCTION = "join"
     INPUT_IS_LIST = True
     OUTPUT_NODE = True
-    RETURN_TYPES = ("IMAGE", "STRING")
-    RETURN_NAMES = ("frames", "file")
+    RETURN_TYPES = ("IMAGE", "STRING", "VIDEO")
+    RETURN_NAMES = ("frames", "file", "video")
+    OUTPUT_TOOLTIPS = ("all frames as one batch", FILE_TOOLTIP, VIDEO_TOOLTIP)
     REQUIRED = {
         "segments": ("IMAGE", {"tooltip": "the list of Fill Segments, the one next to the artwork first"}),
-        "fps": ("INT", {"default": 4, "min": 1, "max": 60}),
-        "filename_prefix": ("STRING", {"default": "paints-undo"}),
+        "fps": ("INT", {"default": 4, "min": 1, "max": RANGES["fps"][1], "tooltip": "frames a second of the film"}),
+        "filename_prefix": PREFIX,
     }
 
     def join(self, segments: list[Tensor], fps: list[int], filename_prefix: list[str]) -> dict[str, Any]:
-        pixels = [unit_to_pixels(segment) for segment in segments]
+        pixels = [pictures_of(segment, "segments") for segment in segments]
         if len({segment.shape for segment in pixels}) != 1:
             shapes = ", ".join(str(segment.shape) for segment in pixels)
             raise InputError(f"the segments have the shapes {shapes}; give the list of one Fill Segments")
         frames = join_timelapse(np.stack(pixels))
-        shown, file = _written(frames, fps[0], filename_prefix[0])
-        return {"ui": shown, "result": (pixels_to_unit(frames), file)}
+        shown, *film = _written(frames, fps[0], filename_prefix[0])
+        return {"ui": shown, "result": (pixels_to_unit(frames), *film)}
 
 
 class DrawTimelapse(Node):
@@ -222,21 +298,30 @@ class DrawTimelapse(Node):
     TITLE = "Draw Timelapse"
     FUNCTION = "draw"
     OUTPUT_NODE = True
-    RETURN_TYPES = ("IMAGE", "STRING")
-    RETURN_NAMES = ("keyframes", "file")
+    RETURN_TYPES = ("IMAGE", "STRING", "VIDEO")
+    RETURN_NAMES = ("keyframes", "file", "video")
+    OUTPUT_TOOLTIPS = ("the keyframes as one batch", FILE_TOOLTIP, VIDEO_TOOLTIP)
     REQUIRED = {
-        "family": (FAMILY,),
-        "artwork": ("IMAGE",),
-        "prompt": _text("", "best as Tag Artwork writes it; strokes need none"),
+        "family": FROM_LOADER,
+        "artwork": ARTWORK,
+        "prompt": text("", "best as Tag Artwork writes it; strokes need none"),
         "seed": SEED,
-        "filename_prefix": ("STRING", {"default": "paints-undo"}),
+        "filename_prefix": PREFIX,
     }
-    OPTIONAL = {"seconds": _number("FLOAT", "seconds")}
+    OPTIONAL = {"seconds": number("FLOAT", "seconds", "how long the film of strokes is", 0.5), "mask": MASK}
 
     def draw(
-        self, family: PaintsUndo, artwork: Tensor, prompt: str, seed: int, filename_prefix: str, seconds: float = 0
+        self,
+        family: PaintsUndo,
+        artwork: Tensor,
+        prompt: str,
+        seed: int,
+        filename_prefix: str,
+        seconds: float = 0,
+        mask: Tensor | None = None,
     ) -> dict[str, Any]:
-        picture, defaults = _one_picture(artwork), family.default_options
+        engine, picture = engine_of(family), one_picture(artwork, mask)
+        defaults = engine.default_options
         options = replace(
             defaults,
             keyframes=replace(defaults.keyframes, prompt=prompt, seed=seed),
@@ -244,32 +329,21 @@ class DrawTimelapse(Node):
             **{"seconds": seconds} if seconds else {},
         )
         make_room()
-        drawn = family.undo(picture, options, on_progress=progress_callback())
-        shown, file = _written(drawn.frames, options.fps, filename_prefix)
-        return {"ui": shown, "result": (pixels_to_unit(drawn.keyframes), file)}
+        drawn = engine.undo(picture, options, on_progress=progress_callback())
+        shown, *film = _written(drawn.frames, options.fps, filename_prefix)
+        return {"ui": shown, "result": (pixels_to_unit(drawn.keyframes), *film)}
 
 
-NODES = (LoadFamily, TagArtwork, DrawKeyframes, FillSegments, JoinTimelapse, DrawTimelapse)
+NODES = (LoadFamily, ExampleArtwork, TagArtwork, DrawKeyframes, FillSegments, JoinTimelapse, DrawTimelapse)
 NODE_CLASS_MAPPINGS = {f"PaintsUndo{node.__name__}": node for node in NODES}
 NODE_DISPLAY_NAME_MAPPINGS = {f"PaintsUndo{node.__name__}": f"{node.TITLE} (Paints-UNDO)" for node in NODES}
 
 
-def _one_picture(batch: Tensor) -> np.ndarray:
-    """uint8 (H, W, 3) of an IMAGE that holds one picture."""
-    if batch.ndim != 4 or len(batch) != 1:
-        raise InputError(f"the artwork is an IMAGE of the shape {tuple(batch.shape)}; give one picture, (1, h, w, 3)")
-    return read_picture(unit_to_pixels(batch)[0])
-
-
-def _written(frames: np.ndarray, fps: int, prefix: str) -> tuple[dict[str, Any], str]:
-    """What ComfyUI shows of a video of these frames, uint8 (n, h, w, 3), and the MP4 file that it was written to."""
+def _written(frames: np.ndarray, fps: int, prefix: str) -> tuple[dict[str, Any], str, Any]:
+    """What ComfyUI shows of a video of these frames, uint8 (n, h, w, 3), its new MP4 file, and that as a VIDEO."""
     height, width = frames.shape[1:3]
-    file, subfolder = place_for_video(prefix, width, height)
+    fps = validation.whole_number("fps", fps, *RANGES["fps"])
+    file, subfolder = place_for_video(validation.text("filename prefix", prefix), width, height)
     write_video(frames, file, fps, Record("timelapse", version=__version__))  # says that AI made it
     shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}
-    return {"images": [shown], "animated": (True,)}, str(file)
-
-
-def _operation_steps(text: str) -> tuple[int, ...]:
-    words = [word for word in re.split(r"[,;\s]+", text) if word]
-    return validation.operation_steps([int(word) if word.isdecimal() else word for word in words])
+    return {"images": [shown], "animated": (True,)}, str(file), as_video(file)

@@ -1,4 +1,8 @@
-"""The ComfyUI nodes, imported and run the way ComfyUI does: its contract, its lists, its bar and its cancel button."""
+"""The ComfyUI nodes, imported and run the way ComfyUI does: its contract, its lists, its bar and its cancel button.
+
+No registry of packages has ComfyUI itself.  What it publishes stands for it here: how it loads a folder, checks and
+executes nodes, and the schema of workflow files, version 0.4 (docs.comfy.org/specs/workflow_json_0.4).
+"""
 
 from __future__ import annotations
 
@@ -15,23 +19,23 @@ import pytest
 import torch
 from PIL import Image
 
-from paints_undo import InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
+from paints_undo import CheckpointError, InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
+from paints_undo.strokes.engine import Strokes
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "comfyui"
+WORKFLOWS = ROOT / "example_workflows"  # where ComfyUI looks
 SMALL = {"width": 96, "height": 64, "sampling_steps": 2}
 
 
 def load_package(folder: Path) -> ModuleType:
     """As ComfyUI loads a folder of custom_nodes: by its path, under a name that is no word."""
-    name = str(folder / "__init__").replace(".", "_x_")
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
+    name = str(folder).replace(".", "_x_")
+    spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
     assert spec and spec.loader
     package = importlib.util.module_from_spec(spec)
     sys.modules[name] = package
@@ -40,8 +44,13 @@ def load_package(folder: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def nodes() -> dict[str, Any]:
-    return load_package(FOLDER).NODE_CLASS_MAPPINGS
+def package() -> ModuleType:
+    return load_package(ROOT)
+
+
+@pytest.fixture(scope="module")
+def nodes(package) -> dict[str, Any]:
+    return package.NODE_CLASS_MAPPINGS
 
 
 class Interrupted(BaseException):
@@ -79,6 +88,8 @@ def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
             "soft_empty_cache": lambda: None,
             "throw_exception_if_processing_interrupted": throw_exception_if_processing_interrupted,
         },
+        "comfy_api": {},
+        "comfy_api.input_impl": {"VideoFromFile": lambda file: f"VIDEO of {file}"},
         "folder_paths": {
             "get_output_directory": lambda: str(tmp_path),
             "get_save_image_path": get_save_image_path,
@@ -112,28 +123,51 @@ def execute(node: Any, inputs: dict[str, list]) -> tuple[list[list], dict | None
     return outputs, shown
 
 
-class LoadImage:
-    """ComfyUI's own node, as far as needed: a file as a float picture 0..1."""
-
-    FUNCTION, RETURN_TYPES = "load", ("IMAGE",)
-
-    def load(self, image: str) -> tuple[torch.Tensor]:
-        picture = np.asarray(Image.open(Path(examples.__file__).parent / image).convert("RGB"))
-        return (torch.from_numpy(picture.astype(np.float32) / 255)[None],)
-
-
 class PreviewImage:
+    """ComfyUI's own node, as far as needed."""
+
     FUNCTION, RETURN_TYPES = "show", ()
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"images": ("IMAGE", {})}, "optional": {}}
 
     def show(self, images: torch.Tensor) -> tuple:
         assert images.ndim == 4 and images.shape[3] == 3
         return ()
 
 
-def run_workflow(workflow: dict, known: dict[str, type]) -> dict[str, tuple]:
-    """A workflow in the format of ComfyUI's API, node by node; what each put out and showed."""
+def widgets(node: Any) -> dict[str, Any]:
+    """What ComfyUI draws as a widget, in the order in which a workflow keeps their values, and how it is declared."""
+    inputs = node.INPUT_TYPES()
+    every = inputs["required"] | inputs["optional"]
+    drawn = ("INT", "FLOAT", "STRING", "BOOLEAN")
+    return {name: spec for name, spec in every.items() if isinstance(spec[0], list) or spec[0] in drawn}
+
+
+def prompt_of(name: str, known: dict[str, Any]) -> dict[str, dict]:
+    """The prompt that ComfyUI's page makes of a shipped workflow."""
+    workflow = json.loads((WORKFLOWS / f"{name}.json").read_text())
+    links = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    prompt = {}
+    for node in sorted(workflow["nodes"], key=lambda node: node["order"]):
+        if node["type"] == "MarkdownNote":
+            continue
+        kept, inputs = iter(node["widgets_values"]), {}
+        for widget, (_, how) in widgets(known[node["type"]]).items():
+            inputs[widget] = next(kept)
+            if how.get("control_after_generate"):
+                assert next(kept) in ("fixed", "increment", "decrement", "randomize")
+        assert not list(kept), "more values than widgets"
+        inputs |= {given["name"]: links[given["link"]] for given in node["inputs"] if given["link"]}
+        prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+    return prompt
+
+
+def run_workflow(prompt: dict, known: dict[str, Any]) -> dict[str, tuple]:
+    """A prompt, node by node; what each put out and showed."""
     done: dict[str, tuple] = {}
-    for number, step in workflow.items():  # written in their order
+    for number, step in prompt.items():
         inputs = {
             name: done[value[0]][0][value[1]] if isinstance(value, list) else [value]
             for name, value in step["inputs"].items()
@@ -142,19 +176,24 @@ def run_workflow(workflow: dict, known: dict[str, type]) -> dict[str, tuple]:
     return done
 
 
-def test_the_contract(nodes):
-    display_names = sys.modules[next(name for name in sys.modules if name.endswith("comfyui/__init__"))]
-    assert set(display_names.NODE_DISPLAY_NAME_MAPPINGS) == set(nodes) and len(nodes) == 6
-    for node in nodes.values():
+def test_the_contract(package, nodes):
+    assert set(package.NODE_DISPLAY_NAME_MAPPINGS) == set(nodes) and len(nodes) == 7
+    pages = ROOT / package.WEB_DIRECTORY / "docs"
+    assert {page.stem for page in pages.iterdir()} == set(nodes)
+    for name, node in nodes.items():
+        page = (pages / f"{name}.md").read_text("utf-8")
         inputs = node.INPUT_TYPES()
-        assert set(inputs) <= {"required", "optional", "hidden"} and "required" in inputs
-        for kind, *more in [spec for group in inputs.values() for spec in group.values()]:
-            assert isinstance(kind, str | list) and all(isinstance(options, dict) for options in more)
-            for options in more:
-                if "min" in options:
-                    assert options["min"] <= options["default"] <= options["max"]
-        assert isinstance(node.RETURN_TYPES, tuple) and len(node.RETURN_NAMES) == len(node.RETURN_TYPES)
+        assert set(inputs) == {"required", "optional"} and node.DESCRIPTION in page
+        for field, (kind, options) in (inputs["required"] | inputs["optional"]).items():
+            assert isinstance(kind, str | list) and options["tooltip"]
+            told = options["tooltip"].split("; installed:")[0]  # what is there differs from place to place
+            assert f"| `{field}` | {'COMBO' if isinstance(kind, list) else kind} | {told} |" in page
+            if "min" in options:
+                assert options["min"] <= options["default"] <= options["max"]
+        assert isinstance(node.RETURN_TYPES, tuple)
         assert len(getattr(node, "OUTPUT_IS_LIST", node.RETURN_TYPES)) == len(node.RETURN_TYPES)
+        for out in zip(node.RETURN_NAMES, node.RETURN_TYPES, node.OUTPUT_TOOLTIPS, strict=True):
+            assert "| `{}` | {} | {} |".format(*out) in page
         assert callable(getattr(node(), node.FUNCTION)) and node.CATEGORY == "Paints-UNDO"
     assert [node.__name__ for node in nodes.values() if getattr(node, "OUTPUT_NODE", False)] == [
         "JoinTimelapse",
@@ -162,14 +201,40 @@ def test_the_contract(nodes):
     ]
 
 
-def test_the_example_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family):
-    workflow = json.loads((FOLDER / "example_workflows" / "timelapse.json").read_text())
-    workflow["1"]["inputs"] |= {"models": str(tiny_family), "device": "cpu"}
-    workflow["4"]["inputs"] |= SMALL | {"operation_steps": "999 500", "prompt": "1girl"}
-    workflow["6"]["inputs"] |= {"sampling_steps": 1}
-    done = run_workflow(workflow, {**nodes, "LoadImage": LoadImage, "PreviewImage": PreviewImage})
+@pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.json")), ids=lambda file: file.stem)
+def test_workflows_keep_the_published_schema(file, nodes):
+    workflow = json.loads(file.read_text("utf-8"))
+    assert workflow["version"] == 0.4 and {"last_node_id", "last_link_id", "nodes", "links"} <= set(workflow)
+    by_id = {node["id"]: node for node in workflow["nodes"]}
+    assert len(by_id) == len(workflow["nodes"]) and max(by_id) == workflow["last_node_id"]
+    for node in by_id.values():
+        assert {"id", "type", "pos", "size", "flags", "order", "mode", "properties"} <= set(node)
+        if node["type"] in nodes:
+            ours = nodes[node["type"]]
+            inputs = ours.INPUT_TYPES()
+            assert [given["name"] for given in node["inputs"]] == [*inputs["required"], *inputs["optional"]]
+            assert [(out["name"], out["type"]) for out in node["outputs"]] == list(
+                zip(ours.RETURN_NAMES, ours.RETURN_TYPES, strict=True)
+            )
+        else:
+            assert node["type"] in ("PreviewImage", "MarkdownNote")  # every ComfyUI has them
+    for link, origin, output, target, place, kind in workflow["links"]:
+        out, given = by_id[origin]["outputs"][output], by_id[target]["inputs"][place]
+        assert link in out["links"] and given["link"] == link and kind == out["type"] == given["type"]
+    assert workflow["last_link_id"] == len(workflow["links"])
+    with Image.open(file.with_suffix(".jpg")) as thumbnail:  # beside it, as Browse Templates shows it
+        assert thumbnail.format == "JPEG" and min(thumbnail.size) >= 400
 
-    artwork = Path(examples.__file__).parent / "girl.png"
+
+def test_the_keyframe_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family):
+    known = {**nodes, "PreviewImage": PreviewImage}
+    prompt = prompt_of("keyframe_by_keyframe", known)
+    prompt["1"]["inputs"] |= {"folder": str(tiny_family), "device": "cpu"}
+    prompt["4"]["inputs"] |= SMALL | {"operation_steps": "999 500", "prompt": "1girl"}
+    prompt["6"]["inputs"] |= {"sampling_steps": 1}
+    done = run_workflow(prompt, known)
+
+    artwork = Path(examples.__file__).parent / f"{prompt['2']['inputs']['picture']}.png"
     options = UndoOptions(
         KeyframeOptions("1girl", operation_steps=[500, 999], **SMALL, seed=12345),
         SegmentOptions(seed=123, sampling_steps=1),
@@ -182,13 +247,13 @@ def test_the_example_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family)
     assert np.array_equal((batch * 255).round().byte().numpy(), expected.keyframes)
     (segments,) = done["6"][0]
     assert len(segments) == 3 and all(segment.shape[0] == 16 for segment in segments)
-    ((frames,), (file,)), shown = done["7"]
+    ((frames,), (file,), (video,)), shown = done["7"]
     assert np.array_equal((frames * 255).round().byte().numpy(), expected.frames)
-    assert read_video(file).shape == expected.frames.shape
+    assert read_video(file).shape == expected.frames.shape and video == f"VIDEO of {file}"
     assert read_record(file).piece == "timelapse"  # the file says what made it
     assert shown["images"] == [{"filename": Path(file).name, "subfolder": "sub", "type": "output"}]
     assert Path(file).parent == comfyui.output / "sub"
-    assert comfyui.unloaded == 2 and "solo" in done["3"][0][0][0]
+    assert comfyui.unloaded == 2 and done["3"][0][0][0]
     values = [(value, total) for value, total, _ in comfyui.bar]
     assert (4, 4) in values and all(0 <= value <= total for value, total in values)
     kind, picture, longest = next(preview for _, _, preview in comfyui.bar if preview)
@@ -211,19 +276,32 @@ def test_own_pictures_as_keyframes_of_any_size(nodes, tiny_family):
     others = {"sampling_steps": [1], "white_canvas": [False], "prompt": [""]}
     ((segments,), _) = execute(nodes["PaintsUndoFillSegments"], {"family": [family], **given, **others})
     assert len(segments) == 1 and 0 <= segments[0].min() <= segments[0].max() <= 1
-    ((frames,), (file,)), _ = execute(
+    ((frames,), (file,), (video,)), _ = execute(
         nodes["PaintsUndoJoinTimelapse"], {"segments": segments, "fps": [8], "filename_prefix": ["x"]}
     )
-    assert frames.shape[0] == 15 and Path(file).is_file()
+    assert frames.shape[0] == 15 and Path(file).is_file() and video is None
 
 
 def test_strokes_are_drawn_at_the_artwork_s_own_size(nodes, comfyui):
-    artwork = torch.from_numpy(read_picture(Path(examples.__file__).parent / "cat.png")[100:300, 100:261].copy())
-    artwork = artwork[None].float() / 255
-    ((family,),), _ = execute(
-        nodes["PaintsUndoLoadFamily"],
-        {"models": ["strokes"], "device": ["auto"], "dtype": ["auto"], "noise": ["cpu"], "vram": [0]},
-    )
+    picture = read_picture(Path(examples.__file__).parent / "cat.png")[100:300, 100:261]
+    artwork = torch.from_numpy(picture.copy())[None].float() / 255
+
+    class Loader:
+        FUNCTION, RETURN_TYPES, INPUT_TYPES = "load", ("IMAGE",), nodes["PaintsUndoExampleArtwork"].INPUT_TYPES
+
+        def load(self, picture: str) -> tuple[torch.Tensor]:
+            return (artwork,)
+
+    known = {**nodes, "PreviewImage": PreviewImage, "PaintsUndoExampleArtwork": Loader}
+    prompt = prompt_of("timelapse", known)
+    prompt["1"]["inputs"] |= {"models": "strokes"}
+    prompt["4"]["inputs"] |= {"seconds": 3.0}
+    done = run_workflow(prompt, known)
+    ((keyframes,), (file,), (video,)), shown = done["4"]
+    assert keyframes.shape[0] == 7 and shown["images"][0]["filename"] == Path(file).name in video
+    assert read_video(file).shape == (72, 200, 160, 3)
+
+    ((family,),) = done["1"][0]
     given = {"family": [family], "artwork": [artwork], "prompt": [""], "seed": [3]}
     drawn, _ = execute(
         nodes["PaintsUndoDrawKeyframes"], {**given, "operation_steps": ["300 800"], "negative_prompt": [""]}
@@ -233,33 +311,96 @@ def test_strokes_are_drawn_at_the_artwork_s_own_size(nodes, comfyui):
     filling = {"family": [family], "artwork": [whole], "keyframes": singles, "seed": [3]}
     ((segments,), _) = execute(nodes["PaintsUndoFillSegments"], filling)
     assert len(segments) == 3 and torch.equal(segments[0][0], artwork[0]) and torch.equal(segments[1][0], batch[0])
-    ((keyframes,), (file,)), shown = execute(
-        nodes["PaintsUndoDrawTimelapse"], {**given, "filename_prefix": ["x"], "seconds": [3.0]}
+
+
+def test_what_a_mask_says_is_transparent_is_white(nodes):
+    seen = []
+    family = Strokes()
+    family.tag = lambda artwork: seen.append(artwork) or ""  # type: ignore[method-assign]
+    artwork, mask = torch.zeros(1, 64, 48, 3), torch.zeros(1, 64, 48)
+    mask[:, :32] = 1
+    tag = nodes["PaintsUndoTagArtwork"]().tag
+    tag(family, artwork, mask)
+    assert (seen[0][:32] == 255).all() and not seen[0][32:].any()
+    tag(family, artwork, mask[0])
+    tag(family, artwork, torch.zeros(1, 64, 64))  # what Load Image puts out for a picture without transparency
+    assert np.array_equal(seen[1], seen[0]) and not seen[2].any()
+    with pytest.raises(InputError, match=r"mask has the shape \(1, 9, 9\) and the artwork \(1, 64, 48, 3\)"):
+        tag(family, artwork, torch.ones(1, 9, 9))
+
+
+LINKED: list[tuple[str, dict[str, Any], str]] = [  # a node, what a link brings it, and what it says
+    ("TagArtwork", {"family": "strokes"}, "the family is of the type str; connect the output of Load Model Family"),
+    ("TagArtwork", {"artwork": None}, "the artwork is missing; give one picture"),
+    ("TagArtwork", {"artwork": torch.rand(2, 64, 64, 3)}, "shape (2, 64, 64, 3); give one picture"),
+    ("TagArtwork", {"artwork": torch.full((1, 64, 64, 3), torch.nan)}, "not finite"),
+    ("TagArtwork", {"mask": "a mask"}, "the mask is of the type str; connect the MASK"),
+    ("DrawKeyframes", {"operation_steps": 3}, "operation steps are 3; give a list"),
+    ("DrawKeyframes", {"prompt": 3}, "prompt is 3; use text"),
+    ("DrawKeyframes", {"seed": "x"}, "seed is 'x'"),
+    ("DrawTimelapse", {"seconds": "long"}, "seconds is 'long'"),
+    ("DrawTimelapse", {"prompt": ["a"]}, "prompt is ['a']; use text"),
+    ("FillSegments", {"family": [None]}, "the family is missing"),
+    ("FillSegments", {"keyframes": [torch.rand(64, 64)]}, "the keyframes are an IMAGE or MASK of the shape (64, 64)"),
+    ("FillSegments", {"artwork": [torch.rand(1, 64, 64, 3)] * 2}, "2 artworks are given"),
+    ("JoinTimelapse", {"segments": ["x"]}, "the segments are of the type str; connect an IMAGE"),
+    ("JoinTimelapse", {"segments": [torch.rand(16, 8, 8, 3), torch.rand(16, 8, 16, 3)]}, "the list of one Fill Segm"),
+    ("JoinTimelapse", {"fps": [2.5]}, "fps is 2.5"),
+    ("JoinTimelapse", {"filename_prefix": [None]}, "filename prefix is None; use text"),
+    ("ExampleArtwork", {"picture": 3}, "there is no example 3; choose cat"),
+    ("LoadFamily", {"models": "none", "folder": ""}, "no model family at none"),
+    ("LoadFamily", {"vram": "x"}, "'x'"),
+    ("LoadFamily", {"dtype": 3}, "3"),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "told"), LINKED, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_a_link_should_not_bring_is_told_in_one_sentence(name, wrong, told, nodes):
+    node, family, picture = nodes[f"PaintsUndo{name}"], Strokes(), torch.rand(1, 64, 64, 3)
+    both = {"family": family, "artwork": picture}
+    right: dict[str, dict[str, Any]] = {
+        "LoadFamily": {"models": "mini", "device": "auto", "dtype": "auto", "noise": "cpu", "vram": 0},
+        "ExampleArtwork": {},
+        "TagArtwork": both,
+        "DrawKeyframes": both | {"prompt": "", "seed": 1, "operation_steps": "500"},
+        "FillSegments": {"family": [family], "artwork": [picture], "keyframes": [picture], "seed": [1]},
+        "JoinTimelapse": {"segments": [torch.rand(16, 64, 64, 3)], "fps": [4], "filename_prefix": ["x"]},
+        "DrawTimelapse": both | {"prompt": "", "seed": 1, "filename_prefix": "x"},
+    }
+    with pytest.raises((InputError, CheckpointError)) as refused:
+        getattr(node(), node.FUNCTION)(**right[name] | wrong)
+    assert told in str(refused.value) and "\n" not in str(refused.value) and "--" not in str(refused.value)
+
+
+def test_operation_steps_are_looked_at_before_anything_runs(nodes):
+    validate = nodes["PaintsUndoDrawKeyframes"].VALIDATE_INPUTS
+    assert validate("400,600; 999") is True and validate(None) is True
+    assert "operation step is 'many'" in validate("many") and "operation steps are empty" in validate(" ")
+
+
+def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(nodes, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    load = nodes["PaintsUndoLoadFamily"]
+    listed, how = load.INPUT_TYPES()["required"]["models"]
+    assert listed == ["auto", "strokes", "mini", "released"]
+    assert how["tooltip"].endswith("; installed: strokes, mini; not installed: released")
+    told = load.VALIDATE_INPUTS("released", "")
+    assert told == (
+        "the model family released is not installed; choose strokes or mini, or install it as the help page of Load "
+        "Model Family says"
     )
-    assert keyframes.shape[0] == 7 and shown["images"][0]["filename"] == Path(file).name
-    video = read_video(file)
-    assert video.shape == (72, 200, 160, 3)
-
-
-def test_bad_input_is_one_sentence(nodes):
-    draw, join = nodes["PaintsUndoDrawKeyframes"], nodes["PaintsUndoJoinTimelapse"]
-    tagger = SimpleNamespace(tag=lambda picture: "")
-    assert draw.VALIDATE_INPUTS("400,600; 999") is True and draw.VALIDATE_INPUTS(None) is True
-    assert "operation step is 'many'" in draw.VALIDATE_INPUTS("many")
-    assert "operation steps are empty" in draw.VALIDATE_INPUTS(" ")
-    with pytest.raises(InputError, match=r"shape \(2, 64, 64, 3\); give one picture"):
-        nodes["PaintsUndoTagArtwork"]().tag(tagger, torch.rand(2, 64, 64, 3))
-    with pytest.raises(InputError, match="not finite"):
-        nodes["PaintsUndoTagArtwork"]().tag(tagger, torch.full((1, 64, 64, 3), torch.nan))
-    with pytest.raises(InputError, match="give the list of one Fill Segments"):
-        join().join([torch.rand(16, 8, 8, 3), torch.rand(16, 8, 16, 3)], [4], ["x"])
+    with pytest.raises(InputError, match=re.escape(told)):
+        load().load("released", "auto", "auto", "cpu", 0)
+    assert load.VALIDATE_INPUTS("mini") is True and load.VALIDATE_INPUTS(None) is True
+    assert "no model family at" in load.VALIDATE_INPUTS("auto", str(tmp_path / "none"))
 
 
 def test_a_family_that_changed_is_loaded_again(nodes, tiny_family, tmp_path):
     load = nodes["PaintsUndoLoadFamily"]
-    first = load.IS_CHANGED(models=str(tiny_family), device="cpu", dtype="auto", noise="cpu", vram=0)
-    assert first == load.IS_CHANGED(models=str(tiny_family), device="cpu", dtype="auto", noise="cpu", vram=0)
-    missing = load.IS_CHANGED(models=str(tmp_path / "none"))
+    given = {"models": "auto", "folder": str(tiny_family), "device": "cpu"}
+    first = load.IS_CHANGED(**given)
+    assert first == load.IS_CHANGED(**given)
+    missing = load.IS_CHANGED(models="auto", folder=str(tmp_path / "none"))
     assert missing != missing and first != load.IS_CHANGED(models="mini")
 
 
@@ -269,11 +410,3 @@ def test_requirements_are_those_of_the_project_without_torch_and_what_the_web_ap
         return [line for line in kept if not re.match("#|torch==|gradio|httpx|starlette", line)]
 
     assert lines(FOLDER / "requirements.txt") == lines(ROOT / "requirements.txt")
-
-
-def test_a_copy_far_from_the_project_says_what_to_do(tmp_path, monkeypatch, nodes):
-    host = next(module for name, module in sys.modules.items() if name.endswith("comfyui/__init__.host"))
-    monkeypatch.setattr(host, "__file__", str(tmp_path / "custom_nodes" / "paints" / "host.py"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match="link the folder instead of copying it, or run `pip install --no-deps`"):
-        host.find_paints_undo()
