@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
@@ -51,6 +52,14 @@ def run(app: RealApp) -> dict[str, Any]:
             app.ask("press", run_id=number, step=step, artwork=None, settings={})
         view = ended(app, number)
     return view
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come")
 
 
 def ended(app: RealApp, run: str) -> dict[str, Any]:
@@ -163,6 +172,19 @@ def test_mcp(tmp_path: Path) -> None:
             assert all(answer.isError for answer in answers)
             return [answer.content[0].text for answer in answers]
 
+    async def gone() -> None:
+        begun = asyncio.Event()
+
+        async def hear(*progress: Any) -> None:
+            begun.set()
+
+        async with client() as session:
+            given_up = asyncio.create_task(
+                session.call_tool("make_timelapse", {"artwork": given, "seconds": 60}, progress_callback=hear)
+            )
+            await asyncio.wait_for(begun.wait(), 60)
+        given_up.cancel()
+
     async def asked() -> Any:
         async with client() as session:
             return {tool.name: tool.inputSchema["properties"] for tool in (await session.list_tools()).tools}
@@ -192,6 +214,9 @@ def test_mcp(tmp_path: Path) -> None:
         expected += ["no base64", "not uploaded here", "the key of no run here", "no argument 'speed'"]
         expected += ["no format is given", "no tool 'undo'"]
         assert all(part in sentence for part, sentence in zip(expected, said, strict=True)), said
+        asyncio.run(gone())
+        card = max((tmp_path / "runs").glob("*/app.json"))
+        until(lambda: json.loads(card.read_bytes())["state"] == "cancelled")
         tools = asyncio.run(asked())
         assert list(tools) == ["make_timelapse", "write_tags", "draw_keyframes", "export_timelapse"]
         kinds = {name: schema["type"] for name, schema in tools["make_timelapse"].items()}
