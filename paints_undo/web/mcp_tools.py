@@ -197,16 +197,16 @@ class _Call:
 
     async def _done(self, key: str, run: str, begin: Callable[[str, str], None]) -> dict[str, Any]:
         """The view of a run after a job, which is cancelled when its caller goes away."""
-        visitor, said = _visitor(key), (-1.0, "")
+        visitor, told = _visitor(key), -1.0
         await asyncio.to_thread(begin, visitor, run)
         try:
             while not self._studio.wait(visitor, run, 0):
                 if await self._request.is_disconnected():
                     raise InputError("this was cancelled; what was finished is kept")
                 share, doing = progress_of(await asyncio.to_thread(self._studio.view, visitor, run))
-                if share > said[0]:  # MCP has no progress that stays, or goes back
+                if share > told:  # MCP has no progress that stays, or goes back
                     await self._report(share, doing)
-                    said = share, doing
+                    told = share
                 await asyncio.sleep(PULSE_S)
         except BaseException:
             self._studio.cancel(visitor, run)
