@@ -23,7 +23,7 @@ from paints_undo.pictures.tensors import pixels_to_unit
 from paints_undo.pictures.video import write_video
 from paints_undo.provenance.records import Record
 from paints_undo.timelapse import join_timelapse
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 from .declared import (
     ARTWORK,

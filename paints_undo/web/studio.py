@@ -62,6 +62,11 @@ class Studio:
         self._history = History(out)
         self._tokens = lru_cache(256)(self._count_tokens)
 
+    @property
+    def default_options(self) -> UndoOptions:
+        """The family's defaults; the published ones while its files are missing."""
+        return self._engine.default_options
+
     def family(self, visitor: str) -> dict[str, Any]:
         """What is worked with: {"name", "sentences": which family and where, what the other one is, how to get it}.
 
@@ -156,7 +161,7 @@ class Studio:
         entry = self._history.entry(visitor, run_id)
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
-            changes, before = recipes.changes_of(name, self._engine.default_options), entry.run.options
+            changes, before = recipes.changes_of(name, self.default_options), entry.run.options
             edits.set_settings(entry, changes, self._check)
             if entry.run.options == before:
                 said = message("recipe_changes_nothing", name=name)
@@ -175,7 +180,7 @@ class Studio:
         """How many drawn {"keyframes", "segments"} a recipe or settings would take away; nothing is changed."""
         entry = self._history.entry(visitor, run_id)
         if recipe is not None:
-            given = recipes.changes_of(recipe, self._engine.default_options)
+            given = recipes.changes_of(recipe, self.default_options)
         else:
             given = self._with_size(settings or {}, entry.run.artwork_size, always=False)
         return edits.at_stake(entry, given, self._check)
@@ -352,7 +357,7 @@ class Studio:
     def _check(self, options: UndoOptions) -> None:
         """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""
         self._engine.find().check(options)
-        limits.check(options, self._engine.default_options)
+        limits.check(options, self.default_options)
 
     def _count_tokens(self, prompt: str) -> int:
         try:
