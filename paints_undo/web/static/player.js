@@ -84,10 +84,14 @@ function drawShot() {
   const phase = doneAt(place) === null ? -1 : phaseOf(player.operation ?? doneAt(place));
   [...byId("phases").children].forEach((mark, i) => mark.classList.toggle("here", i === phase));
   markPlace();
+  drawPen();
   if (!there) return;
+  fetchAtRest();
+  const exact = exactly();
+  if (exact !== null && (paintExactly(exact) || operations.hidden.size)) return;
   const image = picture(shots[place]);
   if (image.complete && image.naturalWidth) paint(image);
-  else image.onload = () => player.shots[player.place] === shots[place] && paint(image);
+  else image.onload = () => player.shots[player.place] === shots[place] && exactly() === exact && paint(image);
 }
 
 function placeWords() {
@@ -243,7 +247,7 @@ function onTouch() {
   const stage = byId("stage");
   let start = null;
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("#divide, button") || player.shots.length < 2) return;
+    if (event.target.closest("#divide, #layers, button") || player.shots.length < 2) return;
     start = { x: event.clientX, place: player.place, moved: false };
     stage.setPointerCapture(event.pointerId);
   });
@@ -275,6 +279,7 @@ function startPlayer() {
   byId("live").firstElementChild.onerror = () => { byId("live").hidden = true; }; // the job ended meanwhile
   byId("play").onclick = () => { Object.assign(player, { range: null, live: false }); play(); };
   startWhole();
+  startOperations();
   byId("back").onclick = () => undo(-1);
   byId("forward").onclick = () => undo(1);
   byId("scrubber").oninput = (event) => { holdStill(); goTo(Number(event.target.value)); };
