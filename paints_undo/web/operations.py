@@ -27,8 +27,9 @@ PLACES = 5  # of the pen along a stroke
 def operations_of(entry: Entry) -> dict[str, Any]:
     """What a player wants to know of all operations. InputError before the film.
 
-    phases: [name, operations before it] in the order of the drawing.  layers: those in use, the paper, which is the lowest, first.  pen: for
-    each operation x, y, x, y, ... along its path in thousandths of the canvas; [] where no hand moves.
+    phases: [name, operations before it] in the order of the drawing.  layers: those in use, the lowest, which is the
+    paper, first.  pen: for each operation x, y, x, y, ... along its path, in thousandths of the canvas; [] where no
+    hand moves.
     """
     from paints_undo.strokes.operations import LAYERS  # scipy takes a while, and other runs need none of it
 

@@ -2,7 +2,7 @@
 
 const OPERATIONS = 1000;
 const NARROW = 0.05; // of the film: a phase that has no room for its name
-const [AHEAD, AT_ONCE, REMEMBERED] = [12, 6, 32]; // canvases: fetched before they are wanted, of one answer, and in all
+const [AHEAD, AT_ONCE, REMEMBERED] = [12, 6, 24]; // canvases: fetched before they are wanted, of one answer, and in all
 const operations = { phases: [], layers: [], pen: [], film: null, asking: false, ready: new Map(), hidden: new Set(), way: -1 };
 
 // A drawing in strokes is made anew under the names of the one before, whose pictures are then not shown any more.
@@ -81,9 +81,8 @@ async function fetchCanvases() {
     try {
       const found = await ask("canvases", { run_id: page.run, operation: first, count, hidden });
       for (const [i, address] of found.entries()) {
-        const image = new Image();
-        image.src = address;
-        await image.decode();
+        const bytes = Uint8Array.from(atob(address.split(",")[1]), (one) => one.charCodeAt(0));
+        const image = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" })); // stays decoded, unlike an Image
         if (film === operations.film) ready.set([first + i, ...hidden].join(), image);
       }
     } catch {
