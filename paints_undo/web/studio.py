@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +19,7 @@ from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import start_export
 from paints_undo.web.history import History, message, title_of
-from paints_undo.web.operations import canvas_of, phases_of
+from paints_undo.web.operations import canvases_of, operations_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
@@ -126,13 +127,15 @@ class Studio:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""
         return self._history.entry(visitor, run_id).version
 
-    def phases(self, visitor: str, run_id: str) -> list[tuple[str, int]]:
-        """The phases of a drawing in strokes in their order, each with the operations that are done before it."""
-        return phases_of(self._history.entry(visitor, run_id))
+    def operations(self, visitor: str, run_id: str) -> dict[str, Any]:
+        """The phases, layers and ways of the pen of a drawing in strokes."""
+        return operations_of(self._history.entry(visitor, run_id))
 
-    def canvas(self, visitor: str, run_id: str, operation: int) -> str:
-        """A small picture of the canvas after so many operations of a drawing in strokes, as a data: address."""
-        return canvas_of(self._history.entry(visitor, run_id), operation)
+    def canvases(
+        self, visitor: str, run_id: str, operation: int, count: int = 1, hidden: Sequence[str] = ()
+    ) -> list[str]:
+        """The canvas after so many operations of a drawing in strokes, and those that follow, as data: addresses."""
+        return canvases_of(self._history.entry(visitor, run_id), operation, count, hidden)
 
     def duplicate(self, visitor: str, run_id: str) -> str:
         """Another run with everything that this one has; its run id."""

@@ -39,7 +39,7 @@ STEPS = ("prompt", "keyframes", "video", "all")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
 _CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake", "rename"}
-_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas", "take_back"}
+_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "operations", "canvases", "take_back"}
 _CALLS |= {"generate_all", "side_by_side"}
 
 
