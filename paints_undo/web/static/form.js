@@ -53,9 +53,9 @@ async function press(step, artwork, ...values) {
     const args = { step, run_id: page.run, artwork: chosen?.path ?? null, settings };
     const answer = await ask("press", args);
     if (answer.run !== page.run) await show(answer.run, { form: false });
-    if (answer.error) page.note = { sentence: answer.error, failed: true };
+    if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
   } catch (error) {
-    page.note = { sentence: error.message, failed: true };
+    page.note = failure(error);
   }
   page.pressed = false;
   await look(true);
@@ -69,7 +69,7 @@ async function recipe(name, artwork, ...values) {
   try {
     if (run && name !== "many" && !(await sureOf({ recipe: name }, { segments: true }))) return;
   } catch (error) {
-    return tell({ sentence: error.message, failed: true });
+    return tell(failure(error));
   }
   const made = run && (await change("recipe", { name }));
   if (!made) return;
@@ -108,7 +108,7 @@ function newArtwork(file) {
   page.note = null;
   form.artwork = file;
   form.dropped = null;
-  noteBeside("note-artwork", "");
+  noteBeside("note-artwork", null);
   draw();
   trigger("reword"); // an example brings the widget's first label along
   checkArtwork(file);
@@ -124,7 +124,7 @@ function formValues() {
   const { dropped, emptied } = form;
   Object.assign(form, { dropped: null, emptied: false });
   const values = props.fields.map((field) => heldBy(settings, field));
-  if (settings.operation_steps) noteBeside("field-operation_steps", "");
+  if (settings.operation_steps) noteBeside("field-operation_steps", null);
   return [view ? artwork : (dropped ?? (emptied ? null : unchanged)), ...values];
 }
 
@@ -197,6 +197,7 @@ function drawButtons() {
   if (key === buttonsShown.key) return;
   buttonsShown.key = key;
   trigger("unlock");
+  setTimeout(keepFocus, 100); // gradio closes its buttons a moment later
 }
 
 function startForm() {
