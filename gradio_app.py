@@ -76,7 +76,7 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
         with place:
             bench = workbench(studio, form, TITLE)
             export_panel(bench)
-        machine_card(engine, out)
+        machine_card(engine, out, bench)
         form.connect(bench)
         _endpoints(studio, form, engine)
     app.studio = studio  # for another door to the same runs
@@ -270,7 +270,7 @@ def launch_settings(options: argparse.Namespace, app: gr.Blocks | None = None) -
         "share": options.share,
         "auth": options.auth,
         "max_file_size": MAX_BYTES,
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],  # language and theme stand at the top
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,

@@ -10,7 +10,7 @@ async function exportRun(formats, names, values) {
     page.note = null;
     await look(true);
   } catch (error) {
-    tell({ sentence: error.message, failed: true, exporting: true });
+    tell({ ...failure(error), exporting: true });
   }
 }
 

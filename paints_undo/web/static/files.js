@@ -2,7 +2,7 @@
 
 // One file of those that came; null, with a sentence, where there are several.
 function onlyOne(files) {
-  if (files.length > 1) tell({ sentence: say("message.several_files", { count: files.length }), failed: true });
+  if (files.length > 1) tell({ words: () => say("message.several_files", { count: files.length }), failed: true });
   return files.length === 1 ? files[0] : null;
 }
 
@@ -15,7 +15,7 @@ function take(files, how = {}) {
 
 async function looked(files, { artworkOnly = false, at = null }) {
   const refused = () => {
-    refuseAt(at, page.note.sentence ?? say(page.note.key));
+    refuseAt(at, page.note);
     return false;
   };
   if (files.length > 1) return (await takeAll(files)) || refused();
@@ -48,15 +48,16 @@ async function takeAll(files) {
     takeArtwork(pictures[0]);
     makeFrom(pictures);
   }
-  if (others.length) tell({ sentence: say("message.not_taken", { names: others.join(", ") }), failed: true });
+  if (others.length) tell({ words: () => say("message.not_taken", { names: others.join(", ") }), failed: true });
   return !others.length;
 }
 
 // Said where the file was dropped, too, for as long as nothing else is done.
-function refuseAt(at, words) {
+function refuseAt(at, note) {
   const place = byId("refused");
   if (!at) return;
-  place.textContent = words;
+  place.reword = () => { place.textContent = wordsOf(note); };
+  place.reword();
   place.hidden = false;
   const [right, bottom] = [innerWidth - place.offsetWidth - 8, innerHeight - place.offsetHeight - 90];
   Object.assign(place.style, { left: `${Math.max(8, Math.min(right, at.x - 20))}px`, top: `${Math.max(8, Math.min(bottom, at.y))}px` });
@@ -78,15 +79,15 @@ async function checkArtwork(file) {
     tell({ key: "message.no_picture", failed: true });
   } catch (error) {
     if (!(error instanceof Refused)) return;
-    if (form.artwork?.path === file.path) tell({ sentence: error.message, failed: true });
+    if (form.artwork?.path === file.path) tell(failure(error));
   }
   if (form.artwork?.path !== file.path) return;
-  const words = page.note?.sentence ?? say(page.note?.key ?? "message.no_picture");
+  const note = page.note ?? { key: "message.no_picture" };
   form.artwork = null;
   form.dropped = null;
   form.emptied = true;
   trigger("fill");
-  noteBeside("note-artwork", words);
+  noteBeside("note-artwork", () => wordsOf(note));
 }
 
 // artwork: the picture that the settings came in, where it is the one that they were made for.

@@ -56,10 +56,10 @@ async function press(step, artwork, ...values) {
       if (shelf.rows.some(atWork)) putOnShelf([answer.run]);
       await show(answer.run, { form: false });
     }
-    if (answer.error) page.note = { sentence: answer.error, failed: true };
+    if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
     if (others.length) await queue(answer.run, others, settings);
   } catch (error) {
-    page.note = { sentence: error.message, failed: true };
+    page.note = failure(error);
   }
   page.pressed = false;
   await look(true);
@@ -73,7 +73,7 @@ async function queue(first, pictures, settings) {
   for (const { path } of pictures) {
     const answer = await ask("press", { step: "all", run_id: null, artwork: path, settings: { ...settings, prompt: "" } });
     runs.push(answer.run);
-    if (answer.error) page.note = { sentence: answer.error, failed: true };
+    if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
     putOnShelf(runs);
   }
 }
@@ -84,7 +84,7 @@ async function recipe(name, artwork, ...values) {
   try {
     if (run && name !== "many" && !(await sureOf({ recipe: name }, { segments: true }))) return;
   } catch (error) {
-    return tell({ sentence: error.message, failed: true });
+    return tell(failure(error));
   }
   if (run && name === "many") return drawFour();
   const made = run && (await change("recipe", { name }));
@@ -124,7 +124,7 @@ function newArtwork(file) {
   page.note = null;
   form.artwork = file;
   form.dropped = null;
-  noteBeside("note-artwork", "");
+  noteBeside("note-artwork", null);
   draw();
   trigger("reword"); // an example brings the widget's first label along
   checkArtwork(file);
@@ -140,7 +140,7 @@ function formValues() {
   const { dropped, emptied } = form;
   Object.assign(form, { dropped: null, emptied: false });
   const values = props.fields.map((field) => heldBy(settings, field));
-  if (settings.operation_steps) noteBeside("field-operation_steps", "");
+  if (settings.operation_steps) noteBeside("field-operation_steps", null);
   return [view ? artwork : (dropped ?? (emptied ? null : unchanged)), ...values];
 }
 
@@ -213,6 +213,7 @@ function drawButtons() {
   if (key === buttonsShown.key) return;
   buttonsShown.key = key;
   trigger("unlock");
+  setTimeout(keepFocus, 100); // gradio closes its buttons a moment later
 }
 
 function startForm() {

@@ -26,7 +26,9 @@ async function drawHistory() {
   const all = await asked("runs");
   if (!all) return;
   const rows = asTree(all).map((run) => runRow(run, depthOf(run, all)));
+  const focused = [...byId("runs").querySelectorAll("button")].indexOf(document.activeElement);
   byId("runs").replaceChildren(...(rows.length ? rows : [make("li", { className: "nothing" }, say("history.empty"))]));
+  if (focused >= 0) ([...byId("runs").querySelectorAll("button")].slice(0, focused + 1).at(-1) ?? byId("history").querySelector(".close")).focus();
 }
 
 function runRow(run, depth) {
@@ -58,7 +60,7 @@ async function asked(what, args = {}) {
   try {
     return (await ask(what, args)) ?? true;
   } catch (error) {
-    tell({ sentence: error.message, failed: true });
+    tell(failure(error));
     return null;
   }
 }
@@ -116,12 +118,13 @@ async function offerUnfinished() {
   const run = runs.find((one) => one.run === page.run) ?? runs[0];
   if (!run || run.run === page.run) return; // the run on show has its own Continue button
   const notice = byId("notice");
-  const close = () => { notice.hidden = true; };
+  const close = () => { notice.hidden = true; draw(); };
   notice.replaceChildren(
     run.thumbnail ? make("img", { src: address(run.thumbnail), alt: "" }) : null,
-    make("span", {}, say("unfinished.offer")),
-    make("button", { type: "button", className: "main", onclick: () => { close(); continueRun(run); } }, say("button.resume")),
-    make("button", { type: "button", onclick: close }, say("unfinished.later")));
+    make("span", { "data-text": "unfinished.offer" }),
+    make("button", { type: "button", className: "main", onclick: () => { close(); continueRun(run); }, "data-text": "button.resume" }),
+    make("button", { type: "button", onclick: close, "data-text": "unfinished.later" }));
+  translate(notice);
   notice.hidden = false;
 }
 

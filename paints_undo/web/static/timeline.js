@@ -197,14 +197,14 @@ async function addSteps(input) {
   const wanted = found.steps.filter((step) => !present.includes(step));
   if (found.bad.length || !(wanted.length || found.twice.length)) {
     input.setAttribute("aria-invalid", "true");
-    return tell({ sentence: found.bad.length ? aboutSteps(found).words : say("steps.none"), failed: true });
+    return tell({ words: found.bad.length ? aboutSteps(found).words : () => say("steps.none"), failed: true });
   }
   input.removeAttribute("aria-invalid");
   input.value = "";
   page.note = null;
   for (const step of wanted) await addKeyframe(step);
   const { words } = aboutSteps(found);
-  if (words && !page.note?.failed) tell({ sentence: words });
+  if (words && !page.note?.failed) tell({ words });
 }
 
 async function removeKeyframe(step) {
@@ -251,7 +251,7 @@ async function send(file) {
   try {
     return (await upload(file)).path;
   } catch (error) {
-    tell({ sentence: error.message || say("message.connection"), failed: true });
+    tell(failure(error));
     return null;
   }
 }

@@ -23,10 +23,10 @@ async function loadShow() {
   if (welcomed.halted) place.addEventListener("loadedmetadata", () => { place.currentTime = place.duration; }, { once: true });
   place.src = address(film);
   byId("examples").querySelector("div").replaceChildren(...examples.map((one) => {
-    const words = say("welcome.example", { name: one.name });
-    return make("button", { type: "button", "aria-label": words, title: words, onclick: () => makeFrom(fileData(one.path, `${one.name}.png`)) },
-      make("img", { src: address(one.path), alt: "" }));
+    const pressed = () => makeFrom(fileData(one.path, `${one.name}.png`));
+    return make("button", { type: "button", "data-name": `example.${one.name}`, onclick: pressed }, make("img", { src: address(one.path), alt: "" }));
   }));
+  translate(byId("examples"));
   drawWelcome();
 }
 
