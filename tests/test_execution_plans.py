@@ -11,6 +11,7 @@ from fake_engine import FakeFamily
 from reference import DATA
 from torch.overrides import TorchFunctionMode
 
+from paints_undo import PaintsUndo
 from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
@@ -184,6 +185,14 @@ def test_budgets(monkeypatch, caplog):
     assert "vram is 40.0 GiB, but cuda has 24.0 GiB; planning with those" in caplog.text
     monkeypatch.setattr(plans, "device_memory", lambda device: (None, None))
     assert plans.budget("auto", CARD) is None and plans.budget("4", CARD) == 4 * GIB
+
+
+def test_several_workers_on_a_card_share_its_memory(monkeypatch, tiny_family):
+    monkeypatch.setattr(plans, "device_memory", lambda device: (20 * GIB, 24 * GIB))
+    assert [plans.shared("auto", CARD, users) for users in (1, 2, 4)] == ["auto", "10.0000", "5.0000"]
+    assert plans.shared("8", CARD, 2) == "4.0000" and plans.shared("40", CARD, 2) == "10.0000"
+    engine = PaintsUndo.load(tiny_family, device="cpu", workers=2)
+    assert [load.keywords["vram"] for _, load in engine.workers.loads] == ["10.0000"] * 2
 
 
 @pytest.mark.parametrize("value", ["", "much", "0", "-1", "nan", "inf", "4GB"])

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype, ran_out
@@ -37,6 +37,8 @@ class Networks(Protocol):
     def prefetch(self, part: str) -> None: ...
 
     def on_device(self, part: str) -> AbstractContextManager[nn.Module]: ...
+
+    def to_host(self, tensor: Tensor) -> Tensor: ...
 
 
 class Parts:
@@ -108,6 +110,10 @@ class Parts:
         if not self._streamed(network):
             self.residency.prefetch(network)
         return network
+
+    def to_host(self, tensor: Tensor) -> Tensor:
+        """The tensor in the host's memory, pinned as far as the plan allows."""
+        return self.residency.transfer.to_host(tensor)
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:

@@ -138,6 +138,12 @@ def budget(vram: str, device: torch.device) -> int | None:
     return min(wanted, free)
 
 
+def shared(vram: str, device: torch.device, users: int) -> str:
+    """What --vram is for each of several engines that share a device, each in a process of its own."""
+    room = budget(vram, device) if users > 1 else None
+    return vram if room is None else f"{room / users / GIB:.4f}"
+
+
 def choose(candidates: Sequence[Candidate], free: int | None, device: torch.device) -> Candidate:
     """The fastest plan that fits `free` bytes; where nobody knows them, networks come stage by stage.
 
