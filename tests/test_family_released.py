@@ -18,8 +18,8 @@ from test_family_downloads import use
 from paints_undo.errors import CheckpointError
 from paints_undo.family import released, weights
 from paints_undo.family.cache import digest_of, find
-from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.choice import defaults_of
+from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.released import download_released, files, find_released, tagger_files, weights_file
 from paints_undo.family.weights import count_weights, load_part
 

@@ -14,14 +14,11 @@ from memory_management import Residency, Transfer, device_in_words, picture_vae_
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
-from paints_undo.execution.plan import RESIDENT, Plan, next_plan_down
+from paints_undo.execution.plan import HOST_BUDGET, RESIDENT, Plan, next_plan_down
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 
 log = logging.getLogger(__name__)
-
-# Host copies beyond this are let go after use: on a CPU they are converted to float32 and would not fit together.
-HOST_BUDGET = 4 * 2**30
 
 
 class Networks(Protocol):
