@@ -149,7 +149,7 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     )
     with form.accordion(of_networks=True):
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
-        form.add("size", gr.Checkbox(True, label=say("field.size")))
+        form.add("size", gr.Checkbox(engine.default_options.fit != "crop", label=say("field.size")))
         with gr.Row():
             form.add("width", Slider(value=defaults.width, label=say("field.width"), min_width=150, **sides))
             form.add("height", Slider(value=defaults.height, label=say("field.height"), min_width=150, **sides))
