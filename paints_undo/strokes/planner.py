@@ -260,9 +260,7 @@ def _kept_light(sketch: list[Operation], artwork: np.ndarray) -> list[Operation]
             far = [cv2.norm(seen, small[laid.box], cv2.NORM_L1) for seen in (canvas.picture[laid.box], laid.picture)]
             away += max(0.0, far[0] - far[1])
     force = max(FAINTEST, min(1.0, SKETCHED_AWAY * way / max(1.0, away)) ** 0.5)
-    return [
-        one if one.brush == "eraser" else replace(one, opacity=round(force * one.opacity, 3)) for one in sketch
-    ]
+    return [one if one.brush == "eraser" else replace(one, opacity=round(force * one.opacity, 3)) for one in sketch]
 
 
 def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[str, Drafts], matte: np.ndarray) -> Plan:
