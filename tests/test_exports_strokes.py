@@ -151,7 +151,7 @@ def test_the_animated_one_shows_strokes_in_their_order(source, tmp_path):
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool (libimage-exiftool-perl)")
 def test_exiftool_finds_nothing_wrong(drawn, tmp_path):
     paths = export(drawn, "svg,svg-animated,curves,psd,steps,gif,mp4", tmp_path, ExportOptions(longest_side=64))
-    command = ["exiftool", "-validate", "-warning", "-a", "-s3", *paths.values()]
+    command = ["exiftool", "-validate", "-warning", "-a", "-s3", *map(str, paths.values())]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert told.count("OK") == len(paths) and "Warning" not in told, told
 
