@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ PLAIN = ["options", "commands", "video", "engine", "run.timeline", "run.folder",
 PLAIN += ["provenance.verify", "exports.formats", "exports.source", "exports.artwork_size", "exports.charts"]
 PLAIN += ["batch.items", "batch.ledger", "cli", "family.choice", "family.released", "family.status", "doctor.findings"]
 PLAIN += [f"web.{file.stem}" for file in sorted((ROOT / "paints_undo" / "web").glob("[a-z]*.py"))]
+if importlib.util.find_spec("mcp") is None:  # an extra
+    PLAIN.remove("web.mcp_tools")
 LIBRARIES = {"torch", "diffusers", "transformers"}
 
 
