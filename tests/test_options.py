@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ PLAIN += [
     "doctor.findings",
 ]
 PLAIN += [f"web.{file.stem}" for file in sorted((ROOT / "paints_undo" / "web").glob("[a-z]*.py"))]
+if importlib.util.find_spec("mcp") is None:  # an extra
+    PLAIN.remove("web.mcp_tools")
 LIBRARIES = {"torch", "diffusers", "transformers"}
 
 
