@@ -76,9 +76,10 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
         with place:
             bench = workbench(studio, form, TITLE)
             export_panel(bench)
-        machine_card(engine, out)
+        machine_card(engine, out, bench)
         form.connect(bench)
         _endpoints(studio, form, engine)
+    app.studio = studio  # for another door to the same runs
     return app.queue(api_open=False)
 
 
@@ -148,7 +149,7 @@ def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
     )
     with form.accordion(of_networks=True):
         form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
-        form.add("size", gr.Checkbox(True, label=say("field.size")))
+        form.add("size", gr.Checkbox(engine.default_options.fit != "crop", label=say("field.size")))
         with gr.Row():
             form.add("width", Slider(value=defaults.width, label=say("field.width"), min_width=150, **sides))
             form.add("height", Slider(value=defaults.height, label=say("field.height"), min_width=150, **sides))
@@ -223,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
                 engine.get()
         if said := warning(options.listen, options.share, options.auth):
             logging.warning(said)
-        settings = launch_settings(options)
+        settings = launch_settings(options, app)
         host, port = settings["server_name"], options.port
         check_any_port(host) if port is None else check_port(host, port)
         inbrowser = not (options.listen or options.share) and _has_screen()
@@ -247,13 +248,20 @@ def _judged_by_libraries(options: argparse.Namespace) -> bool:
     return judged != (None, None, "auto", 1, False)
 
 
-def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
+def launch_settings(options: argparse.Namespace, app: gr.Blocks | None = None) -> dict[str, Any]:
     """Return what the server is started with: loopback only unless asked otherwise, and nothing sent anywhere.
+
+    app: of build_app; with it, `--mcp` adds the tools for MCP clients.
 
     Settles for this process what gradio and its server take from the environment: proxies on both sides.
     """
     spare_loopback()
     believe_forwarded(options.behind_proxy or "")
+    tools = None
+    if options.mcp and app is not None:
+        from paints_undo.web.mcp_tools import Tools  # its package is an extra
+
+        tools = Tools(app.studio)
     return {
         "theme": theme(),
         "css": CSS,
@@ -262,13 +270,13 @@ def launch_settings(options: argparse.Namespace) -> dict[str, Any]:
         "share": options.share,
         "auth": options.auth,
         "max_file_size": MAX_BYTES,
-        "footer_links": ["api", "settings"],
+        "footer_links": ["api"],  # language and theme stand at the top
         "run_history": False,
         "enable_monitoring": False,
         "ssr_mode": False,
-        "mcp_server": options.mcp,
+        "mcp_server": False,  # gradio's own has one session for all its clients
         "root_path": options.root_path,
-        "app_kwargs": guarded(guards(options.listen, options.share, options.host_name, options.out)),
+        "app_kwargs": guarded(guards(options.listen, options.share, options.host_name, options.out), tools),
     }
 
 
@@ -279,7 +287,7 @@ def _has_screen() -> bool:
 def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="gradio_app.py", description="The web app of Paints-UNDO.")
     add_engine_flags(parser)
-    parser.add_argument("--mcp", action="store_true", help="offer the three steps to MCP clients (extra: .[mcp])")
+    parser.add_argument("--mcp", action="store_true", help="offer tools to MCP clients (extra: .[mcp])")
     parser.add_argument("--listen", action="store_true", help="serve other computers too, not only this one")
     parser.add_argument("--port", type=port_number, help="by default the first free one from 7860 on")
     parser.add_argument("--share", action="store_true", help="make a public link through Gradio's servers")

@@ -230,6 +230,15 @@ class Transfer:
         memory, self._piece = self._piece[:size], self._piece[size:]
         return memory
 
+    def to_host(self, tensor: Tensor) -> Tensor:
+        """The tensor in the host's memory: pinned, so that copies are fast, where the budget has as much left."""
+        if tensor.device.type == "cpu":
+            return tensor
+        memory = self.pinned(-(-tensor.nbytes // 512) * 512)  # what is cut off next begins where any number may
+        if memory is None:
+            return tensor.cpu()
+        return memory[: tensor.nbytes].view(tensor.dtype).view(tensor.shape).copy_(tensor, non_blocking=True)
+
     def _pinned_piece(self) -> Tensor | None:
         if self._pinnable < PINNED_PIECE:
             return None

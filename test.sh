@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests; the first time it makes the environment in .venv. Arguments go to pytest (try -k images).
+# Runs the tests; the first time it makes the environment in .venv. Arguments go to pytest (try -k pictures).
 set -euo pipefail
 
 . "$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/run.sh"

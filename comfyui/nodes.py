@@ -22,8 +22,8 @@ from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.tensors import pixels_to_unit
 from paints_undo.pictures.video import write_video
 from paints_undo.provenance.records import Record
-from paints_undo.run.timelapse import join_timelapse
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
+from paints_undo.timelapse import join_timelapse
 
 from .declared import (
     ARTWORK,

@@ -68,13 +68,13 @@ def _on_a_desk(visitor: BrowserContext) -> None:
     page.locator("#phases span").first.wait_for(timeout=60_000)
     _look_at(page, 0.45)
     _keep(page, "finished")
+    _side_by_side(page)
     page.locator("#strip [data-id=keyframe-540]").click()
     page.get_by_role("button", name="Lock", exact=True).click()
     page.get_by_text("Key frame 540 locked").wait_for()
     page.locator("#compare").click()
     _look_at(page, 0.35)
-    page.evaluate("document.querySelector('#timeline').scrollIntoView({block: 'center'})")
-    _keep(page, "timeline")
+    _keep(page, "timeline", "#timeline")
     page.get_by_role("button", name="Undo further from here").click()
     page.get_by_text("starts at key frame 540").wait_for()
     page.locator("#open-history").click()
@@ -84,6 +84,20 @@ def _on_a_desk(visitor: BrowserContext) -> None:
     page.locator("#strip [data-id=keyframe-540] .badge").wait_for()
     page.locator("#download").wait_for(timeout=HOUR)
     page.wait_for_timeout(1000)
+
+
+def _side_by_side(page: Page) -> None:
+    """Old beside new after a re-roll, which is taken back; then four seeds."""
+    page.locator("#reroll-all").click()
+    page.locator("#choice img").first.wait_for(timeout=HOUR)
+    _keep(page, "reroll", "#choice")
+    page.locator("#choice-back").click()
+    page.locator("#download").wait_for(timeout=HOUR)
+    page.locator("#four").click()
+    page.locator("#shelf li.finished").nth(3).wait_for(timeout=HOUR)
+    page.wait_for_timeout(9000)
+    _keep(page, "four", "#shelf")
+    page.locator("#shelf header .close").click()
 
 
 def _elsewhere(browser: Browser, kept: StorageState) -> None:
@@ -124,7 +138,9 @@ def _look_at(page: Page, part: float) -> None:
     )
 
 
-def _keep(page: Page, name: str) -> None:
+def _keep(page: Page, name: str, centre: str | None = None) -> None:
+    if centre:
+        page.evaluate("place => document.querySelector(place).scrollIntoView({block: 'center'})", centre)
     time.sleep(1.5)  # pictures fade in
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     if picture.width > 1000:

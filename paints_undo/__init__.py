@@ -7,13 +7,13 @@
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Loaded on first use: the networks' libraries take seconds to import, and `paints_undo.pictures` needs none of them.
 _HOMES = {
     "PaintsUndo": "pipeline",
     "UndoOptions": "options",
-    "Timelapse": "run.timelapse",
+    "Timelapse": "timelapse",
     "KeyframeOptions": "options",
     "SegmentOptions": "options",
     "Progress": "progress",

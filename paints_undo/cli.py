@@ -29,12 +29,12 @@ from paints_undo.errors import EXPECTED, InputError
 from paints_undo.exports.command import add_commands as add_export_command
 from paints_undo.family.released import download_released
 from paints_undo.logs import configure
-from paints_undo.provenance.command import add_commands as add_verify_command
-from paints_undo.provenance.content_credentials import Credentials, sign_run
 from paints_undo.run.folder import run_folder_for
 from paints_undo.run.recorded_folder import MovedFolder
 from paints_undo.run.replay import earlier_run, replay
 from paints_undo.training.command import add_commands as add_training_commands
+from paints_undo.verification.command import add_commands as add_verify_command
+from paints_undo.verification.content_credentials import Credentials, sign_run
 
 
 def parser() -> argparse.ArgumentParser:

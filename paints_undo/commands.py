@@ -129,7 +129,7 @@ def add_drawing_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--fit",
         choices=FITS,
-        help="how the artwork fills the networks' sizes: pad loses nothing (the default), crop cuts as the original",
+        help="how the artwork fills the networks' sizes: pad loses nothing, crop cuts as the original",
     )
     command.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video: made by AI")
 
@@ -145,7 +145,7 @@ def load_engine(chosen: argparse.Namespace) -> Engine:
     """The engine that the flags ask for."""
     choices = {name: getattr(chosen, name) for name in ENGINE_FLAGS}
     if later("family.choice:find_family")(chosen.models).name == STROKES:
-        return later("strokes.engine:Strokes.load")(**choices)
+        return later("strokes_engine:Strokes.load")(**choices)
     return later("pipeline:PaintsUndo.load")(**choices)
 
 

@@ -300,6 +300,10 @@ class PipelineParts:
         """The pipeline's tokenizer."""
         return self.components["tokenizer"]
 
+    def to_host(self, tensor: Tensor) -> Tensor:
+        """The tensor in the host's memory."""
+        return tensor.cpu()
+
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
         """The network of a part, brought by diffusers' offloading where that is on."""

@@ -14,7 +14,7 @@ from paints_undo.execution.plan import Candidate
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import OnProgress, ignore
-from paints_undo.run.timelapse import Timelapse
+from paints_undo.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process

@@ -21,7 +21,7 @@ from paints_undo.errors import InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.plan import Candidate
 from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import parse_budget
+from paints_undo.execution.plans import parse_budget, shared
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.family.choice import STROKES, default_models, find_family
 from paints_undo.family.weights import load_tokenizer
@@ -36,7 +36,7 @@ from paints_undo.stages.keyframes import KeyframeSampling
 from paints_undo.stages.memory import Memory
 from paints_undo.stages.prompts import token_count
 from paints_undo.stages.segments import SegmentSampling
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 log = logging.getLogger(__name__)
 
@@ -122,13 +122,12 @@ class PaintsUndo(AnyEngine):
         parts = Parts(find_family(models), chosen_device, chosen_dtype, compiled=compiled)
         engine = cls(parts, noise, attention, vram, bit_exact)
         if validation.whole_number("workers", workers, 1, MOST_WORKERS) > 1:
-            load = partial(
-                cls.load, models, dtype=dtype, noise=noise, attention=attention, vram=vram, bit_exact=bit_exact
-            )
+            load = partial(cls.load, models, dtype=dtype, noise=noise, attention=attention, bit_exact=bit_exact)
             devices = same_devices(chosen_device, workers)
+            shares = {name: shared(vram, torch.device(name), devices.count(name)) for name in set(devices)}
             threads = max(1, torch.get_num_threads() // workers)
             engine.workers = Workers(
-                [(name, partial(load, device=name, compiled=compiled)) for name in devices], threads
+                [(name, partial(load, device=name, vram=shares[name], compiled=compiled)) for name in devices], threads
             )
         return engine
 

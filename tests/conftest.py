@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# One of several processes that share the cores; before PyTorch is imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("OMP", "MKL", "OPENBLAS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import hypothesis
 import pytest
 from tiny_family import write_tiny_family
@@ -89,7 +94,7 @@ def strokes(browser, tmp_path: Path) -> Iterator:
     """The same with the engine that draws in strokes."""
     from desk import Desk
 
-    from paints_undo.strokes.engine import Strokes
+    from paints_undo.strokes_engine import Strokes
 
     with Desk(browser, tmp_path / "outputs", real=Strokes()) as opened:
         yield opened

@@ -66,7 +66,7 @@ class Desk:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.close()
-        assert kind or self.complaints == []
+        assert kind or not self.complaints, self.complaints
 
     def close(self) -> None:
         for context in self._visits:

@@ -15,7 +15,7 @@ from paints_undo.options import KeyframeOptions, UndoOptions
 from paints_undo.pictures.fit import Fit, crop_to
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 KEYFRAME_SIZE = VIDEO_SIZE = (64, 64)  # width, height
 STEPS = (400, 800, 950)

@@ -19,10 +19,10 @@ VISITOR = "a secret of one visitor"
 class RealApp:
     """A running app with an engine of these choices, started with these flags, and one session that asks it."""
 
-    def __init__(self, models: Path, out: Path, flags: Sequence[str] = (), **choices: Any) -> None:
+    def __init__(self, models: str | Path, out: Path, flags: Sequence[str] = (), **choices: Any) -> None:
         self.engine, self.out = PaintsUndo.load(models, "cpu", **choices), out
         self.app = gradio_app.build_app(lambda: self.engine, out)
-        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]))
+        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]), self.app)
         _, self.url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **settings)
         self._client = httpx.Client(base_url=self.url, timeout=120)
 
@@ -51,6 +51,11 @@ class RealApp:
         """A picture as the page uploads it: its path on the server."""
         with picture.open("rb") as file:
             return self._client.post("/gradio_api/upload", files={"files": file}).raise_for_status().json()[0]
+
+    def fetch(self, link: str) -> bytes:
+        """What a link of this app leads to."""
+        assert link.startswith(self.url), link
+        return self._client.get(link).raise_for_status().content
 
     def close(self) -> None:
         self._client.close()

@@ -19,8 +19,8 @@ from paints_undo.batch.items import Shard
 from paints_undo.batch.store import open_store
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.strokes.engine import Strokes
 from paints_undo.strokes.process import Process
+from paints_undo.strokes_engine import Strokes
 
 
 def sample_of(number):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from paints_undo.batch.items import find_items, item_of, manifest_lines, named_by
 from paints_undo.errors import InputError
-from paints_undo.pictures.headers import SUFFIXES
+from paints_undo.headers import SUFFIXES
 from paints_undo.pictures.pixels import read_picture
 
 KNOWN = {"seed", "prompt", "operation_steps"}

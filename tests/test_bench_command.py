@@ -16,29 +16,27 @@ def parse():
     return lambda *words: parser.parse_args([str(word) for word in words])
 
 
-def test_a_count_is_printed_written_and_drawn(parse, tiny_family, tmp_path, capsys):
+def test_a_count_is_printed_and_written(parse, tiny_family, tmp_path, capsys):
     chosen = parse(
         *("bench", "--models", tiny_family, "--count", "--plan", "auto", "--sampling-steps", 1, "--device", "cpu"),
-        *("--operation-steps", 500, "--json", tmp_path / "figures.json", "--charts", tmp_path / "charts"),
+        *("--operation-steps", 500, "--json", tmp_path / "figures.json"),
     )
     assert chosen.work(chosen) == 0
     said = capsys.readouterr().out
     assert "plan auto:" in said and "| segments sampling" in said
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["plans"]["auto"]["counted"]["flop"] > 0 and figures["machine"]["versions"]["torch"]
-    assert [file.name for file in (tmp_path / "charts").iterdir()] == ["memory_counted.png"]
 
 
-def test_measured_plans_are_compared(parse, tiny_family, tmp_path, capsys, monkeypatch):
+def test_measured_plans_are_compared(parse, tiny_family, capsys, monkeypatch):
     from test_bench_report import COUNTED, run
 
     monkeypatch.setattr(work, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
     monkeypatch.setattr(work, "count_plan", lambda chosen, plan: COUNTED)
-    words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu", "--charts", tmp_path)
+    words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu")
     chosen = parse("bench", "--models", tiny_family, *words)
     assert chosen.work(chosen) == 0
     assert "resident is 2.50 times as fast as sliced" in capsys.readouterr().out
-    assert {file.name for file in tmp_path.iterdir()} == {"memory.png", "memory_counted.png", "time.png"}
 
 
 def test_the_fast_profile_is_compared_with_the_exact_one(parse, tiny_family, capsys):

@@ -80,7 +80,7 @@ def test_the_whole_picture_or_the_original_cut(desk: Desk, tmp_path: Path) -> No
     page = desk.visit()
     page.locator("#artwork input[type=file]").set_input_files(tmp_path / "wide.png")
     page.get_by_label("Output Prompt").fill("a fractal")
-    expect(page.get_by_label("Whole picture")).to_be_checked()
+    expect(page.get_by_label("Whole picture, not in the original")).to_be_checked()
     press(page, STEPS[1], "6 key frames are ready")
     shown = expect(item(page, "keyframe-400").locator("img"))
     shown.to_have_js_property("naturalWidth", 818, timeout=MINUTE)  # of 832 x 384, in the shape of 640 x 300

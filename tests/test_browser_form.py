@@ -183,8 +183,8 @@ def test_a_picture_is_one_wherever_it_is_dropped(desk: Desk, tmp_path: Path) -> 
             expect(page.locator("#job")).to_have_class("job failed")
             expect(page.locator("#refused")).to_contain_text(words)
     expect(page.locator("#welcome")).to_be_visible()
-    drop(page, tmp_path / "a.png", tmp_path / "b.jpg")
-    expect(said).to_contain_text("2 files at once")
+    drop(page, tmp_path / "one.png", tmp_path / "paper.pdf")
+    expect(said).to_contain_text("one too many: one.png, paper.pdf", timeout=MINUTE)
     expect(button(page, STEPS[0])).to_be_disabled()
     dropped = ("a.png", "body", "drop"), ("b.jpg", "#player", "drop"), ("c.webp", "#artwork", "drop")
     for name, at, how in (*dropped, ("d.gif", "body", "paste")):

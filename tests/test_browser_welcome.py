@@ -11,6 +11,10 @@ from test_browser_form import drop
 
 pytestmark = IN_A_BROWSER
 MAKE = "Make the timelapse"
+# The share of the canvas that has a colour.
+COLOURFUL = """(() => { const { width, height } = document.querySelector("#canvas");
+    const { data } = document.querySelector("#canvas").getContext("2d").getImageData(0, 0, width, height);
+    return data.filter((one, i) => i % 4 === 0 && Math.abs(one - data[i + 2]) > 24).length / (width * height); })()"""
 
 
 def make(page, said: str = "480 frames") -> None:
@@ -200,3 +204,37 @@ def test_only_settings_that_mean_something_are_shown(strokes: Desk) -> None:
     expect(page.locator("#job-what")).to_have_text("Recipe applied: Coarse sketches.", timeout=MINUTE)
     button(page, "Generate Key Frames").click()
     expect(page.locator("#job-what")).to_contain_text("4 key frames are ready", timeout=MINUTE)
+
+
+def test_layers_are_hidden_and_a_pen_draws_in_the_player(strokes: Desk) -> None:
+    page = strokes.visit(adjusting=False)
+    pick(page, CAT)
+    make(page)
+    pen, layers = page.locator("#pen"), page.locator("#layers")
+    expect(pen).to_be_visible(timeout=MINUTE)  # the new film plays
+    places = {pen.get_attribute("style") for _ in range(8) if not page.wait_for_timeout(100)}
+    assert len(places) > 3, "it moves with the strokes"
+    button(page, "Show the pen").click()
+    expect(pen).to_be_hidden()
+    page.locator("#scrubber").focus()
+    page.keyboard.press("End")
+    toggle = button(page, "Layers")
+    toggle.press("Enter")
+    names = layers.locator("span").all_inner_texts()
+    assert names[0] == "Details" and names[-1] == "Paper" and "Line art" in names
+    for name in names[:-1]:
+        page.get_by_label(name, exact=True).press("Space")
+    page.wait_for_function(COLOURFUL + " === 0", timeout=MINUTE)  # nothing is left but paper
+    page.keyboard.press("Control+z")
+    expect(page.locator("#where")).to_contain_text("Stroke 999")
+    assert page.evaluate(COLOURFUL) == 0
+    page.keyboard.press("Escape")
+    expect(layers).to_be_hidden()
+    expect(toggle).to_be_focused()
+    page.reload()
+    toggle.click(timeout=MINUTE)
+    expect(page.get_by_label("Shadow", exact=True)).not_to_be_checked()
+    expect(page.locator("#pen-toggle")).to_have_attribute("aria-pressed", "false")
+    for name in names[:-1]:
+        page.get_by_label(name, exact=True).check()
+    page.wait_for_function(COLOURFUL + " > 0.1", timeout=MINUTE)

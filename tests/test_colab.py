@@ -48,6 +48,10 @@ def test_every_cell_runs(notebook, tmp_path, monkeypatch):
             shown = [kind for output in cell.outputs for kind in output.get("data", {})]
             assert "image/png" in shown and "text/html" in shown and last in texts(cell)
         assert "mini on cpu; plan" in texts(published) or "mini on cuda" in texts(published)
+        chosen = "os.environ['PAINTS_UNDO_MODELS'] = 'strokes'"
+        notebook.cells.append(nbformat.v4.new_code_cell(f"{chosen}\n{published.source}"))
+        without_gpu = client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
+        assert "There is no GPU here" in texts(without_gpu)
         address = texts(app).split()[-1]
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.status == 200
@@ -61,3 +65,12 @@ def test_without_an_installation_or_a_source_it_says_what_to_do(notebook, tmp_pa
     done = subprocess.run([sys.executable, "-I", "-S", "cell.py"], cwd=tmp_path, capture_output=True, text=True, env={})
     assert done.returncode == 1 and "write its git address or folder into SOURCE" in done.stderr
     assert "Traceback" not in done.stderr
+    for needed in ("paints_undo/__init__.py", "requirements.txt"):  # as in a checkout, which has nothing to install
+        (tmp_path / needed).parent.mkdir(exist_ok=True)
+        (tmp_path / needed).touch()
+    (tmp_path / "colab").mkdir()
+    written = cell.source.replace("    install(source)", "    raise SystemExit(f'from {source}')")
+    (tmp_path / "cell.py").write_text(written)
+    isolated = [sys.executable, "-I", "-S", "../cell.py"]
+    done = subprocess.run(isolated, cwd=tmp_path / "colab", capture_output=True, text=True, env={})
+    assert done.stderr.strip() == f"from {tmp_path.resolve()}"

@@ -25,7 +25,7 @@ from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "comfyui"

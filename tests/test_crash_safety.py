@@ -20,9 +20,9 @@ import pytest
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
-from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
+from paints_undo.verification.verify import RECORDED, verify
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 

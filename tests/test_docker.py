@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
@@ -10,9 +11,12 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from served_elsewhere import free_port, served
+from test_packaging import extra
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docker"
@@ -40,6 +44,12 @@ def test_it_runs_as_nobody_special_from_debian_slim():
     assert "\nRUN" not in (FOLDER / "Dockerfile").read_text()[last:]
     assert json.loads(*instructions("VOLUME")) == ["/models", "/outputs"]
     assert "HF_HOME=/models" in instructions("ENV")[0] and instructions("ARG") == ["COMPUTE=cu130"]
+
+
+def test_what_the_flag_for_mcp_needs_is_installed():
+    (wanted,) = extra("mcp")
+    (named,) = re.findall(r"'(mcp[^']*)'", instructions("RUN")[1])
+    assert Requirement(named) == wanted
 
 
 def test_the_ignore_file_lets_through_what_is_copied():
@@ -78,8 +88,14 @@ def test_the_app_starts_from_what_is_copied_and_is_healthy(tmp_path):
     assert entry == ["python"]
     command = [part.replace("/outputs", str(tmp_path / "outputs")) for part in json.loads(*instructions("CMD"))]
     command[command.index("7860")] = str(port)
+    with_tools = importlib.util.find_spec("mcp") is not None
     (health,) = instructions("HEALTHCHECK")
     check = json.loads(health.partition("CMD ")[2].replace("7860", str(port)))
-    with served(command, tmp_path, port):
+    with served([*command, *(["--mcp"] if with_tools else [])], tmp_path, port) as address:
         assert subprocess.run([sys.executable, *check[1:]], timeout=60).returncode == 0
+        if with_tools:
+            question = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+            accepted = {"Accept": "application/json, text/event-stream"}
+            told = httpx.post(f"{address}gradio_api/mcp", json=question, headers=accepted, timeout=60)
+            assert told.status_code == 200 and "make_timelapse" in told.text
     assert subprocess.run([sys.executable, *check[1:]], capture_output=True, timeout=60).returncode != 0

@@ -67,7 +67,8 @@ def test_every_block_of_python_is_an_example(document):
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "SECURITY.md", *sorted(f"docs/{file.name}" for file in DOCS.glob("*.md"))]
+    "document",
+    sorted(file.relative_to(DOCS.parent).as_posix() for where in (DOCS.parent, DOCS) for file in where.glob("*.md")),
 )
 def test_every_file_that_a_document_names_is_there(document):
     """Tests that prove a promise, and the files where things are: by their name, or by their place in the package."""

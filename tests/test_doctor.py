@@ -16,15 +16,15 @@ import torch
 
 from paints_undo.cli import doctor_command
 from paints_undo.doctor import examination as doctor
+from paints_undo.doctor import published_files
 from paints_undo.doctor.examination import examine
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Finding, Report
-from paints_undo.family import status as hub_status
 from paints_undo.models.attention import BACKENDS
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_status, "hub_answer", lambda: ("the hub answers", FINE))
+    monkeypatch.setattr(published_files, "hub_answer", lambda: ("the hub answers", FINE))
 
 
 def found(report: Report, subject: str) -> list[Finding]:

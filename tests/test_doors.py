@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,14 @@ def run(app: RealApp) -> dict[str, Any]:
             app.ask("press", run_id=number, step=step, artwork=None, settings={})
         view = ended(app, number)
     return view
+
+
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail("it did not come")
 
 
 def ended(app: RealApp, run: str) -> dict[str, Any]:
@@ -102,29 +113,113 @@ def test_the_three_endpoints(app: RealApp) -> None:
     assert len(read_video(Path(video["video"] if isinstance(video, dict) else video))) == len(found)
 
 
-def test_mcp(tiny_family: Path, tmp_path: Path) -> None:
-    """With the extra `mcp`, which holds pydantic back and so is none of the `dev` extra's packages."""
+def test_mcp(tmp_path: Path) -> None:
+    """Two clients at once, each with runs of its own, through all four tools; in strokes, which need no networks."""
     pytest.importorskip("mcp", reason="needs the extra mcp (pip install -e .[mcp])")
     from mcp import ClientSession
-    from mcp.client.streamable_http import streamablehttp_client
+    from mcp.client.streamable_http import streamable_http_client
 
-    app = RealApp(tiny_family, tmp_path / "runs", flags=["--mcp"])
-
+    app = RealApp("strokes", tmp_path / "runs", flags=["--mcp"])
     given = f"data:image/png;base64,{base64.b64encode(GIRL.read_bytes()).decode()}"
+    heard: dict[int, list[float]] = {1: [], 2: []}
 
-    async def asked() -> tuple[list[str], str]:
+    @asynccontextmanager
+    async def client() -> AsyncIterator[Any]:
         async with (
-            streamablehttp_client(f"{app.url}gradio_api/mcp/") as (reading, writing, _),
+            streamable_http_client(f"{app.url}gradio_api/mcp/") as (reading, writing, _),
             ClientSession(reading, writing) as session,
         ):
             await session.initialize()
-            tools = (await session.list_tools()).tools
-            (tool,) = (each.name for each in tools if each.name.endswith("generate_prompt"))
-            told = await session.call_tool(tool, {"artwork": given})
-            return [each.name for each in tools], told.content[0].text
+            yield session
+
+    async def called(session: Any, tool: str, **arguments: Any) -> Any:
+        answer = await session.call_tool(tool, arguments)
+        assert not answer.isError, answer.content
+        return answer.structuredContent
+
+    async def worked(number: int) -> dict[str, Any]:
+        async with client() as session:
+
+            async def hear(share: float, total: float | None, doing: str | None) -> None:
+                assert total == 1 and doing
+                heard[number].append(share)
+
+            told = await called(session, "write_tags", artwork=given)
+            settings = {"run": told["run"], "seed": number, "seconds": 2 + number, "operation_steps": [300, 900]}
+            answer = await session.call_tool("make_timelapse", settings, progress_callback=hear)
+            assert not answer.isError and answer.content[1].type == "resource_link", answer.content
+            made = answer.structuredContent
+            assert made["run"] == told["run"]
+            files = await called(session, "export_timelapse", run=made["run"], formats=["gif", "psd"])
+            again = await called(session, "draw_keyframes", run=made["run"], operation_steps=[300, 600])
+            return {**made, **told, "again": again["keyframes"], **files}
+
+    async def refused() -> list[str]:
+        async with client() as session:
+            folder = one["video"].split("runs/")[1].split("/")[0]  # what a link shows is no key
+            calls: list[tuple[str, dict[str, Any]]] = [
+                ("make_timelapse", {}),
+                ("make_timelapse", {"artwork": given, "seed": "x"}),
+                ("write_tags", {"artwork": "http://127.0.0.1:1/girl.png"}),
+                ("write_tags", {"artwork": "data:image/png;base64,?"}),
+                ("write_tags", {"artwork": str(GIRL)}),
+                ("draw_keyframes", {"run": folder}),
+                ("draw_keyframes", {"artwork": given, "speed": 3}),
+                ("export_timelapse", {"run": one["run"]}),
+                ("undo", {}),
+            ]
+            answers = [await session.call_tool(tool, arguments) for tool, arguments in calls]
+            assert all(answer.isError for answer in answers)
+            return [answer.content[0].text for answer in answers]
+
+    async def gone() -> None:
+        begun = asyncio.Event()
+
+        async def hear(*progress: Any) -> None:
+            begun.set()
+
+        async with client() as session:
+            given_up = asyncio.create_task(
+                session.call_tool("make_timelapse", {"artwork": given, "seconds": 60}, progress_callback=hear)
+            )
+            await asyncio.wait_for(begun.wait(), 60)
+        given_up.cancel()
+
+    async def asked() -> Any:
+        async with client() as session:
+            return {tool.name: tool.inputSchema["properties"] for tool in (await session.list_tools()).tools}
+
+    async def both() -> list[dict[str, Any]]:
+        return list(await asyncio.gather(worked(1), worked(2)))
 
     try:
-        names, said = asyncio.run(asked())
-        assert len(names) == 3 and said == app.engine.tag(read_picture(GIRL))
+        one, two = asyncio.run(both())
+        assert one["run"] != two["run"] and one["video"] != two["video"] and one["tags"] == two["tags"]
+        assert all(shares == sorted(set(shares)) and 0 <= shares[0] < shares[-1] <= 1 for shares in heard.values())
+        films = [app.fetch(made["video"]) for made in (one, two)]
+        for place, film in enumerate(films):
+            (tmp_path / f"{place}.mp4").write_bytes(film)
+        lengths = [len(read_video(tmp_path / f"{place}.mp4")) for place in (0, 1)]
+        assert lengths[0] < lengths[1], "each film has the length that its own caller asked for"
+        for made in (one, two):
+            assert [each["operation_step"] for each in made["again"]] == [300, 600]
+            drawn = [app.fetch(made[name][0]["picture"]) for name in ("keyframes", "again")]
+            pixels = [np.asarray(Image.open(BytesIO(file))) for file in drawn]
+            assert pixels[0].std() > 0 and np.array_equal(pixels[0], pixels[1]), "what is there is not drawn again"
+            assert {Path(name).suffix for name in made["files"]} == {".gif", ".psd"}
+            assert all(len(app.fetch(link)) > 1000 for link in made["files"].values())
+        said = asyncio.run(refused())
+        assert not any("\n" in sentence or "Traceback" in sentence for sentence in said)
+        expected = ["no picture: give artwork", "seed is 'x'", "no picture came from http://127.0.0.1:1/girl.png"]
+        expected += ["no base64", "not uploaded here", "the key of no run here", "no argument 'speed'"]
+        expected += ["no format is given", "no tool 'undo'"]
+        assert all(part in sentence for part, sentence in zip(expected, said, strict=True)), said
+        asyncio.run(gone())
+        card = max((tmp_path / "runs").glob("*/app.json"))
+        until(lambda: json.loads(card.read_bytes())["state"] == "cancelled")
+        tools = asyncio.run(asked())
+        assert list(tools) == ["make_timelapse", "write_tags", "draw_keyframes", "export_timelapse"]
+        kinds = {name: schema["type"] for name, schema in tools["make_timelapse"].items()}
+        assert kinds["seed"] == kinds["fps"] == "integer" and kinds["operation_steps"] == "array"
     finally:
         app.close()

@@ -22,7 +22,7 @@ from paints_undo.models.attention import BACKENDS
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress
-from paints_undo.strokes.engine import Strokes
+from paints_undo.strokes_engine import Strokes
 
 ARTWORK = np.random.default_rng(0).integers(0, 256, (80, 112, 3), np.uint8)
 DRAWING = KeyframeOptions(prompt="1girl", operation_steps=(400, 800), width=64, height=64, sampling_steps=2, seed=5)

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from export_runs import STEPS, make_source
-from PIL import Image
+from PIL import Image, ImageCms
 
 from paints_undo.errors import InputError
 from paints_undo.exports import layers
@@ -42,7 +42,14 @@ def test_psd_tools_reads_the_layers_in_order(source, tmp_path):
     assert np.array_equal(np.asarray(found[-1].topil().convert("RGB")), source.artwork)
     assert [layer.visible for layer in found] == [True] * 4 + [False] * 3 + [True]
     assert np.array_equal(np.asarray(document.topil().convert("RGB")), source.artwork)
-    packet = document.image_resources[layers.XMP_RESOURCE].data
+    about = document.image_resources
+    resolution = about.get_data(layers.RESOLUTION)
+    assert (resolution.horizontal / 2**16, resolution.vertical / 2**16) == (layers.DPI, layers.DPI)
+    profile = Image.open(tmp_path / "a.psd").info["icc_profile"]  # as Pillow finds it
+    assert "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+    small = np.asarray(document.thumbnail().convert("RGB")).astype(int)
+    assert small.shape == (150, 120, 3) and np.abs(small - source.artwork).mean() < 6
+    packet = about[layers.XMP_RESOURCE].data
     assert read_xmp_packet(packet)["piece"] == "layers"
 
 

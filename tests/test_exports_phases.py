@@ -4,8 +4,8 @@ import numpy as np
 from export_runs import at_step, make_source, picture
 
 from paints_undo.exports.curves import measure
+from paints_undo.exports.papers import size_within
 from paints_undo.exports.phases import BLANK, phases, phases_of, what_is_new
-from paints_undo.exports.sheets import shown_small
 from paints_undo.pictures.fit import crop_to
 
 
@@ -38,5 +38,5 @@ def test_the_phases_of_a_run(tmp_path):
 
 
 def test_a_picture_fits_into_its_place():
-    assert shown_small(picture(120, 150), 60, 60).shape == (60, 48, 3)
-    assert shown_small(picture(120, 150), 1200, 300).shape == (300, 240, 3)
+    assert size_within(picture(120, 150), 60, 60) == (48, 60)
+    assert size_within(picture(120, 150), 1200, 300) == (240, 300)

@@ -1,7 +1,9 @@
-"""The contact sheet and the step sheets; the PDF rendered by poppler."""
+"""The contact sheet and the step sheets; the PDF read and rendered by poppler, and looked through by qpdf."""
 
 import shutil
 import subprocess
+from dataclasses import replace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,7 +13,11 @@ from PIL import Image
 from paints_undo.exports import sheets
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
+from paints_undo.exports.pdf import parts_of
+from paints_undo.exports.step_sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
+from paints_undo.exports.words import LANGUAGES, Phrase, said
 from paints_undo.provenance.metadata import read_record
+from paints_undo.provenance.records import read_xmp_packet
 
 OPTIONS = ExportOptions(title="夏の少女")
 
@@ -31,25 +37,73 @@ def test_the_contact_sheet_shows_twenty_moments(source, tmp_path):
     assert read_record(tmp_path / "a.png") == source.described("sheet")
 
 
-def test_the_step_sheet_is_a_pdf_that_poppler_renders(source, tmp_path):
-    sheets.write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
-    written = (tmp_path / "a.pdf").read_bytes()
-    assert (
-        written.startswith(b"%PDF-") and b"Paints-UNDO".decode().encode("utf-16-be") in written or b"Paints" in written
-    )
-    if shutil.which("pdftoppm") is None:
-        pytest.skip("needs pdftoppm (poppler-utils)")
-    command = ["pdftoppm", "-r", "75", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page")]
-    subprocess.run(command, check=True, timeout=60)
-    pages = sorted(tmp_path.glob("page*.png"))
+@pytest.mark.parametrize(
+    ("language", "font"), [("en", ""), ("ja", ""), ("zh-CN", "UniGB-UCS2-H"), ("zh-TW", "UniCNS-UCS2-H")]
+)
+def test_the_step_sheet_is_a_pdf_that_says_what_it_is(source, tmp_path, language, font):
+    path = tmp_path / "a.pdf"
+    write_step_sheet_pdf(source, path, replace(OPTIONS, language=language))
+    written = path.read_bytes()
+    assert written.startswith(b"%PDF-1.5") and f"/Lang ({language})".encode() in written and font.encode() in written
+    begin, end = written.index(b"<?xpacket begin"), written.index(b'<?xpacket end="r"?>')
+    packet = written[begin:end].partition(b"?>")[2]
+    assert read_xmp_packet(packet)["piece"] == "sheet"
+    texts = {
+        each.tag.partition("}")[2]: "".join(each.itertext()).strip() for each in ElementTree.fromstring(packet).iter()
+    }
+    assert (texts["title"], texts["language"]) == (OPTIONS.title, language)
+
+
+def asked(*command):
+    """What another program says of a file, where it is installed."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    return subprocess.run(command, check=True, timeout=60, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_its_words_are_text_that_poppler_finds(source, tmp_path, language):
+    path = str(tmp_path / "a.pdf")
+    write_step_sheet_pdf(source, tmp_path / "a.pdf", replace(OPTIONS, language=language))
+    pages = asked("pdftotext", path, "-").split("\f")[:-1]
     assert len(pages) == 2  # three keyframes and the artwork, three on a page
-    with Image.open(pages[0]) as page:
-        assert page.size == (620, 877)
-        accent = (np.abs(np.asarray(page.convert("RGB")).astype(int) - (209, 100, 27)).max(-1) < 30).sum()
-        assert accent > 3 * 400  # the three numbers
+    found = ["".join(page.split()) for page in pages]
+    record = source.described("sheet")
+    for words in (OPTIONS.title, said(Phrase("line art"), language), said(NEW, language)):
+        assert "".join(words.split()).lower() in found[0].lower(), words
+    assert all("".join(said(Phrase(record.statement), language).split()) in page for page in found)
+    about = asked("pdfinfo", path)
+    assert OPTIONS.title in about and record.program in about and "A4" in about
+    asked("qpdf", "--check", path)
+
+
+def test_its_pages_look_as_they_should(source, tmp_path):
+    write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
+    asked("pdftoppm", "-r", "150", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page"))
+    write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
+    drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    for number, page in enumerate(sorted(tmp_path.glob("page*.png"))):
+        rendered = np.asarray(Image.open(page).convert("RGB"))
+        assert rendered.shape == (1754, 1240, 3)
+        apart = np.abs(rendered.astype(int) - drawn[number * 1754 :][:1754])
+        assert apart[:, 320:].mean() < 2  # pictures, which lie where they lie in the other
+        accent = np.abs(rendered.astype(int) - (209, 100, 27)).max(-1) < 30
+        assert accent.sum() > (3, 1)[number] * 2000  # the numbers
+
+
+def test_any_letters_have_a_font_or_a_sign():
+    text = "Girl – 夏の少女 여름 夏天的书 🎨"
+    parts = list(parts_of(text, "en"))
+    assert "".join(part for _, part in parts) == text.replace("🎨", "?")
+    fonts = {part: font for font, part in parts}
+    assert (
+        fonts["Girl – "] == "Helvetica" and fonts["夏の少女"].startswith("Heisei") and fonts["여름"].startswith("HYG")
+    )
+    assert fonts["夏天的书"].startswith("STSong")
+    assert {font for font, part in parts_of("線稿", "zh-TW")} == {"MSung-Light"}
 
 
 def test_the_same_as_a_picture(source, tmp_path):
-    sheets.write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
+    write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
     assert Image.open(tmp_path / "a.png").size == (1240, 2 * 1754)
     assert read_record(tmp_path / "a.png").piece == "sheet"

@@ -4,6 +4,8 @@ import io
 import itertools
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from typing import Any
 from xml.etree import ElementTree
@@ -144,6 +146,14 @@ def test_the_animated_one_shows_strokes_in_their_order(source, tmp_path):
     assert written.count("<script") == 0
     shorter = export(source, "svg-animated", tmp_path, ExportOptions(Pacing(seconds=5)))["svg-animated"]
     assert max(map(float, re.findall(r"--t:([0-9.]+)s", shorter.read_text("utf-8")))) <= 5
+
+
+@pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool (libimage-exiftool-perl)")
+def test_exiftool_finds_nothing_wrong(drawn, tmp_path):
+    paths = export(drawn, "svg,svg-animated,curves,psd,steps,gif,mp4", tmp_path, ExportOptions(longest_side=64))
+    command = ["exiftool", "-validate", "-warning", "-a", "-s3", *map(str, paths.values())]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told.count("OK") == len(paths) and "Warning" not in told, told
 
 
 def test_a_lesson_has_as_many_steps_as_there_is_something_to_learn(source):

@@ -19,11 +19,11 @@ import pytest
 from huggingface_hub import constants
 from local_hub import COMMIT, LocalHub, local_hub
 
+from paints_undo.doctor.published_files import hub_answer
 from paints_undo.errors import CheckpointError
 from paints_undo.family import downloads as hub_downloads
 from paints_undo.family.cache import HubFile, find
 from paints_undo.family.downloads import ask, check_disk, download, partial_of, wrong_setting
-from paints_undo.family.status import hub_answer
 
 BIG = HubFile("somebody/models", COMMIT, "unet/model.big", "single_frame/unet/model.big")
 SMALL = HubFile("somebody/models", COMMIT, "unet/config.json", "single_frame/unet/config.json")

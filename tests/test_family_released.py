@@ -18,6 +18,7 @@ from test_family_downloads import use
 from paints_undo.errors import CheckpointError
 from paints_undo.family import released, weights
 from paints_undo.family.cache import digest_of, find
+from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.released import download_released, files, find_released, tagger_files, weights_file
 from paints_undo.family.weights import count_weights, load_part
@@ -72,6 +73,7 @@ def test_the_published_files() -> None:
 def test_everything_is_fetched_once_and_a_family(hub: LocalHub) -> None:
     family = download_released()
     assert family.name == "released" and sorted(gets(hub)) == sorted(f"{f.repository}/{f.path}" for f in files())
+    assert defaults_of(family).fit == "crop", "the original's framing gives the original's video"
     assert family.tagger_model.exists() and family.tagger_tags.read_text().startswith("tag_id")
     for part in PARTS:
         assert count_weights(family, part) > 0

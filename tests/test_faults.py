@@ -20,11 +20,11 @@ from paints_undo import atomic
 from paints_undo.errors import InputError, Sentence
 from paints_undo.options import UndoOptions
 from paints_undo.pictures import ffmpeg
-from paints_undo.provenance.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.run import locks
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.locks import LOCK
 from paints_undo.run.timeline import Keyframe, Timeline
+from paints_undo.verification.verify import CONTRADICTED, RECORDED, verify
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 

@@ -157,6 +157,9 @@ def test_exactly_three_endpoints_are_public(tmp_path: Path) -> None:
     named = [parameter["parameter_name"] for parameter in endpoints["/generate_video"]["parameters"]]
     assert named == ["prompt", "seed", "guidance_scale", "sampling_steps", "fps"]
     assert all(endpoint["description"] for endpoint in endpoints.values())
+    kinds = {p["parameter_name"]: p["type"]["type"] for each in endpoints.values() for p in each["parameters"]}
+    whole = {"seed", "width", "height", "sampling_steps", "fps"}
+    assert {name for name, kind in kinds.items() if kind == "integer"} == whole and kinds["guidance_scale"] == "number"
 
 
 def test_the_three_steps_hand_pixels_on_exactly(served: Served) -> None:
@@ -179,6 +182,18 @@ def test_the_three_steps_hand_pixels_on_exactly(served: Served) -> None:
     run = RunFolder.open(folder)
     assert run.finished and run.settings["options"]["fps"] == 8
     assert run.settings["options"]["keyframes"]["seed"] == 77
+
+
+def test_a_call_tells_how_far_it_is(served: Served) -> None:
+    client = served.client()
+    served.draw(client, operation_steps=[500])
+    served.engine.seconds_per_step, seen = 0.1, []
+    job = client.submit(sampling_steps=6, api_name="/generate_video")
+    while not job.done():
+        seen += job.status().progress_data or []
+        time.sleep(0.02)
+    drawing = [unit.progress for unit in seen if (unit.desc or "").startswith("segments: ")]
+    assert drawing == sorted(drawing) and len(set(drawing)) > 3 and 0 <= drawing[0] < drawing[-1] <= 1, seen
 
 
 def test_another_speed_draws_nothing_again(served: Served) -> None:

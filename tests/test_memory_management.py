@@ -287,6 +287,7 @@ def test_a_full_device_is_no_error_of_a_prefetch():
 def test_pinned_memory_within_its_budget(monkeypatch, caplog):
     monkeypatch.setattr(memory_management, "PINNED_PIECE", 1000)
     asked, empty = [], torch.empty
+    there = empty(600, dtype=torch.uint8, device="meta")
 
     def pinned(size, *, dtype, pin_memory):
         asked.append(size)
@@ -299,6 +300,8 @@ def test_pinned_memory_within_its_budget(monkeypatch, caplog):
     kept = [transfer.pinned(600) for _ in range(3)]
     assert [memory is None for memory in kept] == [False, False, True] and asked == [1000, 1000]
     assert transfer.pinned(1001) is None
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: "not pinned")
+    assert transfer.to_host(there) == "not pinned", "what waits on the host has no memory beyond the budget"
     del kept  # what is let go may be pinned anew
     assert transfer.pinned(600) is not None
 

@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from paints_undo.bench.live_bytes import LiveBytes
+from paints_undo.models import normalization
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU, channels_last
 
 SHAPES = [(3, 8, 5, 4), (1, 8, 5, 4), (2, 8, 3, 5, 4)]
@@ -55,6 +57,19 @@ def test_half_precision_sums_in_float32():
     found = layer.bfloat16()(x)
     assert found.dtype == torch.bfloat16
     assert (found - expected(x, layer)).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("at_once", [1, 8 * 100, 2**23])
+@torch.inference_mode()
+def test_half_precision_becomes_float32_a_slice_at_a_time(at_once, monkeypatch):
+    monkeypatch.setitem(normalization.SLICE, "cpu", at_once)
+    noise = torch.randn(2, 8, 16, 17, generator=torch.Generator().manual_seed(0))
+    x, layer = last(3 + noise).bfloat16(), norm(GroupNormSiLU).bfloat16()
+    with LiveBytes(torch.device("cpu")) as live:
+        found = layer(x)
+    assert (found - F.silu(expected(x, layer))).abs().max() < 0.04
+    if at_once == 8 * 100:
+        assert live.peak < 4 * x.nbytes, "less than the two float32 copies of all of it"
 
 
 def test_gradients():

@@ -10,8 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PLAIN = ["options", "commands", "video", "engine", "run.timeline", "run.folder", "run.replay", "run.draw"]
-PLAIN += ["provenance.verify", "exports.formats", "exports.source", "exports.artwork_size", "exports.charts"]
-PLAIN += ["batch.items", "batch.ledger", "cli", "family.choice", "family.released", "family.status", "doctor.findings"]
+PLAIN += ["verification.verify", "exports.formats", "exports.source", "exports.artwork_size", "exports.charts"]
+PLAIN += [
+    "batch.items",
+    "batch.ledger",
+    "cli",
+    "family.choice",
+    "family.released",
+    "doctor.published_files",
+    "doctor.findings",
+]
 PLAIN += [f"web.{file.stem}" for file in sorted((ROOT / "paints_undo" / "web").glob("[a-z]*.py"))]
 LIBRARIES = {"torch", "diffusers", "transformers"}
 

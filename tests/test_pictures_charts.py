@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import ImageColor
 
-from paints_undo.pictures.charts import COLOURS, ROW, TOP, bar_chart, line_chart
+from paints_undo.pictures.charts import COLOURS, line_chart
 
 
 def pixels_of(picture: np.ndarray, colour: str) -> int:
@@ -22,13 +22,6 @@ def test_each_line_has_its_colour_and_rises_with_its_values():
 
 def test_a_chart_of_nothing_is_an_empty_frame():
     assert pixels_of(line_chart({"none": []}, "memory", "s"), "white") > 250_000
-    assert bar_chart({}, "time", "s").shape[1] == 900
-
-
-def test_bars_are_as_long_as_their_values():
-    picture = bar_chart({"stage": {"auto": 1.0, "original": 2.0}, "other": {"auto": 0.5}}, "time", "s")
-    short, long = (pixels_of(picture[y : y + 1], c) for y, c in zip((TOP + 5, TOP + ROW + 5), COLOURS, strict=False))
-    assert 1.8 < long / short < 2.2
 
 
 def test_a_logarithmic_chart_falls_evenly_where_values_halve():

@@ -19,9 +19,9 @@ from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timelapse import join_timelapse, with_white_canvas
 from paints_undo.stages.keyframes import KeyframeSampling
 from paints_undo.stages.segments import SegmentSampling
+from paints_undo.timelapse import join_timelapse, with_white_canvas
 
 # The recorded run fed channels-last pictures, whose GroupNorm is inaccurate on the white canvas: tests/data/README.md.
 WHITE_CANVAS = 5e-3

@@ -10,12 +10,12 @@ from throwaway_certificate import write_certificate
 from paints_undo.errors import InputError
 from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pictures.video import read_video, write_video
-from paints_undo.provenance.content_credentials import Credentials, Signature, read_signature, sign_file, sign_run
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import GIVEN, Record
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Keyframe, Timeline
+from paints_undo.verification.content_credentials import Credentials, Signature, read_signature, sign_file, sign_run
 
 RECORD = Record("timelapse", settings={"models": {"name": "mini"}}, version="0.1.0", id="abc")
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)

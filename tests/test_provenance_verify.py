@@ -6,12 +6,12 @@ from PIL import Image
 from throwaway_certificate import write_certificate
 
 from paints_undo.pictures.pixels import encode_png
-from paints_undo.provenance.content_credentials import Credentials, sign_run
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import GIVEN
-from paints_undo.provenance.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Keyframe, Timeline
+from paints_undo.verification.content_credentials import Credentials, sign_run
+from paints_undo.verification.verify import CONTRADICTED, NO_RECORD, RECORDED, UNREADABLE, verify
 
 TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 SETTINGS = {"models": {"name": "mini", "revision": "1"}}

@@ -19,12 +19,12 @@ from paints_undo.atomic import written_atomically
 from paints_undo.cli import main
 from paints_undo.options import UndoOptions
 from paints_undo.pictures import video
-from paints_undo.provenance.verify import RECORDED, verify
 from paints_undo.run import folder as runs
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.record import write_run_record
 from paints_undo.run.recorded_folder import MovedFolder
 from paints_undo.run.timeline import Keyframe, Timeline
+from paints_undo.verification.verify import RECORDED, verify
 
 TIMELINE = Timeline((Keyframe(400, 2, 3),), 1)
 PICTURE = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)

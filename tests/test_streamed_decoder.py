@@ -4,10 +4,11 @@ import pytest
 import torch
 from reference import FORWARD, deviation, recorded
 from reference_fill import fill
-from torch import nn
+from torch import Tensor, nn
 
+from memory_management import Transfer
 from paints_undo.bench.live_bytes import LiveBytes
-from paints_undo.models.streamed_decoder import WaitingRoom, mixed, on_host
+from paints_undo.models.streamed_decoder import WaitingRoom, mixed
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
 
 EXACT = 1e-5  # relative root mean square
@@ -57,7 +58,7 @@ def test_decoding_is_the_recorded_one(frames_at_once):
     vae = fill(VideoVAE(VideoVAEConfig(**reference.config)).eval())
     _, states = vae.encode(reference.inputs["frames"].clamp(-1, 1)[0].transpose(0, 1))
     references = [state[None] for state in states]
-    video = vae.decode(reference.inputs["latents"], references, frames_at_once, spill=True)
+    video = vae.decode(reference.inputs["latents"], references, frames_at_once, spill=Tensor.clone)
     assert deviation(video, reference.outputs["decoded"]) < FORWARD
 
 
@@ -93,7 +94,7 @@ def test_the_norm_is_that_of_the_whole_video():
     norm.weight.data, norm.bias.data = torch.randn(2, 8, generator=generator)
     convolution = nn.Conv3d(8, 8, (3, 1, 1), padding=(1, 0, 0))
     frames = torch.randn(5, 8, 6, 7, generator=generator) + torch.arange(5)[:, None, None, None]
-    room = WaitingRoom(iter(frames.split(2)), norm, spill=False)
+    room = WaitingRoom(iter(frames.split(2)), norm, spill=None)
     video = frames.transpose(0, 1)[None]
     expected = convolution(nn.functional.silu(norm(video)))[0].transpose(0, 1)
     assert difference(torch.cat(list(room.mixed_by(convolution, room.look()))), expected) < EXACT
@@ -116,12 +117,17 @@ def test_no_frames_at_a_time_are_refused(vae):
 @pytest.mark.gpu
 @torch.inference_mode()
 def test_spilled_activations_wait_on_the_host(vae):
-    piece = torch.ones(2, 3, device="cuda")
-    assert on_host(piece).device.type == "cpu"
+    transfer = Transfer(torch.device("cuda"))
+    transfer.allow_pinned(2**28)
+    pieces = [torch.ones(2, 3, device="cuda"), torch.ones(2**26, device="cuda"), torch.ones(7, device="cuda")]
+    waiting = [transfer.to_host(piece) for piece in pieces]
+    assert [piece.is_pinned() for piece in waiting] == [True, False, True], "the budget is one piece of 256 MiB"
+    torch.cuda.synchronize()
+    assert all(torch.equal(piece, torch.ones_like(piece)) for piece in waiting)
     references = encoded(vae, torch.zeros(1, 2, 3, 16, 16))
     latents = torch.randn(1, 4, 16, 4, 4, generator=torch.Generator().manual_seed(5))
     expected = vae.decode(latents, references)
     device = VideoVAE(vae.config).eval().to("cuda")
     device.load_state_dict(vae.state_dict())
-    found = device.decode(latents.cuda(), references, 2, spill=True)  # the references come from the host, too
+    found = device.decode(latents.cuda(), references, 2, transfer.to_host)  # the references come from the host, too
     assert difference(found.cpu(), expected) < 1e-2

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from paints_undo import strokes_engine
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile
@@ -17,10 +18,9 @@ from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.replay import earlier_run, replay
-from paints_undo.strokes import engine as strokes_engine
-from paints_undo.strokes.engine import Strokes
 from paints_undo.strokes.film import Film, moments, work_of
 from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes_engine import Strokes
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 

@@ -13,11 +13,11 @@ from skimage import data
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline, keyframe_names
-from paints_undo.strokes.engine import Strokes
 from paints_undo.strokes.face import find_face
 from paints_undo.strokes.look import decide
 from paints_undo.strokes.process import Process, plan_process
 from paints_undo.strokes.tags import leaning, telling
+from paints_undo.strokes_engine import Strokes
 
 
 def test_it_listens_to_what_it_knows() -> None:

@@ -12,8 +12,8 @@ from awkward_pictures import scene
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.run.course import course_of
-from paints_undo.strokes.engine import Strokes
 from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes_engine import Strokes
 from paints_undo.time_left import COSTS
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio

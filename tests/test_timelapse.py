@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
+from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 
 
 def test_join_timelapse():

@@ -10,6 +10,7 @@ from export_runs import make_run
 from studio_desk import ME, OTHER, StudioDesk, until
 
 from paints_undo.exports.formats import FORMATS
+from paints_undo.web import exporting
 from paints_undo.web.exporting import start_export
 from paints_undo.web.history import CARD, owner_of
 from paints_undo.web.jobs import queue_of
@@ -92,11 +93,20 @@ def test_an_export_is_a_job_of_the_run_and_leaves_files(desk):
         ({"curve": "fast"}, "curve is"),
         ({"title": "x" * 500}, "title has 500"),
         ({"formats": ["<b>"]}, "format is"),
+        ({"language": "tlh"}, "language is 'tlh'; use one of en, ja"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_no_job(desk, changes, sentence):
     assert sentence in asked(desk, **changes)["error"]
     assert seen(desk)["job"] is None and not (desk.out / RUN / "exports").exists()
+
+
+def test_a_step_sheet_speaks_the_language_of_the_page(desk):
+    assert asked(desk, ["steps"], language="zh-TW") == {"result": None} and len(seen(desk)["exports"]) == 1
+    assert b"/Lang (zh-TW)" in (desk.out / RUN / "exports" / "steps.pdf").read_bytes()
+    scripts = Path(exporting.__file__).parent / "static"
+    for panel in ("exports.js", "share.js"):
+        assert "language: page.language" in (scripts / panel).read_text("utf-8")
 
 
 def test_no_message_names_a_folder_of_the_server(desk):

@@ -35,7 +35,7 @@ class Served:
     def __init__(self, out: Path, *arguments: str) -> None:
         self.engine, self.out = FakeEngine(), out
         self.app = gradio_app.build_app(lambda: self.engine, out)
-        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *arguments]))
+        settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *arguments]), self.app)
         settings["share"] = False  # the guards for a shared link, and no tunnel
         _, url, _ = self.app.launch(prevent_thread_lock=True, quiet=True, **settings)
         self.client = httpx.Client(base_url=url, timeout=30)

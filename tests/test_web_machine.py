@@ -73,7 +73,7 @@ def test_the_button_examines_the_engine_that_the_app_has(
     monkeypatch.chdir(tmp_path)
     app = RealApp(tiny_family, tmp_path / "runs", dtype="bf16", attention="plain", vram="4")
     try:
-        (shown,) = app.press("doctor")
+        (shown,) = app.press("Examine")
     finally:
         app.close()
     rows = re.findall(r"<tr class='(\w+)'><th scope='row'>(.*?)</th><td>(.)</td><td>(.*?)</td></tr>", shown)
@@ -81,7 +81,7 @@ def test_the_button_examines_the_engine_that_the_app_has(
     expected = "".join(f"({state}) {subject}: {text}\n" for state, subject, text in TABLE)
     assert re.fullmatch(expected, found), found
     assert [sign for *_, sign, _ in rows] == ["·" if state == "note" else "✓" for state, *_ in rows]
-    assert shown.endswith("</table><p><strong>ready: a run can start</strong></p>")
+    assert shown.endswith("</table><p><strong>ready: a run can start</strong></p></div>")
 
 
 def test_the_choices_of_the_engine_are_those_examined(tiny_family: Path, tmp_path: Path) -> None:

@@ -427,6 +427,6 @@ def test_everything_at_one_button(desk, tmp_path):
 
 def test_networks_have_no_operations(desk):
     run = desk.finished()
-    for asked in (lambda: desk.phases(run), lambda: desk.canvas(run, 5)):
+    for asked in (lambda: desk.operations(run), lambda: desk.canvases(run, 5)):
         with pytest.raises(InputError, match="no video yet"):
             asked()

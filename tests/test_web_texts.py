@@ -56,7 +56,7 @@ def test_errors_are_said_in_the_visitors_language(language: str) -> None:
 
 
 PACKAGE = Path(paints_undo.__file__).parent
-# What no visitor meets: errors of the command line, of training, and of values that only a program can give.
+# What no visitor meets: errors of the command line, of training, of MCP, and of values that only a program can give.
 UNSEEN: tuple[str, ...] = ("bench", "training", "cli", "commands", "doctor", "run/plain_values")
 UNSEEN += (
     "batch",
@@ -64,10 +64,11 @@ UNSEEN += (
     "stages/diffusers_values",
     "exports/command",
     "execution/workers",
-    "provenance/content_credentials",
-    "provenance/verify",
-    "provenance/command",
+    "verification/content_credentials",
+    "verification/verify",
+    "verification/command",
     "run/replay",
+    "web/mcp_tools",
     "web/starting",
 )
 TOLD = {"Sentence", "DamagedFile", "MovedFolder", *(kind.__name__ for kind in Told.__subclasses__())}

@@ -12,7 +12,7 @@ from paints_undo.pictures.pixels import read_picture
 from paints_undo.run.timeline import Timeline
 from paints_undo.web.history import Entry, History, message
 from paints_undo.web.playable import PlayableRun
-from paints_undo.web.work import WORK, frame_files, start
+from paints_undo.web.work import WORK, frame_files, start, subject_as_tagged
 
 
 @pytest.fixture
@@ -80,3 +80,11 @@ def test_a_failure_names_no_folder(engine, entry):
     done(engine, entry, "keyframes")
     assert entry["message"]["key"] == "failed"
     assert str(entry.path.parent) not in str(entry["message"])
+
+
+def test_the_video_is_told_whom_the_tagger_saw_and_ones_own_words_stay() -> None:
+    usual = "1girl, masterpiece, best quality"
+    assert subject_as_tagged(usual, "cat, no humans", usual) == "masterpiece, best quality"
+    assert subject_as_tagged("masterpiece, best quality", "1boy, hat", usual) == "1boy, masterpiece, best quality"
+    assert subject_as_tagged(usual, "1girl, solo", usual) == usual
+    assert subject_as_tagged("1girl, wind", "1boy", usual) == "1girl, wind"

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from paints_undo.errors import InputError
+from paints_undo.headers import READ, SUFFIXES, UNREAD_SUFFIXES, is_read, read_header
 from paints_undo.options import UndoOptions
-from paints_undo.pictures.headers import READ, SUFFIXES, UNREAD_SUFFIXES, is_read, read_header
 from paints_undo.run.folder import run_folder_for
 
 MOST_SHARDS = 1_000_000

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,7 @@ def row_of(history: History) -> dict[str, Any]:
 
 
 def write_table(store: Store, rows: Iterable[dict[str, Any]]) -> None:
-    """runs.jsonl, and runs.parquet where pyarrow is installed."""
+    """runs.jsonl, and runs.parquet where pyarrow is installed, there with the time as a timestamp."""
     rows = list(rows)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     store.write("runs.jsonl", lines.encode())
@@ -234,7 +235,10 @@ def write_table(store: Store, rows: Iterable[dict[str, Any]]) -> None:
         log.info("no runs.parquet: that needs pyarrow (pip install 'paints-undo[cluster]')")
         return
     kinds = {str: pyarrow.string(), int: pyarrow.int32(), float: pyarrow.float64()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    # what reads tables asks for a day or an hour of it
+    types = {name: kinds[kind] for name, kind in COLUMNS.items()} | {"time": pyarrow.timestamp("ms", "UTC")}
+    schema = pyarrow.schema(types)
+    rows = [{**row, "time": row["time"] and datetime.fromtimestamp(row["time"], timezone.utc)} for row in rows]
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), buffer, compression="zstd")
     store.write("runs.parquet", buffer.getvalue())

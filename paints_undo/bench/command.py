@@ -29,12 +29,6 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     bench.add_argument(
         "--quality", action="store_true", help="instead: compare the frames of --profile fast with the exact ones"
     )
-    bench.add_argument(
-        "--edit", action="store_true", help="instead: seconds of a run again after one inner keyframe was re-rolled"
-    )
-    bench.add_argument(
-        "--pairs", nargs="+", type=int, metavar="N", help="instead: seconds and memory of calls that fill N segments"
-    )
     bench.add_argument("--artwork", type=Path, default=ARTWORK, help="a picture file; an example by default")
     bench.add_argument("--sampling-steps", type=int, help="denoising iterations of both stages")
     bench.add_argument("--operation-steps", nargs="+", type=int, metavar="STEP", help="one more pair than these")
@@ -43,6 +37,5 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     bench.add_argument("--compile", dest="compiled", action="store_true", help="on a GPU: compile the networks' blocks")
     bench.add_argument("--threads", type=int, help="CPU threads; all of them by default")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    bench.add_argument("--charts", type=Path, metavar="FOLDER", help="draw memory and time into this folder")
     bench.add_argument("--cache", type=Path, help="folder of the random families (~/.cache/paints_undo/bench)")
     bench.set_defaults(work=later("bench.work:bench_command"))

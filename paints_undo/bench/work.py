@@ -11,19 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from paints_undo.atomic import write_atomically
 from paints_undo.bench import report
 from paints_undo.bench.count import Count, count
 from paints_undo.bench.families import CACHE, no_tensor, random_family, write_family
 from paints_undo.bench.measure import Request, measure
 from paints_undo.bench.plans import check_plan
 from paints_undo.bench.quality import quality
-from paints_undo.bench.scaling import edited, growing
 from paints_undo.bench.sizes import SIZES
 from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
-from paints_undo.pictures.charts import bar_chart, line_chart
-from paints_undo.pictures.pixels import encode_png, read_picture
 from paints_undo.pipeline import PaintsUndo
 
 PROMPT = "1girl, solo, upper body"  # of families without a tagger
@@ -35,25 +31,19 @@ def bench_command(chosen: argparse.Namespace) -> int:
     if chosen.quality:
         print(json.dumps(compare_profiles(chosen), indent=2))
         return 0
-    if chosen.edit or chosen.pairs:
-        values = measure_growth(chosen)
-        print(json.dumps(values, indent=2))
+    plans = chosen.plan.split(",")
+    for plan in plans:
+        check_plan(plan)
+    values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
+    print(json.dumps(values["machine"], indent=2))
+    counted = {plan: count_plan(chosen, plan) for plan in plans}
+    if chosen.count:
+        values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
+        for plan, count in counted.items():
+            moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
+            print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
     else:
-        plans = chosen.plan.split(",")
-        for plan in plans:
-            check_plan(plan)
-        values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
-        print(json.dumps(values["machine"], indent=2))
-        counted = {plan: count_plan(chosen, plan) for plan in plans}
-        if chosen.count:
-            values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
-            for plan, count in counted.items():
-                moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
-                print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
-        else:
-            values["plans"] = measure_plans(chosen, counted)
-        if chosen.charts:
-            draw_charts(chosen.charts, values["plans"])
+        values["plans"] = measure_plans(chosen, counted)
     if chosen.json:
         chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -121,35 +111,3 @@ def compare_profiles(chosen: argparse.Namespace) -> dict[str, Any]:
         frames[profile] = engine.undo(chosen.artwork, with_profile(options, profile)).frames
         seconds[profile] = round(time.perf_counter() - began, 2)
     return {"seconds": seconds, **quality(frames["exact"], frames["fast"])}
-
-
-def measure_growth(chosen: argparse.Namespace) -> dict[str, Any]:
-    """What an edited keyframe costs, and what one more segment does, with the machine that says so."""
-    models = models_of(chosen)
-    options = chosen_options(chosen, models)
-    engine = PaintsUndo.load(models, chosen.device, chosen.dtype, compiled=chosen.compiled)
-    values: dict[str, Any] = {"machine": report.machine(chosen.device, chosen.threads)}
-    if chosen.edit:
-        values["edit"] = edited(engine, read_picture(chosen.artwork), options)
-    if chosen.pairs:
-        values["pairs"] = growing(engine, options, chosen.pairs)
-    return values
-
-
-def draw_charts(folder: Path, plans: dict[str, Any]) -> None:
-    """memory_counted.png; and, where there were runs, memory.png and time.png."""
-    folder.mkdir(parents=True, exist_ok=True)
-    peaks: dict[str, dict[str, float]] = {}
-    seconds: dict[str, dict[str, float]] = {}
-    for plan, numbers in plans.items():
-        for stage, figures in numbers["counted"]["stages"].items():
-            peaks.setdefault(stage, {})[plan] = figures["peak_bytes"] / 2**30
-        for stage, figures in numbers.get("stages", {}).items():
-            seconds.setdefault(stage, {})[plan] = figures["seconds"]["median"]
-    charts = {"memory_counted": bar_chart(peaks, "device memory by stage (counted)", "GiB")}
-    if seconds:
-        host = {plan: [(s, b / 2**30) for s, b in numbers["host_memory"]] for plan, numbers in plans.items()}
-        charts["memory"] = line_chart(host, "host memory, GiB", "seconds")
-        charts["time"] = bar_chart(seconds, "time by stage (median)", "s")
-    for name, picture in charts.items():
-        write_atomically(folder / f"{name}.png", encode_png(picture))

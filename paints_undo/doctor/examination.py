@@ -19,10 +19,10 @@ import torch
 
 from memory_management import DTYPES, device_in_words, device_memory, misses_an_nvidia_gpu, pick_device, pick_dtype
 from paints_undo import examples
+from paints_undo.doctor import published_files
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
-from paints_undo.family import status as hub_status
 from paints_undo.family.choice import STROKES, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import what_else
@@ -68,7 +68,7 @@ def examine(
     examine_memory(report, compute)
     examine_disk(report, out)
     examine_tools(report)
-    hub_status.examine(report)
+    published_files.examine(report)
     family = examine_models(report, models, compute)
     if family is not None and family.name == STROKES:
         examine_strokes(report)

@@ -7,21 +7,18 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype, ran_out
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
-from paints_undo.execution.plan import RESIDENT, Plan, next_plan_down
+from paints_undo.execution.plan import HOST_BUDGET, RESIDENT, Plan, next_plan_down
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 
 log = logging.getLogger(__name__)
-
-# Host copies beyond this are let go after use: on a CPU they are converted to float32 and would not fit together.
-HOST_BUDGET = 4 * 2**30
 
 
 class Networks(Protocol):
@@ -37,6 +34,8 @@ class Networks(Protocol):
     def prefetch(self, part: str) -> None: ...
 
     def on_device(self, part: str) -> AbstractContextManager[nn.Module]: ...
+
+    def to_host(self, tensor: Tensor) -> Tensor: ...
 
 
 class Parts:
@@ -108,6 +107,10 @@ class Parts:
         if not self._streamed(network):
             self.residency.prefetch(network)
         return network
+
+    def to_host(self, tensor: Tensor) -> Tensor:
+        """The tensor in the host's memory, pinned as far as the plan allows."""
+        return self.residency.transfer.to_host(tensor)
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:

@@ -9,6 +9,7 @@ NAMES = ("resident", "stage", "sliced", "streamed", "least")
 
 GIB = 2**30
 WORKSPACE = GIB // 2  # what libraries take for themselves beside the tensors
+HOST_BUDGET = 4 * GIB  # of networks kept in the host's memory after use: all, in float32, would not fit together
 HEADROOM = 1.05  # memory lost between tensors
 
 

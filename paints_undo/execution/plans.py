@@ -6,7 +6,7 @@ the published networks, counted on PyTorch's meta device, which grow with the ar
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -14,14 +14,20 @@ import torch
 from memory_management import DTYPES, device_in_words, device_memory, picture_vae_dtype
 from paints_undo.errors import InputError
 from paints_undo.execution.lanes import lanes_for
-from paints_undo.execution.plan import GIB, LADDER, RESIDENT, Candidate, Plan, Work
+from paints_undo.execution.plan import GIB, HOST_BUDGET, LADDER, RESIDENT, Candidate, Plan, Work
 from paints_undo.family.model_family import PARTS, ModelFamily
 from paints_undo.family.weights import count_weights
 
 log = logging.getLogger(__name__)
 
 LANE = GIB // 4  # on a CPU, activations of a lane: networks with more use all cores, and lanes fight for the cache
-HOST_WEIGHTS = 4 * GIB  # on a CPU, networks in float32 that stay in memory
+PROCESS = GIB // 2  # on a CPU: what the program and its libraries take before any network
+# The networks in the order in which a run uses them.
+USES = (
+    *("single_frame/text_encoder", "single_frame/vae", "single_frame/unet", "single_frame/vae"),
+    *("multi_frame/text_encoder", "multi_frame/image_encoder", "multi_frame/image_projection"),
+    *("multi_frame/vae", "multi_frame/unet", "multi_frame/vae"),
+)
 
 
 def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torch.dtype) -> list[Candidate]:
@@ -53,16 +59,27 @@ def predict_peak(
     weights: dict[str, int],
     on_cpu: bool = False,
 ) -> int:
-    """Bytes of tensors on the device at the run's fullest moment."""
+    """Bytes of tensors on the device at the run's fullest moment; on a CPU those of the whole process."""
     counts = count_activations(plan, family, work)
     active = {part: plan.lanes * count * dtypes[part].itemsize for part, count in counts.items()}
     total = sum(weights.values())
     if on_cpu:
-        return max(min(total, HOST_WEIGHTS), *weights.values()) + max(active.values())
+        return PROCESS + max(held + active.get(part, 0) for part, held in host_weights(weights))
     if plan.keep:
         return total + max(active.values())
     there = {part: size if plan.ring is None else min(size, plan.ring) for part, size in weights.items()}
     return max(there[part] + active.get(part, 0) for part in PARTS)
+
+
+def host_weights(weights: dict[str, int]) -> Iterator[tuple[str, int]]:
+    """(part, bytes of all networks in the host's memory while it computes), use by use, as Parts keeps them."""
+    kept: dict[str, int] = {}  # least recently used first
+    for part in USES:
+        kept.pop(part, None)
+        kept[part] = weights[part]
+        yield part, sum(kept.values())
+        while sum(kept.values()) > HOST_BUDGET:
+            del kept[next(iter(kept))]
 
 
 def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, float]:
@@ -136,6 +153,12 @@ def budget(vram: str, device: torch.device) -> int | None:
     elif wanted > free:
         log.warning("vram is %.1f GiB, but %.1f GiB are free on %s", wanted / GIB, free / GIB, device)
     return min(wanted, free)
+
+
+def shared(vram: str, device: torch.device, users: int) -> str:
+    """What --vram is for each of several engines that share a device, each in a process of its own."""
+    room = budget(vram, device) if users > 1 else None
+    return vram if room is None else f"{room / users / GIB:.4f}"
 
 
 def choose(candidates: Sequence[Candidate], free: int | None, device: torch.device) -> Candidate:

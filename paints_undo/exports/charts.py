@@ -99,6 +99,7 @@ def chart(runs: dict[str, Curves], title: str = "") -> list[Mark]:
 def to_svg(marks: list[Mark], statement: str, metadata: str = "") -> str:
     """The chart as SVG; statement: what it shows, for those who cannot see it; metadata: XML that is carried along."""
     lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" role="img">',
         f"<title>{escape(statement)}</title>",
         f"<metadata>{metadata}</metadata>",

@@ -14,6 +14,7 @@ from paints_undo.exports.charts import write_curves
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
+from paints_undo.exports.words import LANGUAGES
 from paints_undo.run.folder import EXPORTS
 
 FPS_HELP = (
@@ -30,6 +31,7 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     command.add_argument("--list", action="store_true", help="say which formats there are, and nothing else")
     command.add_argument("--out", type=Path, metavar="DIR", help="where the files go (RUN/exports)")
     command.add_argument("--title", default="", help="what the picture is called in layers, sheets and pages")
+    command.add_argument("--language", choices=LANGUAGES, default="en", help="of what a step sheet says")
     command.add_argument("--longest-side", type=int, metavar="PIXELS", help="by default the artwork's own size")
     command.add_argument(
         "--compare", metavar="RUN", help="draw the curves of another run beside those of this one, nothing else"

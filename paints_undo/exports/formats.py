@@ -9,7 +9,18 @@ from pathlib import Path
 
 from paints_undo.atomic import LONG_AGO, explained, sweep, written_atomically
 from paints_undo.errors import FileError, InputError, sentence_of
-from paints_undo.exports import animations, charts, heat_map, layers, player, sheets, stroke_layers, vector, videos
+from paints_undo.exports import (
+    animations,
+    charts,
+    heat_map,
+    layers,
+    player,
+    sheets,
+    step_sheets,
+    stroke_layers,
+    vector,
+    videos,
+)
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.progress import OnProgress, Progress, ignore
@@ -73,8 +84,8 @@ FORMATS = {
         vector.write_animated_svg,
     ),
     "contact": Format("contact-sheet.png", "twenty moments on one sheet", sheets.write_contact_sheet),
-    "steps": Format("steps.pdf", "numbered steps to print and learn from", sheets.write_step_sheet_pdf),
-    "steps-png": Format("steps.png", "the same as a picture", sheets.write_step_sheet_png),
+    "steps": Format("steps.pdf", "numbered steps to print and learn from", step_sheets.write_step_sheet_pdf),
+    "steps-png": Format("steps.png", "the same as a picture", step_sheets.write_step_sheet_png),
     "html": Format("player.html", "a page that plays it back and forth, offline", player.write_player),
     "heatmap": Format("heat-map.png", "when each part was painted", heat_map.write_heat_map),
     "curves": Format("curves.svg", "coverage, ink, colour, and distance over time", charts.write_curves_svg),

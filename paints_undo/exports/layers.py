@@ -6,6 +6,7 @@ Networks draw pictures: a layer is then a keyframe. What is drawn in strokes has
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from xml.etree import ElementTree
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 from paints_undo.atomic import explained
 from paints_undo.errors import InputError
@@ -29,7 +30,9 @@ MOST_PSD_SIDE = 30_000  # pixels; the format's own limit
 MOST_BYTES = 4 * 2**30  # of all layers before compression: a PSD or ZIP file cannot be larger
 FAINTEST = 16  # of 255: fainter lines are paper and noise
 WIDEST = 28  # the longer side divided by this is the widest line
-XMP_RESOURCE = 1060  # of a PSD (Adobe Photoshop File Formats Specification, "Image Resource IDs")
+# Of a PSD (Adobe Photoshop File Formats Specification, "Image Resource IDs")
+RESOLUTION, THUMBNAIL, ICC_PROFILE, XMP_RESOURCE = 1005, 1036, 1039, 1060
+DPI = 300  # what painting programs begin a canvas with; without any they take 72
 _THUMBNAIL = 256  # pixels; what OpenRaster allows
 _LONGEST_NAME = 250  # characters
 
@@ -105,9 +108,7 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
         from psd_tools.psd import PSD
         from psd_tools.psd.image_resources import ImageResource
     except ImportError:
-        raise InputError(
-            "psd needs the package psd-tools, which is not installed here: pip install psd-tools"
-        ) from None
+        raise missing("psd", "psd-tools") from None
     if max(source.sized(options.longest_side)) > MOST_PSD_SIDE:
         raise InputError(
             "the artwork is {width} x {height} pixels and a PSD at most {most:,} on a side; choose ora, "
@@ -131,8 +132,9 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
             made.visible = layer.visible
         if isinstance(part, Group):
             folder.visible = part.visible
-    packet = xmp_packet(source.described("layers"))
-    document.image_resources[XMP_RESOURCE] = ImageResource(key=XMP_RESOURCE, data=packet)
+    about = {**_looks(whole), XMP_RESOURCE: xmp_packet(source.described("layers"))}
+    for key, data in about.items():
+        document.image_resources[key] = ImageResource(key=key, data=data)
     written = io.BytesIO()
     document.save(written)
     written.seek(0)
@@ -144,10 +146,27 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
         record.write(file)
 
 
+def missing(name: str, package: str) -> InputError:
+    """The error that a format needs a package."""
+    sentence = "{name} needs the package {package}, which is not installed here: {command}"
+    return InputError(sentence, name, package, f"pip install {package}")
+
+
+def _looks(picture: Image.Image) -> dict[int, bytes]:
+    """The resources of a PSD that say how the picture is shown: its colours, its size on paper, and small."""
+    small = picture.copy()
+    small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    jpeg, row = packed(small, "JPEG", quality=85), (small.width * 24 + 31) // 32 * 4  # bytes: padded to four
+    about_small = struct.pack(">6I2H", 1, *small.size, row, row * small.height, len(jpeg), 24, 1)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    per_inch = struct.pack(">I2HI2H", DPI << 16, 1, 1, DPI << 16, 1, 1)
+    return {RESOLUTION: per_inch, THUMBNAIL: about_small + jpeg, ICC_PROFILE: profile}
+
+
 def write_ora(source: Source, path: Path, options: ExportOptions, parts_of: Parts = layers_of) -> None:
     """OpenRaster (openraster.org, baseline): a ZIP with the layers as PNG files and their order in stack.xml."""
     size = source.sized(options.longest_side)
-    image = ElementTree.Element("image", version="0.0.3", w=str(size[0]), h=str(size[1]), xres="72", yres="72")
+    image = ElementTree.Element("image", version="0.0.3", w=str(size[0]), h=str(size[1]), xres=str(DPI), yres=str(DPI))
     stack, number = ElementTree.SubElement(image, "stack"), 0
     with source.archive(path, "layers") as archive:
         archive.writestr("mimetype", "image/openraster")  # first and not compressed, as the format wants it

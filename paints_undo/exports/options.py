@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from paints_undo import validation
+from paints_undo.errors import InputError
 from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
+from paints_undo.exports.words import LANGUAGES
 
 LONGEST_TITLE = 200  # characters
 
@@ -20,12 +22,15 @@ class ExportOptions:
     pacing: Pacing = field(default_factory=Pacing)
     longest_side: int | None = None  # pixels; by default the artwork's own, in animations less
     title: str = ""  # what the picture is called in layers, sheets and pages; the run's name by default
+    language: str = "en"  # one of LANGUAGES: of what a step sheet says
 
     def __post_init__(self) -> None:
         if self.longest_side is not None:
             checked = validation.whole_number("longest side", self.longest_side, 32, 16384)
             object.__setattr__(self, "longest_side", checked)
         object.__setattr__(self, "title", validation.text("title", self.title, LONGEST_TITLE))
+        if self.language not in LANGUAGES:
+            raise InputError("language is {value!r}; use one of {choices}", self.language, ", ".join(LANGUAGES))
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ExportOptions:

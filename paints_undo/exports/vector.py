@@ -38,6 +38,8 @@ MOST_COLOURS, APART = 6, 12.0  # of one stroke, and grey levels for which one of
 SPECK = 5  # pixels: fewer that have another colour have none of their own
 RUBBED_OUT = "#ffffff"
 OPENING = (
+    # the declaration first: exiftool, which takes a file without it for a sidecar of XMP, finds it valid
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
     'width="{0}" height="{1}" viewBox="0 0 {2} {3}" role="img">'
 )

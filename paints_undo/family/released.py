@@ -127,6 +127,7 @@ def assemble(cache: Path) -> ModelFamily:
         revision=" ".join(f"{name}@{revision[:8]}" for name, revision in REPOSITORIES.values()),
         tagger_model=model,
         tagger_tags=tags,
+        run_defaults={"fit": "crop"},  # the original's pictures are the original's framing
         renew=renew_weights if cache == own_cache() else None,  # another program's files are not ours to move
     )
 

@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from paints_undo.models.fused import kernels_in_use
 
-SQUARED_AT_ONCE = 2**19  # on a CPU: 2 MiB of float32 stay in its cache, and no large tensor is made for them
+# Numbers of a slice that are float32 at once: on a CPU 2 MiB stay in its cache, a card is busy with 32 MiB.
+SLICE = {"cpu": 2**19, "card": 2**23}
 
 
 def channels_last(x: Tensor) -> bool:
@@ -32,18 +33,30 @@ class GroupNorm(nn.GroupNorm):
             return kernels.group_norm(tokens, self.num_groups, self.weight, self.bias, self.eps, silu=False)
         batch, count, channels = tokens.shape
         width = channels // self.num_groups
+        at_once = max(1, SLICE["cpu" if tokens.device.type == "cpu" else "card"] // (batch * channels))
 
         def mean(of_channels: Tensor) -> Tensor:
             grouped = of_channels.view(batch, self.num_groups, width)
             return grouped.mean(2, keepdim=True).expand(-1, -1, width).reshape(batch, 1, channels)
 
-        centred = tokens - mean(tokens.mean(1, dtype=torch.float32))
-        rest = mean(centred.mean(1))  # what rounding left of the mean: much, where the picture is constant
-        at_once = max(1, SQUARED_AT_ONCE // (batch * channels)) if tokens.device.type == "cpu" else count
-        squares = sum(piece.square().sum(1) for piece in centred.split(at_once, 1))
-        variance = mean(squares / count) - rest.square()
-        scale = (variance + self.eps).rsqrt() * self.weight
-        return torch.addcmul(self.bias - rest * scale, centred, scale, out=centred).to(tokens.dtype)
+        centre = mean(tokens.mean(1, dtype=torch.float32))
+        if tokens.dtype == torch.float32:
+            result = tokens - centre  # in the memory of the result
+            rest = mean(result.mean(1))  # what rounding left of the mean: much, where the picture is constant
+            squares = sum(piece.square().sum(1) for piece in result.split(at_once, 1))
+        else:  # float32 for a slice at a time: half precision would otherwise need twice its memory, twice
+            slices = tokens.split(at_once, 1)
+            sums = sum(torch.stack([(centred := piece - centre).sum(1), centred.square().sum(1)]) for piece in slices)
+            rest, squares = mean(sums[0] / count), sums[1]
+        scale = (mean(squares / count) - rest.square() + self.eps).rsqrt() * self.weight
+        shift = self.bias - rest * scale
+        if tokens.dtype == torch.float32:
+            return torch.addcmul(shift, result, scale, out=result)
+        result = torch.empty_like(tokens)
+        for piece, into in zip(slices, result.split(at_once, 1), strict=True):
+            centred = piece - centre
+            into.copy_(torch.addcmul(shift, centred, scale, out=centred))
+        return result
 
 
 class GroupNormSiLU(GroupNorm):

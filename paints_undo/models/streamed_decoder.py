@@ -10,7 +10,7 @@ videos wait at most, instead of the five that live at once when the video is dec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from paints_undo.models.video_vae import AttentionCombiner, ConvolutionCombiner, Decoder, VideoBlock
 
 Pieces = Iterator[Tensor]  # consecutive frames of one video, (n, c, h, w) each
+Spill = Callable[[Tensor], Tensor]  # takes a tensor to the host's memory
 
 
 @torch.no_grad()
 def decode_streamed(
-    decoder: Decoder, latents: Tensor, references: list[Tensor], frames_at_once: int, spill: bool = False
+    decoder: Decoder, latents: Tensor, references: list[Tensor], frames_at_once: int, spill: Spill | None = None
 ) -> Tensor:
     """What decoder(latents, references) gives, computed in pieces of `frames_at_once` frames; there are no gradients.
 
     references may lie on another device than the latents; each is fetched when its turn comes.
-    spill: activations that wait for the rest of the video wait in the host's memory (pinned, where the system grants
-    it).
+    spill: takes activations that wait for the rest of the video to the host's memory.
     Raises ValueError when frames_at_once is less than 1.
     """
     if frames_at_once < 1:
@@ -41,7 +41,7 @@ def decode_streamed(
 
 
 def _decode_video(
-    decoder: Decoder, latents: Tensor, references: tuple[Tensor, ...], frames_at_once: int, spill: bool
+    decoder: Decoder, latents: Tensor, references: tuple[Tensor, ...], frames_at_once: int, spill: Spill | None
 ) -> Tensor:
     """One video (1, 3, t, H, W) of latents (t, z, h, w) and references, each (2, c, h, w)."""
     starts = range(0, len(latents), frames_at_once)
@@ -58,7 +58,7 @@ def _decode_video(
     return decoder.conv_out.mix(torch.cat(list(map(decoder.conv_out.each_frame, pieces))), len(latents))
 
 
-def through_block(block: VideoBlock, pieces: Pieces, spill: bool) -> Pieces:
+def through_block(block: VideoBlock, pieces: Pieces, spill: Spill | None) -> Pieces:
     """The pieces after a block; all but the last step is done at once, so that two whole videos wait."""
     first_norm, *_, first_convolution = block.time_stack.in_layers
     second_norm, *_, second_convolution = block.time_stack.out_layers
@@ -95,7 +95,7 @@ def refined(
 class WaitingRoom:
     """A whole video's activations, waiting for the group norm that needs the statistics of all its frames."""
 
-    def __init__(self, pieces: Pieces, norm: nn.GroupNorm, spill: bool):
+    def __init__(self, pieces: Pieces, norm: nn.GroupNorm, spill: Spill | None):
         """Takes every piece of the iterator in."""
         self.norm = norm
         self.pieces: deque[Tensor] = deque()
@@ -105,7 +105,7 @@ class WaitingRoom:
             for mean, variance in (moments(frame, norm.num_groups) for frame in piece):
                 means.append(mean)
                 variances.append(variance)
-            self.pieces.append(on_host(piece) if spill else piece)
+            self.pieces.append(spill(piece) if spill else piece)
             del piece  # or it would live on while the next one is computed
         self.scale, self.shift = self._affine(torch.stack(means), torch.stack(variances))
 
@@ -157,7 +157,9 @@ class WaitingRoom:
                 frames[kept].copy_(frames[longest + kept])
 
     def _activate(self, frames: Tensor, into: Tensor) -> None:
-        F.silu(torch.addcmul(self.shift, frames, self.scale, out=into), inplace=True)
+        for frame, place in zip(frames, into, strict=True):  # one at a time: half precision becomes float32 meanwhile
+            place.copy_(torch.addcmul(self.shift, frame.float(), self.scale))
+        F.silu(into, inplace=True)
 
 
 def moments(frame: Tensor, groups: int) -> tuple[Tensor, Tensor]:
@@ -180,14 +182,3 @@ def mixed(convolution: nn.Conv3d, frames: Tensor) -> Tensor:
     weight = convolution.weight.flatten(2).transpose(1, 2).flatten(1)  # (out, 3 c), the frame before first
     product = torch.baddbmm(convolution.bias[:, None], weight.expand(len(rows), -1, -1), rows)
     return product.unflatten(2, (height, width))
-
-
-def on_host(piece: Tensor) -> Tensor:
-    """The piece in the host's memory: pinned, so that copies are fast, unless the system refuses."""
-    if piece.device.type == "cpu":
-        return piece
-    try:
-        waiting = torch.empty(piece.shape, dtype=piece.dtype, pin_memory=True)
-    except RuntimeError:
-        return piece.cpu()
-    return waiting.copy_(piece, non_blocking=True)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from paints_undo.models.attention import attention
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.placed import Placed
-from paints_undo.models.streamed_decoder import decode_streamed
+from paints_undo.models.streamed_decoder import Spill, decode_streamed
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1, temporal_unit
 
 SCALING_FACTOR = 0.18215
@@ -347,14 +347,14 @@ class VideoVAE(Placed):
         return mode * SCALING_FACTOR, hidden_states
 
     def decode(
-        self, latents: Tensor, references: list[Tensor], frames_at_once: int | None = None, spill: bool = False
+        self, latents: Tensor, references: list[Tensor], frames_at_once: int | None = None, spill: Spill | None = None
     ) -> Tensor:
         """Frames (b, 3, t, H, W), about -1..1, of scaled latents (b, z, t, h, w).
 
         references: encode()'s hidden states of the first and the last frame, each (b, 2, c, h, w).
         frames_at_once: None decodes all t frames in one piece; a number, 1 or more, streams as many at a time, which
         computes the same in less memory, without gradients (see streamed_decoder).
-        spill: while streaming, activations that wait for the rest of the video wait in the host's memory.
+        spill: while streaming, takes activations that wait for the rest of the video to the host's memory.
         """
         if frames_at_once is None:
             return self.decoder(latents / SCALING_FACTOR, references)

@@ -1,4 +1,4 @@
-"""Charts of plain numbers: lines and bars."""
+"""Charts of plain numbers: lines."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ COLOURS = ("#5468a0", "#c8783c", "#5a965a", "#a0508c", "#787878")
 INK, GRID = "#464646", "#e1e1e1"
 WIDTH, HEIGHT = 900, 360
 LEFT, RIGHT, TOP, BOTTOM = 60, 20, 30, 40
-ROW = 22  # pixels for each bar
-NAMES, VALUES = 190, 110  # pixels beside the bars for what they are and how much
 
 Points = Sequence[tuple[float, float]]
 
@@ -39,25 +37,4 @@ def line_chart(lines: Mapping[str, Points], title: str, across: str, logarithmic
         places = [(LEFT + x / most_x * wide, TOP + (1 - (into(y) - low) / range_y) * high) for x, y in points]
         draw.line(places, colour, 2)
         draw.text((WIDTH - RIGHT - 150, TOP + 4 + 18 * number), name, colour)
-    return np.asarray(picture)
-
-
-def bar_chart(bars: Mapping[str, Mapping[str, float]], title: str, unit: str) -> np.ndarray:
-    """A picture uint8 (h, 900, 3): for each name one bar for each of its values, all on one scale from 0."""
-    groups = list(dict.fromkeys(group for values in bars.values() for group in values))
-    most = max((value for values in bars.values() for value in values.values()), default=0) or 1
-    space = ROW * len(groups) + ROW // 2
-    picture = Image.new("RGB", (WIDTH, TOP + BOTTOM + space * len(bars)), "white")
-    draw = ImageDraw.Draw(picture)
-    draw.text((10, 8), title, INK)
-    for row, (name, values) in enumerate(bars.items()):
-        draw.text((10, TOP + row * space + ROW * len(groups) / 2), name, INK, anchor="lm")
-        for group, value in values.items():
-            number = groups.index(group)
-            y = TOP + row * space + ROW * number
-            end = NAMES + value / most * (WIDTH - NAMES - VALUES)
-            draw.rectangle([NAMES, y + 3, max(end, NAMES + 1), y + ROW - 3], COLOURS[number % len(COLOURS)])
-            draw.text((end + 6, y + ROW / 2), f"{value:.3g} {unit}", INK, anchor="lm")
-    for number, group in enumerate(groups):
-        draw.text((NAMES + 160 * number, picture.height - 12), group, COLOURS[number % len(COLOURS)], anchor="ls")
     return np.asarray(picture)

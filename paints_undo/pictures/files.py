@@ -23,12 +23,12 @@ import PIL
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.pictures.headers import Header, read_header
-from paints_undo.pictures.headers.colours import colours_of, to_srgb
-from paints_undo.pictures.headers.exif import orientation_of
-from paints_undo.pictures.headers.jpeg import END, Jpeg, read_jpeg
-from paints_undo.pictures.headers.png import COLOUR, Png, read_png
-from paints_undo.pictures.headers.webp import read_webp
+from paints_undo.headers import Header, read_header
+from paints_undo.headers.colours import colours_of, to_srgb
+from paints_undo.headers.exif import orientation_of
+from paints_undo.headers.jpeg import END, Jpeg, read_jpeg
+from paints_undo.headers.png import COLOUR, Png, read_png
+from paints_undo.headers.webp import read_webp
 
 MAX_PIXELS = 64_000_000
 MAX_BYTES = 256_000_000  # of a file by every door: 64 megapixels in 8 bits with transparency, not compressed

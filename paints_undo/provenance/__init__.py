@@ -1,1 +1,1 @@
-"""What a file says about itself: made by AI, from which artwork, with what; written, signed, shown and checked."""
+"""What a file says about itself: made by AI, from which artwork, with what; written, shown and read back."""

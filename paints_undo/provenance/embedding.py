@@ -10,7 +10,7 @@ import struct
 import zlib
 
 from paints_undo.errors import InputError
-from paints_undo.pictures.headers import read_header
+from paints_undo.headers import read_header
 from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
 from paints_undo.provenance.records import LONGEST, Record, xmp_packet
 

@@ -139,8 +139,11 @@ def parse(text: bytes) -> dict[str, Any]:
     return values
 
 
-def xmp_packet(record: Record) -> bytes:
-    """The record as an XMP packet, UTF-8: what any program shows that knows XMP, and all of it under our own name."""
+def xmp_packet(record: Record, title: str = "", language: str = "") -> bytes:
+    """The record as an XMP packet, UTF-8: what any program shows that knows XMP, and all of it under our own name.
+
+    title and language: of a document, where it has them.
+    """
     for prefix, address in _NAMESPACES.items():
         ElementTree.register_namespace(prefix, address)
     top = ElementTree.Element(_named("x:xmpmeta"))
@@ -159,10 +162,14 @@ def xmp_packet(record: Record) -> bytes:
     for name, text in {**texts, "paintsundo:Record": record.to_json()}.items():
         if text:
             ElementTree.SubElement(about, _named(name)).text = _NOT_IN_XML.sub("\ufffd", text)
-    languages = ElementTree.SubElement(ElementTree.SubElement(about, _named("dc:description")), _named("rdf:Alt"))
-    statement = ElementTree.SubElement(languages, _named("rdf:li"))
-    statement.set("{http://www.w3.org/XML/1998/namespace}lang", "x-default")
-    statement.text = record.statement
+    document = ("dc:title", "rdf:Alt", title), ("dc:language", "rdf:Bag", language)
+    for name, kind, text in (("dc:description", "rdf:Alt", record.statement), *document):
+        if text:
+            listed = ElementTree.SubElement(ElementTree.SubElement(about, _named(name)), _named(kind))
+            item = ElementTree.SubElement(listed, _named("rdf:li"))
+            item.text = _NOT_IN_XML.sub("\ufffd", text)
+            if kind == "rdf:Alt":  # a text in several languages, of which there is one
+                item.set("{http://www.w3.org/XML/1998/namespace}lang", "x-default")
     return _PACKET.format(ElementTree.tostring(top, encoding="unicode")).encode("utf-8")
 
 

@@ -21,8 +21,8 @@ from paints_undo.run.course import course_of
 from paints_undo.run.draw import draw, tagged
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.run import MemoryRun
-from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
+from paints_undo.timelapse import Timelapse
 from wd14_tagger import Tagger
 
 if TYPE_CHECKING:

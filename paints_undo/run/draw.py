@@ -17,7 +17,7 @@ from paints_undo.pictures.pixels import at_most
 from paints_undo.progress import PREVIEW_SIDE, Course, OnProgress, Progress, along, ignore
 from paints_undo.run.course import TAGS, course_of, keyframe_parts, kind_of
 from paints_undo.run.run import Run
-from paints_undo.run.timelapse import Timelapse
+from paints_undo.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process

@@ -55,9 +55,9 @@ from paints_undo.run.record import (
 )
 from paints_undo.run.recorded_folder import EXPORTS, make_directory
 from paints_undo.run.run import Run
-from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
 from paints_undo.strokes.tags import telling
+from paints_undo.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process

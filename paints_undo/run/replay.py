@@ -18,8 +18,8 @@ from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import FORMAT
 from paints_undo.run.draw import draw
 from paints_undo.run.folder import RunFolder, picture_digest
-from paints_undo.run.timelapse import Timelapse
 from paints_undo.run.timeline import Timeline
+from paints_undo.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process

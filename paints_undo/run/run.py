@@ -19,8 +19,8 @@ from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.fit import Fit
 from paints_undo.progress import Report
-from paints_undo.run.timelapse import Timelapse, join_timelapse, with_white_canvas
 from paints_undo.run.timeline import Timeline, keyframe_names, segment_names
+from paints_undo.timelapse import Timelapse, join_timelapse, with_white_canvas
 
 if TYPE_CHECKING:
     from paints_undo.strokes.film import Film

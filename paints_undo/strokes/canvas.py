@@ -17,6 +17,7 @@ from paints_undo.strokes.separation import Finished, over
 BETWEEN_CHECKPOINTS = 28  # operations; more where all checkpoints would take more than is remembered
 FEWEST_CHECKPOINTS = 4  # two or three of a very large canvas cost more than they help
 REMEMBERED, BYTES_A_PIXEL = 440 << 20, 9  # bytes of all checkpoints, and of each pixel in one
+CHEQUER = 12  # pixels of a square of what is shown where there is nothing
 SOFT_EDGES = {"ink": 0.0, "flats": 0.4, "shapes": 0.4, "shading": 0.0, "details": 0.0}  # pixels at 1,000 a side
 
 
@@ -165,8 +166,15 @@ class Canvas:
             self._changed.discard(operation.layer)
 
     def _composite(self, box: Box) -> None:
-        shown = [name for name in LAYERS if name in self.layers and self.opacity[name]]
+        self.picture[box] = self._composed(box)
+
+    def _composed(self, box: Box, hidden: frozenset[str] = frozenset()) -> np.ndarray:
+        """What the layers make together in a box, uint8 (h, w, 3); without paper, a chequered nothing is under them."""
+        shown = [name for name in LAYERS if name in self.layers and self.opacity[name] and name not in hidden]
         under = np.full((box[0].stop - box[0].start, box[1].stop - box[1].start, 3), 255, np.uint8)
+        if "paper" in hidden:
+            rows, columns = np.ogrid[: under.shape[0], : under.shape[1]]
+            under[(rows // CHEQUER + columns // CHEQUER) % 2 > 0] = 225
         for place in range(len(shown) - 1, -1, -1):  # what is under a layer that covers all is not seen
             layer = self.layers[shown[place]][box]
             if self.opacity[shown[place]] == 1 and layer[..., 3].min() == 255:
@@ -179,7 +187,7 @@ class Canvas:
                 alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
             if cv2.hasNonZero(alpha):
                 under = over(under, self.colours(name, layer), alpha)
-        self.picture[box] = under
+        return under
 
     def colours(self, name: str, layer: np.ndarray) -> np.ndarray:
         """The colours of a layer, uint8 (h, w, 4), as they are seen, uint8 (h, w, 3): off until they are adjusted."""
@@ -215,15 +223,18 @@ class Canvas:
         self.layers, self.opacity, self.picture = dict(layers), dict(opacity), picture.copy()
         self.done, self._changed = number, set()
 
-    def after(self, done: float, upright: bool = False) -> np.ndarray:
+    def after(self, done: float, upright: bool = False, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """The picture, uint8 (H, W, 3), after `done` operations; a fraction is part of the next one's stroke.
 
-        upright: not mirrored where the canvas is flipped.
+        upright: not mirrored where the canvas is flipped.  hidden: layers to leave out, for a whole `done`.
         """
         whole = int(done)
         self.go_to(whole)
         parted = done > whole and whole < len(self.plan.operations)
-        picture = self._with_part(whole + 1, done - whole) if parted else self.picture.copy()
+        if hidden:
+            picture = self._composed((slice(0, self.height), slice(0, self.width)), hidden)
+        else:
+            picture = self._with_part(whole + 1, done - whole) if parted else self.picture.copy()
         return picture if upright or not self._flipped[whole] else np.ascontiguousarray(picture[:, ::-1])
 
     def _with_part(self, number: int, part: float) -> np.ndarray:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import cv2
 import numpy as np
 
 from paints_undo.progress import PLANNING_PARTS, Report, no_report
 from paints_undo.strokes import painting
 from paints_undo.strokes.balance import all_seen, fewer, in_one_piece, split
-from paints_undo.strokes.canvas import seen_in_pencil
+from paints_undo.strokes.canvas import in_pencil, seen_in_pencil
 from paints_undo.strokes.drafts import Draft, Drafts
 from paints_undo.strokes.finishing import SEEN, SEEN_PART, finishing, remainder, unlike
 from paints_undo.strokes.habits import Habits
@@ -30,6 +31,8 @@ PUT_AWAY = 4  # layer operations
 FEWEST_SEEN = 10  # pixels of an operation; some of them may be on a soft edge, and 7 must change
 MOST_MODELLED = 280
 HALVED = {"flats": 0.12, "shapes": 0.6, "shading": 1.0, "details": 1.5, "ink": 0.5}
+SKETCH_JUDGED = 500  # pixels of the longer side
+SKETCHED_AWAY, FAINTEST = 0.011, 0.6  # of the way to the artwork that a sketch may lead away from it; least pressure
 LARGEST = 1 / 18  # of the longer side: what the broadest flat stroke may be wide
 
 
@@ -80,6 +83,7 @@ def make_plan(
     drafts = _all_seen(_more(drafts, seen, room, FEWEST_SEEN), seen)
     if pencilled and _count(drafts) < room:
         pencilled += sketcher.again(room - _count(drafts))
+    pencilled = _kept_light(pencilled, artwork)
     pencil = _pencil(construction, pencilled, bool(ink.strokes))
     room = total - len(pencil) - (1 if pencilled else 0)
     drafts = fewer(drafts, seen, _count(drafts) - room)
@@ -241,6 +245,22 @@ def _pencil(construction: list[Operation], sketch: list[Operation], inked: bool)
     hide = [_layer("sketch", "construction", 0.0, "hide the construction")] if construction else []
     fainter = _layer("sketch", "sketch", 0.4 if inked else 0.75, "fade the sketch")
     return [*construction, *sketch[:third], *fade, *sketch[third:], *hide, fainter]
+
+
+def _kept_light(sketch: list[Operation], artwork: np.ndarray) -> list[Operation]:
+    """A sketch, drawn more lightly where the picture is so light that pencil leads far away from it."""
+    scale = min(1.0, SKETCH_JUDGED / max(artwork.shape))
+    small = cv2.resize(artwork, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    tried = [replace(operation, points=operation.points * np.float32(scale)) for operation in sketch]
+    canvas = in_pencil(tried, *small.shape[:2])
+    away, way = 0.0, cv2.norm(canvas.picture, small, cv2.NORM_L1)
+    for number, operation in enumerate(tried, 1):
+        laid = canvas.lay(number, operation)
+        if laid is not None and operation.brush != "eraser":
+            far = [cv2.norm(seen, small[laid.box], cv2.NORM_L1) for seen in (canvas.picture[laid.box], laid.picture)]
+            away += max(0.0, far[0] - far[1])
+    force = max(FAINTEST, min(1.0, SKETCHED_AWAY * way / max(1.0, away)) ** 0.5)
+    return [one if one.brush == "eraser" else replace(one, opacity=round(force * one.opacity, 3)) for one in sketch]
 
 
 def _plan(findings: Findings, seed: int, pencil: list[Operation], drafts: dict[str, Drafts], matte: np.ndarray) -> Plan:

@@ -78,13 +78,14 @@ class Process:
             self._canvas = Canvas(self.plan, finish(self.artwork, self.plan))
         return self._canvas
 
-    def canvas(self, done: float, upright: bool = False) -> np.ndarray:
+    def canvas(self, done: float, upright: bool = False, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """The canvas, uint8 (H, W, 3), after `done` operations, 0 to 1,000; a fraction is part of a stroke.
 
-        upright: not mirrored while it is flipped, for what compares canvases.
+        upright: not mirrored while it is flipped, for what compares canvases.  hidden: layers to leave out, "paper"
+        among them, for a whole `done`.
         """
         with self._turn:
-            return self._drawn.after(float(np.clip(done, 0, len(self.operations))), upright)
+            return self._drawn.after(float(np.clip(done, 0, len(self.operations))), upright, hidden)
 
     def canvases(self, dones: Iterable[float], upright: bool = False) -> Iterator[np.ndarray]:
         """The canvases after each of an ascending row of `done`."""

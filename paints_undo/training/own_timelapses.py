@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from paints_undo.errors import InputError
+from paints_undo.headers import SUFFIXES
 from paints_undo.pictures.fit import crop_to
-from paints_undo.pictures.headers import SUFFIXES
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import stream_video, video_frames
 from paints_undo.training.dataset import Pictures

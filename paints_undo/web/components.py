@@ -38,6 +38,10 @@ class Slider(gr.Slider, metaclass=WithoutStub):
     def preprocess(self, payload: Any) -> Any:
         return payload
 
+    def api_info(self) -> dict[str, Any]:
+        whole = isinstance(self.step, int) and isinstance(self.minimum, int)
+        return {**super().api_info(), "type": "integer" if whole else "number"}
+
 
 class OperationSteps(gr.Dropdown, metaclass=WithoutStub):
     """A choice of operation steps 0..999; Gradio's own check would print all thousand of them."""

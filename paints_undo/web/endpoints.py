@@ -1,4 +1,4 @@
-"""The three steps for programs (gradio_client, MCP): each is one call that returns when its result is there.
+"""The three steps for programs over HTTP (gradio_client): each is one call that returns when its result is there.
 
 They are generators, because that is what gradio closes when a call is cancelled or its client goes away: until the
 result is there they yield "no change" every now and then, and when they are closed their job is cancelled. The first
@@ -14,12 +14,13 @@ from typing import Any
 
 import gradio as gr
 
-from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
+from paints_undo.errors import CheckpointError, InputError, sentence_of
 from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
+from paints_undo.web.waiting import PULSE_S, check_done, progress_of
 
-PULSE_S = 0.25  # between two chances to notice that nobody waits for the result any more
+_PROGRESS = gr.Progress()  # as a default it tells gradio to pass one that tells job.status()
 
 
 class Endpoints:
@@ -31,7 +32,7 @@ class Endpoints:
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
 
-    def generate_prompt(self, artwork: str, request: gr.Request) -> Iterator[Any]:
+    def generate_prompt(self, artwork: str, request: gr.Request, progress: gr.Progress = _PROGRESS) -> Iterator[Any]:
         """Describe a picture with comma-separated tags, the prompt of step 2.
 
         Args:
@@ -45,7 +46,7 @@ class Endpoints:
         with _Told():
             run = self._studio.open(visitor, artwork)
             try:
-                view = yield from self._done(visitor, run, self._studio.generate_prompt)
+                view = yield from self._done(visitor, run, self._studio.generate_prompt, progress)
             finally:
                 self._forget(visitor, run)
             yield view["settings"]["prompt"]
@@ -62,6 +63,7 @@ class Endpoints:
         sampling_steps: int,
         guidance_scale: float,
         request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
     ) -> Iterator[Any]:
         """Draw earlier states of a picture's canvas, one for each operation step.
 
@@ -98,7 +100,7 @@ class Endpoints:
         with _Told():
             run = self._studio.open(visitor, artwork, settings)
             try:
-                view = yield from self._done(visitor, run, self._studio.generate_keyframes)
+                view = yield from self._done(visitor, run, self._studio.generate_keyframes, progress)
             except GeneratorExit:  # the session never learns of this run
                 self._forget(visitor, run)
                 raise
@@ -113,6 +115,7 @@ class Endpoints:
         sampling_steps: int,
         fps: int,
         request: gr.Request,
+        progress: gr.Progress = _PROGRESS,
     ) -> Iterator[Any]:
         """Draw the frames between the session's key frames and join them to a time-lapse, blank to finished.
 
@@ -139,12 +142,12 @@ class Endpoints:
             if not drawn:
                 raise InputError("there are no key frames yet: call /generate_keyframes in this session first")
             self._studio.set_settings(visitor, drawn, **settings)
-            view = yield from self._done(visitor, drawn, self._studio.generate_video)
+            view = yield from self._done(visitor, drawn, self._studio.generate_video, progress)
             frames = self._studio.frame_files(visitor, drawn)
             yield handed_out(view["video"]), [handed_out(frame) for frame in frames], drawn
 
     def _done(
-        self, visitor: str, run: str, begin: Callable[[str, str], None]
+        self, visitor: str, run: str, begin: Callable[[str, str], None], progress: gr.Progress
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
         """The view of a run after a job, which is cancelled when this is closed.
 
@@ -154,16 +157,13 @@ class Endpoints:
         try:
             while not self._studio.wait(visitor, run, PULSE_S):
                 yield gr.skip()
+                share, doing = progress_of(self._studio.view(visitor, run))
+                progress(share, desc=doing)
         except GeneratorExit:
             self._studio.cancel(visitor, run)
             raise
         view = self._studio.view(visitor, run)
-        if view["state"] == "failed":
-            if told := view["message"]["values"].get("sentence"):
-                raise InputError(Sentence.from_record(told))
-            raise InputError("something went wrong inside the program; its log says what")
-        if view["state"] in ("cancelled", "paused"):
-            raise InputError("this was cancelled; what was finished is kept")
+        check_done(view)
         return view
 
     def _forget(self, visitor: str, run: str) -> None:

@@ -79,6 +79,7 @@ def start_export(entry: Entry, formats: Any, given: Any) -> None:
         )
     hold_end = chosen["hold_end"] or 0 if "hold_end" in given else Pacing.hold_end
     more = {"hold_end": hold_end, "curve": given.get("curve", CURVES[0]), "title": given.get("title") or ""}
+    more["language"] = given.get("language", ExportOptions.language)
     options, wanted = ExportOptions.of({**chosen, **more}), chosen_formats(formats)
     again = {"formats": wanted, "options": {**chosen, **more, "title": options.title}}
     entry.preview.clear()  # what was drawn last is not what is done now

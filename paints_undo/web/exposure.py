@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import Route
+
 from paints_undo.web.answers import CarefulAnswers
 from paints_undo.web.bodies import BoundedBodies
 from paints_undo.web.calls import BoundedCalls
@@ -39,8 +41,10 @@ def guards(listen: bool, share: bool, host_names: Sequence[str], out: Path) -> l
     ]
 
 
-def guarded(guards: Sequence[Guard]) -> dict[str, Any]:
+def guarded(guards: Sequence[Guard], tools: Any = None) -> dict[str, Any]:
     """What makes gradio's server one behind the guards: the keyword arguments of its application.
+
+    tools: an mcp_tools.Tools, which it then has, too.
 
     Gradio puts middleware of its own before any that it is given, which would answer some requests by itself (CORS).
     The guards change places with it when the server starts.
@@ -51,10 +55,11 @@ def guarded(guards: Sequence[Guard]) -> dict[str, Any]:
     async def first(app: Any) -> AsyncIterator[None]:
         app.user_middleware.sort(key=lambda middleware: next(iter(middleware)) not in own)
         app.middleware_stack = app.build_middleware_stack()
-        async with watched(app):
+        async with watched(app), tools.running() if tools else contextlib.nullcontext():
             yield
 
-    return {"middleware": list(guards), "lifespan": first}
+    routes = [Route(f"{tools.address}{end}", tools) for end in ("", "/")] if tools else []
+    return {"middleware": list(guards), "lifespan": first, "routes": routes}
 
 
 def warning(listen: bool, share: bool, auth: object) -> str:

@@ -131,7 +131,7 @@ class History:
             newest = max((entry["created"] for entry in self._entries.values()), default=0.0)
         card = {
             "owner": owner_of(visitor),
-            "title": legible(title)[:100],
+            "title": title_of(title),
             "created": max(time.time(), newest + 0.001),
             "parent": parent,
             "wanted": None,
@@ -156,6 +156,11 @@ class History:
             shutil.rmtree(doomed, ignore_errors=True)
         with self._guard:
             self._entries.pop(entry.id, None)
+
+
+def title_of(words: str) -> str:
+    """What is kept of a title."""
+    return legible(words).strip()[:100]
 
 
 def owner_of(visitor: str) -> str:

@@ -14,20 +14,23 @@ from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web.engine import EngineOnUse
+from paints_undo.web.form import IN_THE_BROWSER
 from paints_undo.web.texts import say
 
 KEPT = 60.0  # seconds; an examination takes some, and every visitor may ask for one
 
 
-def machine_card(engine: EngineOnUse, out: Path) -> None:
-    """Lay out the card; runs are kept below `out`."""
+def machine_card(engine: EngineOnUse, out: Path, bench: gr.HTML) -> None:
+    """Lay out the card, whose words the scripts of the workbench change; runs are kept below `out`."""
     look = Examination(lambda: examine_engine(engine, out))
     words = "".join(f"<{tag} data-text='{key}'>{say(key)}</{tag}>" for tag, key in _WORDS)
     with gr.Column(elem_classes="card", elem_id="machine"):
         gr.HTML(words, apply_default_css=False, padding=False)
-        button = gr.Button("doctor", size="sm", elem_id="examine")  # the command's name, in every language
+        button = gr.Button(say("button.examine"), size="sm", elem_id="examine")
         found = gr.HTML(elem_id="findings", apply_default_css=False)
-        button.click(look, None, found, api_visibility="private", concurrency_limit=1)
+        button.click(look, None, found, api_visibility="private", concurrency_limit=1, show_progress="minimal")
+        words = "() => paintsUndo.labelUpdates(['button.examine'])"
+        bench.reword(inputs=None, outputs=[button], js=words, **IN_THE_BROWSER)
 
 
 _WORDS = (("h2", "machine.title"), ("p", "machine.note"))
@@ -72,7 +75,8 @@ def as_table(report: Report) -> str:
         f"<td>{_SIGNS[found.state]}</td><td>{escape(found.text)}</td></tr>"
         for found in report.findings
     ]
-    return f"<table role='status'>{''.join(rows)}</table><p><strong>{escape(report.verdict)}</strong></p>"
+    verdict = f"<p><strong>{escape(report.verdict)}</strong></p>"
+    return f"<div role='status' lang='en'><table>{''.join(rows)}</table>{verdict}</div>"
 
 
 _SIGNS = {FINE: "✓", NOTE: "·", PROBLEM: "✗"}

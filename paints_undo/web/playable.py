@@ -27,7 +27,7 @@ from paints_undo.atomic import explained, temporary_for, write_atomically
 from paints_undo.pictures.pixels import at_most
 from paints_undo.progress import PREVIEW_SIDE, Progress, Report
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timelapse import Timelapse
+from paints_undo.timelapse import Timelapse
 
 if TYPE_CHECKING:
     from paints_undo.strokes.film import Film

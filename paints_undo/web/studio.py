@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +18,12 @@ from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import start_export
-from paints_undo.web.history import History, message
-from paints_undo.web.operations import canvas_of, phases_of
+from paints_undo.web.history import History, message, title_of
+from paints_undo.web.operations import canvases_of, operations_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
-from paints_undo.web.views import row_of, state_of, summary_of, view_of
+from paints_undo.web.views import card_of, row_of, state_of, summary_of, view_of
 from paints_undo.web.work import frame_files, give_up, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
@@ -38,9 +39,10 @@ class Studio:
     Settings are flat and plain: the fields of KeyframeOptions under their own names (prompt, negative_prompt,
     operation_steps, width, height, seed, sampling_steps, guidance_scale, long_prompt), those of SegmentOptions
     (video_prompt, video_seed, video_sampling_steps, video_guidance_scale, video_long_prompt, frame_stride,
-    guidance_interval, reuse_interval), fps, mark, fit ("pad", the default, shows the whole picture; "crop" fills the
-    size and cuts, as the original), and, on the way in, `size`: "picture" (default when no width and height are given:
-    the picture's shape at the family's area) or "family" (its fixed size), and `timeline` (as restore gives). Either
+    guidance_interval, reuse_interval), fps, mark, fit ("pad" shows the whole picture; "crop", the published
+    family's default, fills the size and cuts, as the original), and, on the way in, `size`: "picture" (default when no
+    width and height are given: the picture's shape at the family's area) or "family" (its fixed size, the published
+    family's default), and `timeline` (as restore gives). Either
     fit goes with either size: a fixed size promises so many pixels, and says nothing of what is cut off for them.
 
     Message keys: "" (nothing to say), "opened", "prompt_written", "keyframes_ready" {count}, "video_ready" {frames},
@@ -61,6 +63,11 @@ class Studio:
         self.out = out
         self._history = History(out)
         self._tokens = lru_cache(256)(self._count_tokens)
+
+    @property
+    def default_options(self) -> UndoOptions:
+        """The family's defaults; the published ones while its files are missing."""
+        return self._engine.default_options
 
     def family(self, visitor: str) -> dict[str, Any]:
         """What is worked with: {"name", "sentences": which family and where, what the other one is, how to get it}.
@@ -93,6 +100,19 @@ class Studio:
         """
         return [row_of(entry) for entry in self._history.entries(visitor)]
 
+    def side_by_side(self, visitor: str, run_ids: list[str]) -> list[dict[str, Any]]:
+        """Of each of some runs that is still there what runs() tells, and how far it is.
+
+        share (0..1 of its job, None where that is not known), preview and film (paths, None while there is none).
+        """
+        wanted = run_ids if isinstance(run_ids, list) else []
+        entries = {entry.id: entry for entry in self._history.entries(visitor)}
+        return [card_of(entries[run_id]) for run_id in wanted if run_id in entries]
+
+    def rename(self, visitor: str, run_id: str, title: str) -> None:
+        """Give a run another title; at most 100 characters of it are kept."""
+        self._history.entry(visitor, run_id).note(title=title_of(validation.text("title", title)))
+
     def view(self, visitor: str, run_id: str) -> dict[str, Any]:
         """Everything the page shows of a run, as plain values; decodes no picture.
 
@@ -108,13 +128,15 @@ class Studio:
         """A number that changes whenever the view would: cheap enough to ask for several times a second."""
         return self._history.entry(visitor, run_id).version
 
-    def phases(self, visitor: str, run_id: str) -> list[tuple[str, int]]:
-        """The phases of a drawing in strokes in their order, each with the operations that are done before it."""
-        return phases_of(self._history.entry(visitor, run_id))
+    def operations(self, visitor: str, run_id: str) -> dict[str, Any]:
+        """The phases, layers and ways of the pen of a drawing in strokes."""
+        return operations_of(self._history.entry(visitor, run_id))
 
-    def canvas(self, visitor: str, run_id: str, operation: int) -> str:
-        """A small picture of the canvas after so many operations of a drawing in strokes, as a data: address."""
-        return canvas_of(self._history.entry(visitor, run_id), operation)
+    def canvases(
+        self, visitor: str, run_id: str, operation: int, count: int = 1, hidden: Sequence[str] = ()
+    ) -> list[str]:
+        """The canvas after so many operations of a drawing in strokes, and those that follow, as data: addresses."""
+        return canvases_of(self._history.entry(visitor, run_id), operation, count, hidden)
 
     def duplicate(self, visitor: str, run_id: str) -> str:
         """Another run with everything that this one has; its run id."""
@@ -143,7 +165,7 @@ class Studio:
         entry = self._history.entry(visitor, run_id)
         said = message("recipe_applied", name=name)
         if name != recipes.MANY:
-            changes, before = recipes.changes_of(name, self._engine.default_options), entry.run.options
+            changes, before = recipes.changes_of(name, self.default_options), entry.run.options
             edits.set_settings(entry, changes, self._check)
             if entry.run.options == before:
                 said = message("recipe_changes_nothing", name=name)
@@ -162,7 +184,7 @@ class Studio:
         """How many drawn {"keyframes", "segments"} a recipe or settings would take away; nothing is changed."""
         entry = self._history.entry(visitor, run_id)
         if recipe is not None:
-            given = recipes.changes_of(recipe, self._engine.default_options)
+            given = recipes.changes_of(recipe, self.default_options)
         else:
             given = self._with_size(settings or {}, entry.run.artwork_size, always=False)
         return edits.at_stake(entry, given, self._check)
@@ -325,7 +347,8 @@ class Studio:
         if not isinstance(changes, dict):
             raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
         given = dict(changes)
-        size = given.pop("size", "picture" if always and not given.keys() & {"width", "height"} else None)
+        usual = "family" if self._engine.default_options.fit == "crop" else "picture"  # crop: the original's, all of it
+        size = given.pop("size", usual if always and not given.keys() & {"width", "height"} else None)
         if size is None:
             return given
         if size not in ("picture", "family"):
@@ -339,7 +362,7 @@ class Studio:
     def _check(self, options: UndoOptions) -> None:
         """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""
         self._engine.find().check(options)
-        limits.check(options, self._engine.default_options)
+        limits.check(options, self.default_options)
 
     def _count_tokens(self, prompt: str) -> int:
         try:

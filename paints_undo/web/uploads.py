@@ -13,8 +13,8 @@ import numpy as np
 from gradio.utils import get_upload_folder
 
 from paints_undo.errors import InputError
+from paints_undo.headers import read_header
 from paints_undo.pictures.files import naming, read_file
-from paints_undo.pictures.headers import read_header
 from paints_undo.pictures.pixels import read_picture
 
 NAME = "the uploaded file"  # in sentences: what it is called on the server helps nobody

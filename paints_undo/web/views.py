@@ -74,6 +74,19 @@ def row_of(entry: Entry) -> dict[str, Any]:
     return {**summary_of(entry), "seed": options.keyframes.seed, "drawn": drawn}
 
 
+def card_of(entry: Entry) -> dict[str, Any]:
+    """What stands of a run beside others: its row, how far its job is, and its film once that is whole."""
+    job = entry.job
+    outlook = job.update().outlook if job and not job.ended else None
+    film = entry.path / "timelapse.mp4" if state_of(entry) == "finished" else None
+    return {
+        **row_of(entry),
+        "share": round(outlook.share, 3) if outlook else None,
+        "preview": str(entry.preview.path) if job and not job.ended and entry.preview.path.exists() else None,
+        "film": str(film) if film and film.exists() else None,
+    }
+
+
 def summary_of(entry: Entry) -> dict[str, Any]:
     """What names a run; reads nothing but the record in memory."""
     return {

@@ -18,6 +18,8 @@ from paints_undo.web.history import Entry, message
 from paints_undo.web.jobs import Job, queue_of
 from paints_undo.web.run_files import without_folders
 
+SUBJECTS = ("1girl", "1boy")  # all that the published video model is told of a picture
+
 
 def start(engine: Engine, entry: Entry, name: str) -> None:
     """Hand a run to the queue of the device, to do what WORK has under this name.
@@ -51,8 +53,18 @@ def write_prompt(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:
     along(Course(kind_of(engine), (TAGS,)), on_progress)(Progress("tags", "tagging", 0, 1))
     run = entry.run
     prompt = engine.tag(run.artwork)
-    run.change(with_prompt(run.options, prompt), run.timeline)
+    options = with_prompt(run.options, prompt)
+    told = subject_as_tagged(options.segments.prompt, prompt, engine.default_options.segments.prompt)
+    run.change(dataclasses.replace(options, segments=dataclasses.replace(options.segments, prompt=told)), run.timeline)
     entry.note(message=message("prompt_written"))
+
+
+def subject_as_tagged(prompt: str, tags: str, default: str) -> str:
+    """A prompt of the video in which 1girl or 1boy stands where the tags have it; one's own words stay as they are."""
+    given, usual, seen = ([word.strip() for word in words.split(",")] for words in (prompt, default, tags))
+    if not set(given) <= {*usual, *SUBJECTS}:
+        return prompt
+    return ", ".join([subject for subject in SUBJECTS if subject in seen] + [w for w in given if w not in SUBJECTS])
 
 
 def draw_keyframes(engine: Engine, entry: Entry, on_progress: OnProgress) -> None:

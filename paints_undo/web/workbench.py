@@ -30,15 +30,18 @@ _SCRIPTS = (
     "history.js",
     "form.js",
     "welcome.js",
+    "shelf.js",
     "exports.js",
     "share.js",
+    "gradio.js",
     "main.js",
 )
 STEPS = ("prompt", "keyframes", "video", "all")
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
-_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake"}
-_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "phases", "canvas", "take_back"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake", "rename"}
+_CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "operations", "canvases", "take_back"}
+_CALLS |= {"generate_all", "side_by_side"}
 
 
 def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
@@ -65,7 +68,7 @@ def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
 
 
 def answer(studio: Studio, call: Any) -> dict[str, Any]:
-    """What the page gets for {"do", "visitor", "language", "args"}: {"result"} or {"error": a sentence}.
+    """What the page gets for {"do", "visitor", "language", "args"}: {"result"} or an error as _told has it.
 
     Nothing that a page sends makes this raise.
     """
@@ -80,10 +83,17 @@ def answer(studio: Studio, call: Any) -> dict[str, Any]:
         result = _do(studio, call.get("do"), visitor, call.get("args", {}))
         return {"result": _in_words_of(language, result)}
     except (InputError, CheckpointError, OSError, MemoryError) as error:
-        return {"error": texts.sentence_in(language, without_folders(sentence_of(error), studio.out))}
+        return _told(language, without_folders(sentence_of(error), studio.out))
     except Exception:
         logger.exception("a request of the page failed")
-        return {"error": texts.say("message.internal_error", language), "internal": True}
+        said = texts.table()["message.internal_error"]
+        return {"error": said.get(language, said["en"]), "said": said, "internal": True}
+
+
+def _told(language: str, error: str) -> dict[str, Any]:
+    """An error in words; in every language, too, because the page's may change while it is on show."""
+    said = {code: texts.sentence_in(code, error) for code in texts.LANGUAGES}
+    return {"error": said.get(language, said["en"]), "said": said}
 
 
 def _in_words_of(language: str, result: Any) -> Any:
@@ -92,7 +102,7 @@ def _in_words_of(language: str, result: Any) -> Any:
         if "sentences" in result:
             return {**result, "sentences": [texts.sentence_in(language, said) for said in result["sentences"]]}
         if "error" in result:
-            return {**result, "error": texts.sentence_in(language, result["error"])}
+            return {**result, **_told(language, result["error"])}
         if record := result.get("message", {}).get("values", {}).get("sentence"):
             told = texts.sentence_in(language, Sentence.from_record(record))
             return {**result, "message": {**result["message"], "values": {"sentence": told}}}

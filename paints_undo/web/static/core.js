@@ -33,7 +33,7 @@ const page = {
   view: null, // what the server says about the run
   viewed: 0, // when it said so
   selected: null, // {kind: "keyframe" | "segment", id} on the timeline
-  note: null, // {key, values} or {sentence, failed}: what the page itself has to say
+  note: null, // {key} or {words: () => a sentence, failed}: what the page itself has to say
   pressed: false, // a request of one of the three buttons is on its way
 };
 
@@ -57,6 +57,7 @@ function say(key, values = {}) {
 function translate(root = document) {
   root.querySelectorAll("[data-text]").forEach((found) => (found.textContent = say(found.dataset.text)));
   root.querySelectorAll("[data-name]").forEach((found) => name(found, say(found.dataset.name)));
+  root.querySelectorAll("[data-seconds]").forEach((found) => (found.textContent = say("share.seconds", { count: found.value })));
 }
 
 function name(found, words) {
@@ -88,8 +89,8 @@ async function ask(what, args = {}) {
   } catch {
     answer = null;
   }
-  if (!answer) throw new Error(say("message.connection"));
-  if (answer.error) throw answer.internal ? new Error(answer.error) : new Refused(answer.error);
+  if (!answer) throw new Error();
+  if (answer.error) throw Object.assign(answer.internal ? new Error(answer.error) : new Refused(answer.error), { said: answer.said });
   return answer.result;
 }
 
@@ -101,6 +102,10 @@ const isLocked = () => isBusy() || (isPaused() && !!page.view.job); // no edits 
 // The parts of the page that show the view; each is called whenever something may have changed.
 const parts = [];
 const draw = () => parts.forEach((part) => part());
+
+// What to say of an error, in whatever language the page has by then; without words of its own the server is silent.
+const failure = ({ said, message }) => ({ words: () => said?.[page.language] || message || say("message.connection"), failed: true });
+const wordsOf = (note) => note.words?.() ?? say(note.key);
 
 function tell(note) {
   page.note = note;
@@ -115,7 +120,7 @@ async function change(what, args = {}) {
     await look(true);
     return answer;
   } catch (error) {
-    tell({ sentence: error.message, failed: true });
+    tell(failure(error));
     return undefined;
   }
 }
@@ -140,7 +145,7 @@ async function look(anew = false) {
   } catch (error) {
     if (asked !== page.run || turn < looks.shown) return;
     if (error instanceof Refused) leave();
-    else page.note = { sentence: error.message, lost: true };
+    else page.note = { ...failure(error), lost: true };
   }
   draw();
 }

@@ -3,14 +3,14 @@
 const exporting = { run: null, shown: "[]" };
 
 async function exportRun(formats, names, values) {
-  const options = Object.fromEntries(names.map((name, place) => [name, values[place]]));
+  const options = { ...Object.fromEntries(names.map((name, place) => [name, values[place]])), language: page.language };
   exporting.run = page.run;
   try {
     await ask("export", { run_id: page.run, formats, options });
     page.note = null;
     await look(true);
   } catch (error) {
-    tell({ sentence: error.message, failed: true, exporting: true });
+    tell({ ...failure(error), exporting: true });
   }
 }
 

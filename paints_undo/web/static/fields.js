@@ -2,7 +2,7 @@
 
 const FIRST_STROKE = 999;
 
-// A sentence beside a field, or none; it goes when the field is right again.
+// A sentence beside a field, as what gives it in the page's language, or none; it goes when the field is right again.
 function noteBeside(place, words, failed = true) {
   const block = typeof place === "string" ? byId(place) : place;
   if (!block) return;
@@ -10,7 +10,8 @@ function noteBeside(place, words, failed = true) {
   if (!words) return note?.remove();
   note ??= block.appendChild(make("p", { className: "field-note", role: "alert" }));
   note.classList.toggle("failed", failed);
-  if (note.textContent !== words) note.textContent = words;
+  note.reword = () => { if (note.textContent !== words()) note.textContent = words(); };
+  note.reword();
 }
 
 // Operation steps as people write them, separated by whatever: {steps, bad: what is none, twice: what is there again}.
@@ -33,10 +34,10 @@ const listed = (values) => values.map((value) => String(value).slice(0, 40)).joi
 
 // What is wrong with such steps, or worth saying, as {words, failed}.
 function aboutSteps({ steps, bad, twice }) {
-  if (bad.length) return { words: say("steps.bad", { value: listed(bad) }), failed: true };
-  if (!steps.length) return { words: say("steps.none"), failed: true };
-  if (twice.length) return { words: say("steps.there", { value: listed([...new Set(twice)]) }), failed: false };
-  return { words: "", failed: false };
+  if (bad.length) return { words: () => say("steps.bad", { value: listed(bad) }), failed: true };
+  if (!steps.length) return { words: () => say("steps.none"), failed: true };
+  if (twice.length) return { words: () => say("steps.there", { value: listed([...new Set(twice)]) }), failed: false };
+  return { words: null, failed: false };
 }
 
 // The form's operation steps: numbers where all of it can be read, the text itself, which is refused, where not.
@@ -82,25 +83,16 @@ function aboutNumber(field, input) {
   const [low, high] = props.limits[field];
   const value = input.valueAsNumber;
   const whole = !field.endsWith("guidance_scale");
-  if (value >= low && value <= high && (!whole || Number.isInteger(value))) return "";
-  const range = { field: say(`field.${field}`), value: input.value || "–", low, high };
-  return say(whole ? "number.whole" : "number.bad", range);
-}
-
-// What stands beside the fields, in the language of the page.
-function checkFields() {
-  for (const field of Object.keys(props.limits)) {
-    const block = byId(`field-${field}`);
-    const input = block?.querySelector("input[type=number]");
-    if (input && block.querySelector(":scope > .field-note")) noteBeside(block, aboutNumber(field, input));
-  }
+  if (value >= low && value <= high && (!whole || Number.isInteger(value))) return null;
+  const range = { value: input.value || "–", low, high };
+  return () => say(whole ? "number.whole" : "number.bad", { field: say(`field.${field}`), ...range });
 }
 
 // Why a button of the form cannot be pressed yet, where the step before it looks done.
 function drawReasons(artwork, prompt, drawn) {
-  const why = (key) => (artwork && !isLocked() ? say(key) : "");
-  noteBeside("reason-keyframes", prompt ? "" : why("reason.prompt"), false);
-  noteBeside("reason-video", !prompt || drawn ? "" : why("reason.keyframes"), false);
+  const why = (key) => (artwork && !isLocked() ? () => say(key) : null);
+  noteBeside("reason-keyframes", prompt ? null : why("reason.prompt"), false);
+  noteBeside("reason-video", !prompt || drawn ? null : why("reason.keyframes"), false);
 }
 
 function startFields() {
@@ -109,6 +101,6 @@ function startFields() {
   byId("steps").addEventListener("blur", leaveNumber, true);
   byId("steps").addEventListener("input", (event) => {
     ordered.text = null;
-    noteBeside(event.target.closest('[id^="field-"]'), "");
+    noteBeside(event.target.closest('[id^="field-"]'), null);
   });
 }

@@ -2,7 +2,7 @@
 
 // One file of those that came; null, with a sentence, where there are several.
 function onlyOne(files) {
-  if (files.length > 1) tell({ sentence: say("message.several_files", { count: files.length }), failed: true });
+  if (files.length > 1) tell({ words: () => say("message.several_files", { count: files.length }), failed: true });
   return files.length === 1 ? files[0] : null;
 }
 
@@ -15,11 +15,12 @@ function take(files, how = {}) {
 
 async function looked(files, { artworkOnly = false, at = null }) {
   const refused = () => {
-    refuseAt(at, page.note.sentence ?? say(page.note.key));
+    refuseAt(at, page.note);
     return false;
   };
-  const file = onlyOne(files);
-  if (!file) return files.length > 0 && refused();
+  if (files.length > 1) return (await takeAll(files)) || refused();
+  const [file] = files;
+  if (!file) return false;
   tell({ key: "message.reading" });
   const path = await send(file);
   const found = path && (await asked("look_into", { path }));
@@ -31,11 +32,32 @@ async function looked(files, { artworkOnly = false, at = null }) {
   return true;
 }
 
+// Several at once: every picture among them is drawn, one after another; what is none is named. Whether all were taken.
+async function takeAll(files) {
+  const [pictures, others] = [[], []];
+  for (const file of files.slice(0, MOST_ON_SHELF)) {
+    tell({ key: "message.reading" });
+    const path = await send(file);
+    const found = path && (await ask("look_into", { path }).catch(() => null));
+    if (found?.picture) pictures.push(fileData(path, file.name, file.type));
+    else others.push(file.name);
+  }
+  others.push(...files.slice(MOST_ON_SHELF).map((file) => file.name));
+  page.note = null;
+  if (pictures.length) {
+    takeArtwork(pictures[0]);
+    makeFrom(pictures);
+  }
+  if (others.length) tell({ words: () => say("message.not_taken", { names: others.join(", ") }), failed: true });
+  return !others.length;
+}
+
 // Said where the file was dropped, too, for as long as nothing else is done.
-function refuseAt(at, words) {
+function refuseAt(at, note) {
   const place = byId("refused");
   if (!at) return;
-  place.textContent = words;
+  place.reword = () => { place.textContent = wordsOf(note); };
+  place.reword();
   place.hidden = false;
   const [right, bottom] = [innerWidth - place.offsetWidth - 8, innerHeight - place.offsetHeight - 90];
   Object.assign(place.style, { left: `${Math.max(8, Math.min(right, at.x - 20))}px`, top: `${Math.max(8, Math.min(bottom, at.y))}px` });
@@ -57,15 +79,15 @@ async function checkArtwork(file) {
     tell({ key: "message.no_picture", failed: true });
   } catch (error) {
     if (!(error instanceof Refused)) return;
-    if (form.artwork?.path === file.path) tell({ sentence: error.message, failed: true });
+    if (form.artwork?.path === file.path) tell(failure(error));
   }
   if (form.artwork?.path !== file.path) return;
-  const words = page.note?.sentence ?? say(page.note?.key ?? "message.no_picture");
+  const note = page.note ?? { key: "message.no_picture" };
   form.artwork = null;
   form.dropped = null;
   form.emptied = true;
   trigger("fill");
-  noteBeside("note-artwork", words);
+  noteBeside("note-artwork", () => wordsOf(note));
 }
 
 // artwork: the picture that the settings came in, where it is the one that they were made for.

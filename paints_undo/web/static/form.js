@@ -35,7 +35,7 @@ function sureOfPrompt() {
 // One of the three buttons, or the one for all of them.
 async function press(step, artwork, ...values) {
   if (isLocked()) return;
-  const chosen = form.making ?? artwork ?? form.artwork;
+  const [chosen, ...others] = [form.making ?? artwork ?? form.artwork].flat();
   form.making = null;
   const settings = settingsFrom(values);
   if (!settings.operation_steps) {
@@ -52,15 +52,30 @@ async function press(step, artwork, ...values) {
     }
     const args = { step, run_id: page.run, artwork: chosen?.path ?? null, settings };
     const answer = await ask("press", args);
-    if (answer.run !== page.run) await show(answer.run, { form: false });
-    if (answer.error) page.note = { sentence: answer.error, failed: true };
+    if (answer.run !== page.run) {
+      if (shelf.rows.some(atWork)) putOnShelf([answer.run]);
+      await show(answer.run, { form: false });
+    }
+    if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
+    if (others.length) await queue(answer.run, others, settings);
   } catch (error) {
-    page.note = { sentence: error.message, failed: true };
+    page.note = failure(error);
   }
   page.pressed = false;
   await look(true);
   if (page.view) trigger("fill");
   if (innerWidth < 1024 && ["video", "all"].includes(step) && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
+}
+
+// More pictures, one after another behind the first; words that were written for one say nothing of another.
+async function queue(first, pictures, settings) {
+  const runs = [first];
+  for (const { path } of pictures) {
+    const answer = await ask("press", { step: "all", run_id: null, artwork: path, settings: { ...settings, prompt: "" } });
+    runs.push(answer.run);
+    if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
+    putOnShelf(runs);
+  }
 }
 
 async function recipe(name, artwork, ...values) {
@@ -69,13 +84,13 @@ async function recipe(name, artwork, ...values) {
   try {
     if (run && name !== "many" && !(await sureOf({ recipe: name }, { segments: true }))) return;
   } catch (error) {
-    return tell({ sentence: error.message, failed: true });
+    return tell(failure(error));
   }
+  if (run && name === "many") return drawFour();
   const made = run && (await change("recipe", { name }));
   if (!made) return;
   if (made[0] && made[0] !== page.run) await show(made[0]);
   trigger("fill");
-  if (name === "many") openHistory();
 }
 
 // The middle of the timeline becomes the person's own picture.
@@ -104,11 +119,12 @@ async function runFor(artwork, values) {
 
 // Another picture in step 1 is another piece; the run before stays in the history.
 function newArtwork(file) {
+  if (isBusy() && page.run) putOnShelf([page.run]);
   leave();
   page.note = null;
   form.artwork = file;
   form.dropped = null;
-  noteBeside("note-artwork", "");
+  noteBeside("note-artwork", null);
   draw();
   trigger("reword"); // an example brings the widget's first label along
   checkArtwork(file);
@@ -124,7 +140,7 @@ function formValues() {
   const { dropped, emptied } = form;
   Object.assign(form, { dropped: null, emptied: false });
   const values = props.fields.map((field) => heldBy(settings, field));
-  if (settings.operation_steps) noteBeside("field-operation_steps", "");
+  if (settings.operation_steps) noteBeside("field-operation_steps", null);
   return [view ? artwork : (dropped ?? (emptied ? null : unchanged)), ...values];
 }
 
@@ -197,6 +213,7 @@ function drawButtons() {
   if (key === buttonsShown.key) return;
   buttonsShown.key = key;
   trigger("unlock");
+  setTimeout(keepFocus, 100); // gradio closes its buttons a moment later
 }
 
 function startForm() {

@@ -26,7 +26,9 @@ async function drawHistory() {
   const all = await asked("runs");
   if (!all) return;
   const rows = asTree(all).map((run) => runRow(run, depthOf(run, all)));
+  const focused = [...byId("runs").querySelectorAll("button")].indexOf(document.activeElement);
   byId("runs").replaceChildren(...(rows.length ? rows : [make("li", { className: "nothing" }, say("history.empty"))]));
+  if (focused >= 0) ([...byId("runs").querySelectorAll("button")].slice(0, focused + 1).at(-1) ?? byId("history").querySelector(".close")).focus();
 }
 
 function runRow(run, depth) {
@@ -37,7 +39,7 @@ function runRow(run, depth) {
   const thumbnail = make("button", { type: "button", className: "thumb", "aria-label": `${say("history.open")}: ${run.title || when}`, onclick: () => openRun(run) });
   if (run.thumbnail) thumbnail.append(make("img", { src: address(run.thumbnail), alt: "", loading: "lazy" }));
   return make("li", { className: run.run === page.run ? "run present" : "run", style: `--depth: ${depth}` }, thumbnail,
-    make("div", { className: "facts" }, make("strong", {}, run.title || when), make("span", { className: "aside" }, when),
+    make("div", { className: "facts" }, nameField(run, when), make("span", { className: "aside" }, when),
       make("span", { className: `aside state ${run.state}` }, facts.filter(Boolean).join(" · "))),
     make("div", { className: "drawn", "aria-hidden": "true" }, ...run.drawn.map((path) => make("img", { src: address(path), alt: "", loading: "lazy" }))),
     make("div", { className: "group end" },
@@ -47,12 +49,18 @@ function runRow(run, depth) {
       button("action.delete", () => deleteRun(run), "danger")));
 }
 
+// The name of a run is typed where it stands.
+function nameField(run, when) {
+  const rename = (event) => asked("rename", { run_id: run.run, title: event.target.value });
+  return make("input", { className: "name", value: run.title, placeholder: when, maxLength: 100, "aria-label": say("history.name"), title: say("history.name"), onchange: rename });
+}
+
 // A request about another run than the one on show.
 async function asked(what, args = {}) {
   try {
     return (await ask(what, args)) ?? true;
   } catch (error) {
-    tell({ sentence: error.message, failed: true });
+    tell(failure(error));
     return null;
   }
 }
@@ -110,12 +118,13 @@ async function offerUnfinished() {
   const run = runs.find((one) => one.run === page.run) ?? runs[0];
   if (!run || run.run === page.run) return; // the run on show has its own Continue button
   const notice = byId("notice");
-  const close = () => { notice.hidden = true; };
+  const close = () => { notice.hidden = true; draw(); };
   notice.replaceChildren(
     run.thumbnail ? make("img", { src: address(run.thumbnail), alt: "" }) : null,
-    make("span", {}, say("unfinished.offer")),
-    make("button", { type: "button", className: "main", onclick: () => { close(); continueRun(run); } }, say("button.resume")),
-    make("button", { type: "button", onclick: close }, say("unfinished.later")));
+    make("span", { "data-text": "unfinished.offer" }),
+    make("button", { type: "button", className: "main", onclick: () => { close(); continueRun(run); }, "data-text": "button.resume" }),
+    make("button", { type: "button", onclick: close, "data-text": "unfinished.later" }));
+  translate(notice);
   notice.hidden = false;
 }
 

@@ -27,7 +27,7 @@ function drawJob() {
   else bar.removeAttribute("value");
   name(bar, what);
   document.title = busy ? `${outlook ? `${Math.floor(100 * outlook.share)} %` : "…"} · ${props.title}` : props.title;
-  keepingFocus(byId("dock"), drawButtonsOfJob);
+  drawButtonsOfJob();
   const path = view?.thumbnail ?? form.artwork?.path;
   const image = byId("pick").querySelector("img");
   image.hidden = !path;
@@ -47,13 +47,31 @@ function drawButtonsOfJob() {
   if (view?.video) byId("download").href = address(view.video);
 }
 
-// What changes under the hand that pressed it hands the focus on to what stands there now.
-function keepingFocus(place, change) {
-  const focused = place.contains(document.activeElement) ? document.activeElement : null;
-  change();
-  if (!focused?.hidden) return;
-  const there = place.querySelectorAll(".buttons > :not([hidden])");
-  ([...there].find((one) => one.classList.contains("main")) ?? there[0])?.focus();
+// What was pressed may be hidden, closed or gone by now: the focus goes on to what can be pressed about it at the foot of
+// the page, and back when that is over.
+const focus = { last: null, from: null };
+const usable = (one) => one.isConnected && !one.disabled && one.checkVisibility();
+
+function keepFocus() {
+  const active = document.activeElement === document.body ? focus.last : document.activeElement;
+  if (!active || document.querySelector("dialog[open]")) return;
+  const inDock = byId("dock").contains(active);
+  let next = null;
+  if (inDock && focus.from && usable(focus.from)) {
+    next = focus.from;
+    focus.from = null;
+  } else if (!usable(active)) {
+    const there = [...byId("dock").querySelectorAll(".buttons > *")].filter(usable);
+    next = there.find((one) => one.classList.contains("main")) ?? there[0];
+    if (!inDock) focus.from = active;
+  }
+  next?.focus({ preventScroll: true });
+}
+
+function startFocus() {
+  addEventListener("focusin", (event) => { focus.last = event.target; });
+  addEventListener("pointerdown", () => Object.assign(focus, { last: null, from: null }), true);
+  parts.push(keepFocus);
 }
 
 const shown = { job: null, share: 0 };
@@ -85,7 +103,7 @@ function jobWords(job) {
 function messageWords() {
   const { note, view } = page;
   if (page.pressed) return { what: say("stage.loading"), aside: "" };
-  if (note) return { what: note.sentence ?? say(note.key), aside: "", failed: !!(note.failed || note.lost) };
+  if (note) return { what: wordsOf(note), aside: "", failed: !!(note.failed || note.lost) };
   const { values } = view?.message ?? {};
   const key = isPaused() && view.message?.key !== "unfinished" ? "paused" : view?.message?.key;
   if (!key) return { what: "", aside: "" };
@@ -115,7 +133,9 @@ function speak(language) {
   draw();
   drawShot();
   drawFamily();
-  checkFields();
+  document.querySelectorAll(".field-note, #refused").forEach((note) => note.reword?.());
+  speakGradio();
+  if (page.view) look(true); // what the server says
 }
 
 // What draws, as a chip; opened, what else there is, and on request the command for it. What is missing stands open.
@@ -145,6 +165,7 @@ async function follow() {
   for (;;) {
     for (let waited = 0; waited < pause(); waited += 250) await sleep(250); // a job that begins is not waited for
     if (page.run && !page.pressed) await look();
+    else followShelf();
   }
 }
 
@@ -158,10 +179,13 @@ async function start() {
   startFields();
   startWelcome();
   startShare();
+  startShelf();
+  startGradio();
   byId("job-cancel").onclick = () => change("cancel");
   byId("job-pause").onclick = () => change("pause");
   byId("job-resume").onclick = () => change("resume");
   parts.push(drawJob, drawExports);
+  startFocus(); // last, when all is drawn
   await drawHead();
   speak(page.language);
   acceptFiles();

@@ -50,8 +50,8 @@ function watchLive() {
   const step = (now) => {
     if (!player.live) return;
     if (!growing()) return Object.assign(player, { live: false, watched: null });
-    const behind = player.shots.length - 1 - reached;
-    reached += (behind * (now - before)) / 600;
+    const last = player.shots.length - 1; // another drawing begins with fewer
+    reached = Math.min(last, reached + ((last - reached) * (now - before)) / 600);
     before = now;
     let place = Math.floor(reached);
     while (place > player.place && !picture(player.shots[place]).complete) place -= 1; // what is told is what is seen
@@ -84,10 +84,14 @@ function drawShot() {
   const phase = doneAt(place) === null ? -1 : phaseOf(player.operation ?? doneAt(place));
   [...byId("phases").children].forEach((mark, i) => mark.classList.toggle("here", i === phase));
   markPlace();
+  drawPen();
   if (!there) return;
+  fetchAtRest();
+  const exact = exactly();
+  if (exact !== null && (paintExactly(exact) || operations.hidden.size)) return;
   const image = picture(shots[place]);
   if (image.complete && image.naturalWidth) paint(image);
-  else image.onload = () => player.shots[player.place] === shots[place] && paint(image);
+  else image.onload = () => player.shots[player.place] === shots[place] && exactly() === exact && paint(image);
 }
 
 function placeWords() {
@@ -99,14 +103,19 @@ function placeWords() {
   return say("player.operation", { operation: Math.max(1, done), operations: OPERATIONS }) + (phase ? ` · ${say(`phase.${phase}`)}` : "");
 }
 
+const LARGEST = 1600; // pixels of the canvas, where what it shows has as many
+const pixelsOf = (image) => [image.naturalWidth ?? image.width, image.naturalHeight ?? image.height];
+
 // The canvas has the shape of the frames; the artwork is cropped to it as the program crops it.
 function paint(image) {
   const canvas = byId("canvas");
   const frame = player.shots.length > 1 ? picture(player.shots[0]) : image;
   if (!frame.naturalWidth) frame.addEventListener("load", drawShot, { once: true });
-  const scale = Math.max(1, Math.round(512 / (frame.naturalWidth || 512)));
-  const [width, height] = [(frame.naturalWidth || image.naturalWidth) * scale, (frame.naturalHeight || image.naturalHeight) * scale];
-  byId("stage").style.setProperty("--ratio", width / height);
+  const [own] = pixelsOf(image);
+  const [w, h] = frame.naturalWidth ? pixelsOf(frame) : pixelsOf(image);
+  const scale = Math.max(1, Math.round(512 / w), Math.min(own / w, LARGEST / Math.max(w, h)));
+  const [width, height] = [Math.round(w * scale), Math.round(h * scale)];
+  byId("stage").style.setProperty("--ratio", w / h);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
@@ -115,9 +124,10 @@ function paint(image) {
 }
 
 function cover(context, image, width, height) {
-  const zoom = Math.max(width / image.naturalWidth, height / image.naturalHeight);
+  const [ownWidth, ownHeight] = pixelsOf(image);
+  const zoom = Math.max(width / ownWidth, height / ownHeight);
   const [w, h] = [width / zoom, height / zoom];
-  context.drawImage(image, (image.naturalWidth - w) / 2, (image.naturalHeight - h) / 2, w, h, 0, 0, width, height);
+  context.drawImage(image, (ownWidth - w) / 2, (ownHeight - h) / 2, w, h, 0, 0, width, height);
 }
 
 // The handle runs along the picture, not along the stage around it.
@@ -243,7 +253,7 @@ function onTouch() {
   const stage = byId("stage");
   let start = null;
   stage.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("#divide, button") || player.shots.length < 2) return;
+    if (event.target.closest("#divide, #layers, button") || player.shots.length < 2) return;
     start = { x: event.clientX, place: player.place, moved: false };
     stage.setPointerCapture(event.pointerId);
   });
@@ -275,6 +285,7 @@ function startPlayer() {
   byId("live").firstElementChild.onerror = () => { byId("live").hidden = true; }; // the job ended meanwhile
   byId("play").onclick = () => { Object.assign(player, { range: null, live: false }); play(); };
   startWhole();
+  startOperations();
   byId("back").onclick = () => undo(-1);
   byId("forward").onclick = () => undo(1);
   byId("scrubber").oninput = (event) => { holdStill(); goTo(Number(event.target.value)); };

@@ -28,7 +28,7 @@ function startShare() {
 
 async function share(format) {
   Object.assign(sharing, { run: page.run, format });
-  if ((await change("export", { formats: [format], options: {} })) === undefined) sharing.format = null;
+  if ((await change("export", { formats: [format], options: { language: page.language } })) === undefined) sharing.format = null;
 }
 
 function drawShare() {

@@ -40,7 +40,7 @@ function drawTimeline() {
   const ratio = (view.settings.width ?? 4) / (view.settings.height ?? 5);
   const key = JSON.stringify([items, selected, page.language, isLocked(), ratio]);
   for (const control of byId("add").elements) control.disabled = isLocked();
-  byId("reroll-all").disabled = isLocked();
+  byId("reroll-all").disabled = byId("four").disabled = isLocked();
   // not disabled: what has just been pressed keeps the focus
   byId("undo-edit").setAttribute("aria-disabled", String(isLocked() || !view.undoable));
   byId("redo-edit").setAttribute("aria-disabled", String(isLocked() || !view.redoable));
@@ -157,7 +157,7 @@ function buttonsFor(item) {
     const between = middleOf(item);
     return [
       action("preview", () => previewSegment(item), { disabled: !ready }),
-      action("redo", () => change("redo_segment", { index }), { disabled: busy }),
+      action("redo", () => reroll("redo_segment", { index }), { disabled: busy }),
       action("add.between", () => addKeyframe(between), { values: { step: between }, disabled: busy || between === null }),
     ];
   }
@@ -165,7 +165,7 @@ function buttonsFor(item) {
   if (item.kind === "canvas") return [];
   const locked = item.locked;
   return [
-    action("reroll", () => change("reroll_keyframe", { step }), { disabled: busy || locked }),
+    action("reroll", () => reroll("reroll_keyframe", { step }), { disabled: busy || locked }),
     action(locked ? "unlock" : "lock", () => change("lock_keyframe", { step, locked: !locked }), { disabled: busy }),
     action("replace", () => pickPicture(step), { disabled: busy || locked }),
     action("open", () => openLarge(item), { disabled: !ready }),
@@ -197,14 +197,14 @@ async function addSteps(input) {
   const wanted = found.steps.filter((step) => !present.includes(step));
   if (found.bad.length || !(wanted.length || found.twice.length)) {
     input.setAttribute("aria-invalid", "true");
-    return tell({ sentence: found.bad.length ? aboutSteps(found).words : say("steps.none"), failed: true });
+    return tell({ words: found.bad.length ? aboutSteps(found).words : () => say("steps.none"), failed: true });
   }
   input.removeAttribute("aria-invalid");
   input.value = "";
   page.note = null;
   for (const step of wanted) await addKeyframe(step);
   const { words } = aboutSteps(found);
-  if (words && !page.note?.failed) tell({ sentence: words });
+  if (words && !page.note?.failed) tell({ words });
 }
 
 async function removeKeyframe(step) {
@@ -217,8 +217,10 @@ async function removeKeyframe(step) {
 
 async function takeBack(button, again) {
   if (button.getAttribute("aria-disabled") === "true") return;
+  const film = page.view.video;
   await change("take_back", { again });
   trigger("fill");
+  if (film && !page.view?.video && !page.note?.failed) await change("generate_all"); // what it was then is shown again
 }
 
 async function branch(step, seed) {
@@ -249,7 +251,7 @@ async function send(file) {
   try {
     return (await upload(file)).path;
   } catch (error) {
-    tell({ sentence: error.message || say("message.connection"), failed: true });
+    tell(failure(error));
     return null;
   }
 }
@@ -289,7 +291,7 @@ function startTimeline() {
     event.preventDefault();
     addSteps(byId("add-step"));
   };
-  byId("reroll-all").onclick = () => change("reroll_all");
+  byId("reroll-all").onclick = () => reroll("reroll_all");
   byId("undo-edit").onclick = (event) => takeBack(event.target, false);
   byId("redo-edit").onclick = (event) => takeBack(event.target, true);
   byId("strip").addEventListener("keydown", onStripKey);

@@ -23,10 +23,10 @@ async function loadShow() {
   if (welcomed.halted) place.addEventListener("loadedmetadata", () => { place.currentTime = place.duration; }, { once: true });
   place.src = address(film);
   byId("examples").querySelector("div").replaceChildren(...examples.map((one) => {
-    const words = say("welcome.example", { name: one.name });
-    return make("button", { type: "button", "aria-label": words, title: words, onclick: () => makeFrom(fileData(one.path, `${one.name}.png`)) },
-      make("img", { src: address(one.path), alt: "" }));
+    const pressed = () => makeFrom(fileData(one.path, `${one.name}.png`));
+    return make("button", { type: "button", "data-name": `example.${one.name}`, onclick: pressed }, make("img", { src: address(one.path), alt: "" }));
   }));
+  translate(byId("examples"));
   drawWelcome();
 }
 
@@ -34,7 +34,7 @@ const fileData = (path, orig_name, mime_type = "image/png") => ({ path, url: add
 
 // The one button: all three steps, from the picture in the form, or from one that is chosen now.
 function makeFrom(artwork) {
-  if (artwork) takeArtwork(artwork);
+  if (artwork && !Array.isArray(artwork)) takeArtwork(artwork);
   form.making = artwork ?? form.artwork;
   trigger("make");
 }
@@ -42,7 +42,7 @@ function makeFrom(artwork) {
 function pickFile(then) {
   const input = byId("any-file");
   input.value = "";
-  input.onchange = () => input.files[0] && then(input.files[0]);
+  input.onchange = () => input.files.length && then([...input.files]);
   input.click();
 }
 
@@ -53,11 +53,11 @@ function adjust(open) {
 }
 
 function startWelcome() {
-  byId("choose").onclick = byId("pick").onclick = () => pickFile((file) => take([file]));
+  byId("choose").onclick = byId("pick").onclick = () => pickFile(take);
   byId("make").onclick = async () => {
     if (form.reading && !(await form.reading)) return; // the file was refused
     if (page.view || form.artwork) makeFrom(null);
-    else pickFile(async (file) => (await take([file])) && makeFrom(null));
+    else pickFile(async (files) => (await take(files)) && files.length === 1 && makeFrom(null));
   };
   byId("show-play").onclick = () => {
     welcomed.halted = !welcomed.halted;

@@ -8,19 +8,19 @@ import pytest
 from huggingface_hub import constants
 from local_hub import local_hub
 
+from paints_undo.doctor import published_files
 from paints_undo.doctor.findings import FINE, NOTE, Report
-from paints_undo.family import status as hub_status
 
 
 def test_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(hub_status, "hub_answer", lambda: ("the hub answers", FINE))
+    monkeypatch.setattr(published_files, "hub_answer", lambda: ("the hub answers", FINE))
     blobs = tmp_path / "models--lllyasviel--misc" / "blobs"
     blobs.mkdir(parents=True)
     (blobs / "a.partial").write_bytes(bytes(3_000_000))
     (blobs / "b.damaged").write_bytes(bytes(5_000_000))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(hub_status, "original_caches", lambda: [tmp_path])
-    hub_status.examine(report := Report())
+    monkeypatch.setattr(published_files, "original_caches", lambda: [tmp_path])
+    published_files.examine(report := Report())
     assert report.findings[0].text == (
         "0 of 26 published files are in the cache, 3 MB begun, 5 MB set aside as damaged may be deleted"
     )
@@ -30,13 +30,13 @@ def test_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_whether_the_hub_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with local_hub() as hub:
         monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-        assert hub_status.hub_answer() == (f"{hub.url} answers", FINE)
+        assert published_files.hub_answer() == (f"{hub.url} answers", FINE)
         hub.contents["/"] = b""
         hub.faults["/"] = ["503"]
-        said, state = hub_status.hub_answer()
+        said, state = published_files.hub_answer()
         assert "status 503" in said and state == NOTE
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    said, state = hub_status.hub_answer()
+    said, state = published_files.hub_answer()
     assert "does not answer" in said and "HF_ENDPOINT" in said and state == NOTE
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert hub_status.hub_answer() == ("HF_HUB_OFFLINE is set: nothing is downloaded", NOTE)
+    assert published_files.hub_answer() == ("HF_HUB_OFFLINE is set: nothing is downloaded", NOTE)

@@ -7,7 +7,7 @@ import json
 import sys
 
 from paints_undo.commands import BAD_INPUT, DONE, FAILED
-from paints_undo.provenance.verify import RECORDED, UNREADABLE, verify
+from paints_undo.verification.verify import RECORDED, UNREADABLE, verify
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -13,12 +13,12 @@ from PIL import Image
 from paints_undo.errors import InputError
 from paints_undo.pictures.files import naming
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.provenance.content_credentials import read_signature
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import Record
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.pieces import read_segment
 from paints_undo.run.record import described, read_run_record
+from paints_undo.verification.content_credentials import read_signature
 
 _REPLACED = "it was replaced or damaged: its sha256 is not the one in run.json"
 _UNKNOWN = "it is no piece of this run: run.json does not know it"

@@ -1,0 +1,1 @@
+"""Is it what it says? Records and signatures of files, and whole runs, checked; and signed."""
