@@ -67,3 +67,12 @@ def as_video(file: Path) -> Any:
     """The file as ComfyUI's VIDEO; None without ComfyUI, or in one that is older than that type."""
     types = part_of_comfyui("comfy_api.input_impl")
     return None if types is None else types.VideoFromFile(str(file))
+
+
+def own_families() -> dict[str, Path]:
+    """The folders in models/paints_undo of ComfyUI, by their names."""
+    paths = part_of_comfyui("folder_paths")
+    folder = Path(paths.models_dir) / "paints_undo" if paths else None
+    if folder is None or not folder.is_dir():
+        return {}
+    return {place.name: place for place in sorted(folder.iterdir()) if place.is_dir()}

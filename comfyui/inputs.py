@@ -6,27 +6,36 @@ An IMAGE is a batch of float pictures 0..1, (b, h, w, 3), and a MASK (b, h, w), 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from torch import Tensor
 
 from paints_undo import validation
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, OutOfMemory
 from paints_undo.family.choice import NAMED, find_family
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.tensors import unit_to_pixels
 from paints_undo.run.any_engine import AnyEngine
 
+from .host import own_families
+
 if TYPE_CHECKING:
     from paints_undo import PaintsUndo
 
 
-def family_named(models: str, folder: str = "") -> ModelFamily:
-    """The family of the list, or the one in a folder; InputError or CheckpointError in a node's words."""
+def place_of(models: str) -> str:
+    """What the program calls a family of the list: its name, or the folder of one in ComfyUI's models/paints_undo."""
+    return models if models in NAMED else str(own_families().get(models, models))
+
+
+def family_named(models: str) -> ModelFamily:
+    """The family of the list; InputError or CheckpointError in a node's words."""
     try:
-        return find_family(folder or models)
+        return find_family(place_of(models))
     except CheckpointError as error:
         if "{remedy}" not in error.sentence.template:
             raise
@@ -34,6 +43,19 @@ def family_named(models: str, folder: str = "") -> ModelFamily:
             f"the model family {models} is not installed; choose {' or '.join(installed())}, or install it as the "
             "help page of Load Model Family says"
         ) from None
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """What the program refuses names no flags of the command line, which a node has not."""
+    try:
+        yield
+    except (InputError, OutOfMemory) as error:
+        said = re.sub(r"leave --(\w+) out", r"choose auto as \1", str(error))
+        said = said.replace("use --device cpu", "choose cpu as device in Load Model Family")
+        if said == str(error):
+            raise
+        raise InputError(said) from None
 
 
 def installed() -> list[str]:

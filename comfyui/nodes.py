@@ -40,8 +40,17 @@ from .declared import (
     number,
     text,
 )
-from .host import as_video, make_room, place_for_video, progress_callback
-from .inputs import engine_of, family_named, installed, one_picture, operation_steps_of, pictures_of
+from .host import as_video, make_room, own_families, place_for_video, progress_callback
+from .inputs import (
+    engine_of,
+    family_named,
+    in_our_words,
+    installed,
+    one_picture,
+    operation_steps_of,
+    pictures_of,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from paints_undo import PaintsUndo
@@ -79,9 +88,6 @@ class LoadFamily(Node):
             },
         ),
     }
-    OPTIONAL = {
-        "folder": ("STRING", {"default": "", "tooltip": "a folder with a family of your own, instead of the list's"})
-    }
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
@@ -89,39 +95,38 @@ class LoadFamily(Node):
         missing = ", ".join(name for name in NAMED if name not in there)
         told = f"installed: {', '.join(there)}" + (f"; not installed: {missing}" if missing else "")
         listed, how = cls.REQUIRED["models"]
-        models = listed, how | {"tooltip": f"{how['tooltip']}; {told}"}
+        models = [*listed, *own_families()], how | {"tooltip": f"{how['tooltip']}; {told}"}
         return {"required": cls.REQUIRED | {"models": models}, "optional": cls.OPTIONAL}
 
     @classmethod
-    def VALIDATE_INPUTS(cls, models: str | None, folder: str | None = "") -> bool | str:
-        if models is None or folder is None:  # it comes from another node, and is looked at when it is there
+    def VALIDATE_INPUTS(cls, models: str | None) -> bool | str:
+        if models is None:  # it comes from another node, and is looked at when it is there
             return True
         try:
-            return bool(family_named(models, folder))
+            return bool(family_named(models))
         except (CheckpointError, InputError) as error:
             return str(error)
 
     @classmethod
-    def IS_CHANGED(cls, models: str, folder: str = "", **others: Any) -> str | float:
+    def IS_CHANGED(cls, models: str, **others: Any) -> str | float:
         """Another value when the name stands for other weights: a download has finished, a folder was replaced."""
         try:
-            family = family_named(models, folder)
+            family = family_named(models)
         except (CheckpointError, InputError):
             return float("nan")  # never equal to itself: asked again at the next run
         return f"{family.name} {family.revision} {sorted(map(str, family.folders.values()))}"
 
-    def load(
-        self, models: str, device: str, dtype: str, noise: str, vram: float, folder: str = ""
-    ) -> tuple[PaintsUndo]:
+    def load(self, models: str, device: str, dtype: str, noise: str, vram: float) -> tuple[PaintsUndo]:
         choice: dict[str, Any] = {
             name: value for name, value in (("device", device), ("dtype", dtype)) if value != "auto"
         }
         choice["vram"] = str(vram) if vram else "auto"
-        if family_named(models, folder).in_strokes:  # the networks' libraries stay out of it
+        if family_named(models).in_strokes:  # the networks' libraries stay out of it
             return (cast("PaintsUndo", Strokes.load(**choice)),)
         from paints_undo.pipeline import PaintsUndo
 
-        return (PaintsUndo.load(folder or models, noise=noise, **choice),)
+        with in_our_words():
+            return (PaintsUndo.load(place_of(models), noise=noise, **choice),)
 
 
 class ExampleArtwork(Node):
@@ -214,7 +219,8 @@ class DrawKeyframes(Node):
         defaults = engine.default_options.keyframes
         options = replace(defaults, prompt=prompt, operation_steps=steps, seed=seed, **given)
         make_room()
-        keyframes = pixels_to_unit(engine.draw_keyframes(picture, options, progress_callback()))
+        with in_our_words():
+            keyframes = pixels_to_unit(engine.draw_keyframes(picture, options, progress_callback()))
         # what the keyframes are earlier states of
         strokes = engine.default_options.in_strokes
         crop = picture if strokes else crop_to(picture, options.width, options.height)
@@ -259,7 +265,8 @@ class FillSegments(Node):
         if with_canvas:
             pictures.append(np.full_like(pictures[-1], 255))
         make_room()
-        filled = engine.fill_segments(pictures, options, progress_callback())
+        with in_our_words():
+            filled = engine.fill_segments(pictures, options, progress_callback())
         return ([pixels_to_unit(frames) for frames in filled],)
 
 
@@ -329,7 +336,8 @@ class DrawTimelapse(Node):
             **{"seconds": seconds} if seconds else {},
         )
         make_room()
-        drawn = engine.undo(picture, options, on_progress=progress_callback())
+        with in_our_words():
+            drawn = engine.undo(picture, options, on_progress=progress_callback())
         shown, *film = _written(drawn.frames, options.fps, filename_prefix)
         return {"ui": shown, "result": (pixels_to_unit(drawn.keyframes), *film)}
 

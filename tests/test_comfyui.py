@@ -20,6 +20,7 @@ import torch
 from PIL import Image
 
 from paints_undo import CheckpointError, InputError, KeyframeOptions, PaintsUndo, SegmentOptions, UndoOptions, examples
+from paints_undo.errors import OutOfMemory
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
@@ -91,6 +92,7 @@ def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
         "comfy_api": {},
         "comfy_api.input_impl": {"VideoFromFile": lambda file: f"VIDEO of {file}"},
         "folder_paths": {
+            "models_dir": str(tmp_path / "models"),
             "get_output_directory": lambda: str(tmp_path),
             "get_save_image_path": get_save_image_path,
         },
@@ -229,7 +231,7 @@ def test_workflows_keep_the_published_schema(file, nodes):
 def test_the_keyframe_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family):
     known = {**nodes, "PreviewImage": PreviewImage}
     prompt = prompt_of("keyframe_by_keyframe", known)
-    prompt["1"]["inputs"] |= {"folder": str(tiny_family), "device": "cpu"}
+    prompt["1"]["inputs"] |= {"models": str(tiny_family), "device": "cpu"}
     prompt["4"]["inputs"] |= SMALL | {"operation_steps": "999 500", "prompt": "1girl"}
     prompt["6"]["inputs"] |= {"sampling_steps": 1}
     done = run_workflow(prompt, known)
@@ -314,9 +316,9 @@ def test_strokes_are_drawn_at_the_artwork_s_own_size(nodes, comfyui):
 
 
 def test_what_a_mask_says_is_transparent_is_white(nodes):
-    seen = []
+    seen: list[np.ndarray] = []
     family = Strokes()
-    family.tag = lambda artwork: seen.append(artwork) or ""  # type: ignore[method-assign]
+    family.tag = lambda artwork: seen.append(read_picture(artwork)) or ""  # type: ignore[method-assign]
     artwork, mask = torch.zeros(1, 64, 48, 3), torch.zeros(1, 64, 48)
     mask[:, :32] = 1
     tag = nodes["PaintsUndoTagArtwork"]().tag
@@ -329,6 +331,7 @@ def test_what_a_mask_says_is_transparent_is_white(nodes):
         tag(family, artwork, torch.ones(1, 9, 9))
 
 
+NO_DEVICE = "cuda" if sys.platform == "darwin" else "mps"
 LINKED: list[tuple[str, dict[str, Any], str]] = [  # a node, what a link brings it, and what it says
     ("TagArtwork", {"family": "strokes"}, "the family is of the type str; connect the output of Load Model Family"),
     ("TagArtwork", {"artwork": None}, "the artwork is missing; give one picture"),
@@ -348,7 +351,8 @@ LINKED: list[tuple[str, dict[str, Any], str]] = [  # a node, what a link brings 
     ("JoinTimelapse", {"fps": [2.5]}, "fps is 2.5"),
     ("JoinTimelapse", {"filename_prefix": [None]}, "filename prefix is None; use text"),
     ("ExampleArtwork", {"picture": 3}, "there is no example 3; choose cat"),
-    ("LoadFamily", {"models": "none", "folder": ""}, "no model family at none"),
+    ("LoadFamily", {"models": "none"}, "no model family at none"),
+    ("LoadFamily", {"device": NO_DEVICE}, "choose auto as device"),
     ("LoadFamily", {"vram": "x"}, "'x'"),
     ("LoadFamily", {"dtype": 3}, "3"),
 ]
@@ -372,35 +376,52 @@ def test_what_a_link_should_not_bring_is_told_in_one_sentence(name, wrong, told,
     assert told in str(refused.value) and "\n" not in str(refused.value) and "--" not in str(refused.value)
 
 
+def test_memory_that_does_not_suffice_is_told_without_flags(nodes, monkeypatch):
+    family = Strokes()
+
+    def draw(*_: Any) -> Any:
+        raise OutOfMemory("cuda: 3 GiB are needed; make the pictures smaller or use --device cpu")
+
+    monkeypatch.setattr(family, "draw_keyframes", draw)
+    with pytest.raises(InputError, match="smaller or choose cpu as device in Load Model Family"):
+        nodes["PaintsUndoDrawKeyframes"]().draw(family, torch.rand(1, 64, 64, 3), "", "500", 1)
+
+
 def test_operation_steps_are_looked_at_before_anything_runs(nodes):
     validate = nodes["PaintsUndoDrawKeyframes"].VALIDATE_INPUTS
     assert validate("400,600; 999") is True and validate(None) is True
     assert "operation step is 'many'" in validate("many") and "operation steps are empty" in validate(" ")
 
 
-def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(nodes, monkeypatch, tmp_path):
+def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(
+    nodes, comfyui, tiny_family, monkeypatch, tmp_path
+):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     load = nodes["PaintsUndoLoadFamily"]
     listed, how = load.INPUT_TYPES()["required"]["models"]
     assert listed == ["auto", "strokes", "mini", "released"]
     assert how["tooltip"].endswith("; installed: strokes, mini; not installed: released")
-    told = load.VALIDATE_INPUTS("released", "")
+    told = load.VALIDATE_INPUTS("released")
     assert told == (
         "the model family released is not installed; choose strokes or mini, or install it as the help page of Load "
         "Model Family says"
     )
     with pytest.raises(InputError, match=re.escape(told)):
         load().load("released", "auto", "auto", "cpu", 0)
+    (tmp_path / "models" / "paints_undo").mkdir(parents=True)
+    (tmp_path / "models" / "paints_undo" / "mine").symlink_to(tiny_family)
+    assert load.INPUT_TYPES()["required"]["models"][0][-1] == "mine" and load.VALIDATE_INPUTS("mine") is True
+    assert load().load("mine", "cpu", "auto", "cpu", 0)[0].family.keyframe_size
     assert load.VALIDATE_INPUTS("mini") is True and load.VALIDATE_INPUTS(None) is True
-    assert "no model family at" in load.VALIDATE_INPUTS("auto", str(tmp_path / "none"))
+    assert "no model family at" in load.VALIDATE_INPUTS(str(tmp_path / "none"))
 
 
 def test_a_family_that_changed_is_loaded_again(nodes, tiny_family, tmp_path):
     load = nodes["PaintsUndoLoadFamily"]
-    given = {"models": "auto", "folder": str(tiny_family), "device": "cpu"}
+    given = {"models": str(tiny_family), "device": "cpu"}
     first = load.IS_CHANGED(**given)
     assert first == load.IS_CHANGED(**given)
-    missing = load.IS_CHANGED(models="auto", folder=str(tmp_path / "none"))
+    missing = load.IS_CHANGED(models=str(tmp_path / "none"))
     assert missing != missing and first != load.IS_CHANGED(models="mini")
 
 
