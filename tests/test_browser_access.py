@@ -159,12 +159,16 @@ def seen(page, show: Callable[[], object] | None) -> list[str]:
 
 def test_a_drawing_in_strokes_speaks_every_language(strokes: Desk, tmp_path: Path) -> None:
     page = strokes.visit(locale="zh-TW", width=390, reduced_motion="reduce")
+    page.locator("#examine").click()
+    expect(page.locator("#findings .translucent")).to_be_visible()
+    assert spoken(page, "ja") == []
     pick(page, small_artwork(tmp_path))
     expect(page.locator("#artwork img")).to_be_visible(timeout=MINUTE)
     page.locator("#make").click()
     expect(page.locator("#job-what")).to_contain_text("480", timeout=MINUTE)
     expect(page.locator("#phases span.here")).to_be_visible(timeout=MINUTE)
     page.locator("#play").click()
+    expect(page.locator("#findings table")).to_be_visible(timeout=MINUTE)
     assert [words for language in LANGUAGES for words in spoken(page, language)] == []
     assert findings(page) == []
 
@@ -181,17 +185,18 @@ def test_the_focus_is_never_lost(desk: Desk) -> None:
         page.wait_for_timeout(250)
         assert page.evaluate("document.activeElement !== document.body"), where
 
+    type_into(steps_of(page), "400 800")
     pressed("#generate-prompt", "Prompt written")
-    pressed("#generate-keyframes", "6 key frames")
+    pressed("#generate-keyframes", "2 key frames")
     expect(page.locator("#generate-keyframes")).to_be_focused()  # it was closed meanwhile
-    desk.engine.seconds_per_step = 0.05
+    desk.engine.seconds_per_step = 0.2
     pressed("#generate-video")
     expect(page.locator("#dock :focus")).to_be_visible()
     pressed("#job-pause", "Paused")
     pressed("#job-resume")
     pressed("#job-cancel", "Cancelled")
     desk.engine.seconds_per_step = 0
-    pressed("#make", "105 frames")
+    pressed("#make", "45 frames")
     for where in ("#play", "#play", "#back", "#loop", "#compare", "#theme", "#recipes button", "#step-2 .seed button"):
         pressed(where)
     pressed("#strip [data-id=keyframe-800]")
@@ -199,7 +204,7 @@ def test_the_focus_is_never_lost(desk: Desk) -> None:
         pressed(f"#actions button >> nth={number}")
     pressed("#undo-edit", "taken back")
     pressed("#reroll-all", "new seed")
-    pressed("#make", "105 frames")
+    pressed("#make", "45 frames")
     pressed("#share-gif", "Files written")
     expect(page.locator("#share-gif")).to_be_focused()
     pressed("#export > button")

@@ -28,7 +28,7 @@ def machine_card(engine: EngineOnUse, out: Path, bench: gr.HTML) -> None:
         gr.HTML(words, apply_default_css=False, padding=False)
         button = gr.Button(say("button.examine"), size="sm", elem_id="examine")
         found = gr.HTML(elem_id="findings", apply_default_css=False)
-        button.click(look, None, found, api_visibility="private", concurrency_limit=1, show_progress="minimal")
+        button.click(look, None, found, api_visibility="private", concurrency_limit=1)
         words = "() => paintsUndo.labelUpdates(['button.examine'])"
         bench.reword(inputs=None, outputs=[button], js=words, **IN_THE_BROWSER)
 
