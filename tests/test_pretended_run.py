@@ -33,6 +33,9 @@ class InOrder(Transfer):
     def beside(self, after=None) -> Iterator:
         yield lambda: None
 
+    def free_memory(self) -> None:
+        return None
+
     def now(self) -> None:
         return None
 
