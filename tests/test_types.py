@@ -42,8 +42,10 @@ def test_every_package_and_every_double_is_looked_at() -> None:
 
 
 def test_nothing_that_is_needed_is_switched_off() -> None:
-    script = (ROOT / ".ci" / "run").read_text("utf-8")
-    assert script.index("-m mypy ||") < script.index('-m mypy "${lenient[@]}" tests') < script.index("./test.sh")
+    script = (ROOT / ".ci" / "check").read_text("utf-8")
+    assert script.index("-m mypy ||") < script.index('-m mypy "${lenient[@]}" tests') < script.index('exit "$worst"')
+    run = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert run.index(".ci/check || worst=1") < run.index("./test.sh") < run.index('exit "$worst"')
     (lenient,) = re.findall(r"for code in (.+); do", script)
     assert not NEEDED & {*SETTINGS["disable_error_code"], *lenient.split()}
     assert SETTINGS["check_untyped_defs"] and "union-attr" not in SETTINGS["disable_error_code"]

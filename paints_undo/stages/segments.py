@@ -217,9 +217,8 @@ class SegmentSampling(Sampling):
                 with lanes.turn():
                     between = references(pair)
                 latents = self.begun.latents[self.keys[pair]].to(parts.device)
-                video = vae.decode(latents, between, plan.decoded_frames, parts.to_host if plan.spill else None)[
-                    0
-                ].float()
+                spill = parts.to_host if plan.spill else None
+                video = vae.decode(latents, between, plan.decoded_frames, spill)[0].float()
                 return tensor_to_pixels(video.transpose(0, 1))
 
             works = [partial(decoded, pair) for pair in wanted]
