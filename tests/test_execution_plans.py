@@ -217,7 +217,8 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
 
 def test_the_host_holds_what_stays_after_use(published):
     peaks = predicted(plans_for(published, Work(), CPU, torch.bfloat16))
-    # measured: 0.53 GiB of process, 2.96 of networks, and 7.0 to 7.1 whole videos while one is decoded in bfloat16
+    # measured one by one: 0.53 GiB of process, and 7.0 to 7.1 whole videos while one is decoded in bfloat16; by their
+    # sizes, 2.96 GiB of networks that stay
     decoding = plans.PROCESS / GIB + 2.96 + 7.06 * 0.656 + 0.23
     assert decoding < peaks["resident"] < 1.15 * decoding
     weights = {part: 2 * plans.count_weights(published, part) for part in set(plans.USES)}
