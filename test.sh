@@ -4,11 +4,15 @@ set -euo pipefail
 
 . "$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/run.sh"
 
-# What some tests need beyond Python: a Chromium that they can drive, and the graphics libraries that skia is linked to.
+# What some tests need beyond Python: a Chromium that they can drive, the graphics libraries that skia is linked to, and
+# programs of others that open what we export.
 missing_packages() {
     command -v chromium || command -v chromium-browser || command -v google-chrome || command -v google-chrome-stable ||
         missing+=(chromium fonts-liberation)
     [ "$(uname)" != Linux ] || "$venv/bin/python" -c 'import skia' || missing+=(libegl1 libgl1)
+    command -v pdftotext && command -v pdftoppm || missing+=(poppler-utils poppler-data)
+    command -v qpdf || missing+=(qpdf)
+    command -v exiftool || missing+=(libimage-exiftool-perl)
 }
 
 # On Debian and its kin, and where no password has to be asked for.

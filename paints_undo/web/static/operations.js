@@ -2,7 +2,8 @@
 
 const OPERATIONS = 1000;
 const NARROW = 0.05; // of the film: a phase that has no room for its name
-const [AHEAD, AT_ONCE, REMEMBERED] = [12, 6, 24]; // canvases: fetched before they are wanted, of one answer, and in all
+// canvases: fetched before they are wanted, of one answer, and kept; a small phone has room for few
+const [AHEAD, AT_ONCE, REMEMBERED] = navigator.deviceMemory <= 2 ? [4, 2, 8] : [12, 6, 24];
 const operations = { phases: [], layers: [], pen: [], film: null, asking: false, ready: new Map(), hidden: new Set(), way: -1 };
 
 // A drawing in strokes is made anew under the names of the one before, whose pictures are then not shown any more.

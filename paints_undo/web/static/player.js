@@ -37,25 +37,30 @@ function loadShots() {
   const before = player.shots[player.place];
   if (another) pictures.clear();
   Object.assign(player, { key, shots, run: view?.run, range: null });
-  shots.forEach((path) => picture(path));
+  if (!growing()) shots.forEach((path) => picture(path));
   if (!another && shots.includes(before)) goTo(shots.indexOf(before));
   else goTo(growing() ? 0 : shots.length - 1);
 }
+
+const LIVE_MS = 60; // between two pictures of a drawing under way: each costs the machine that draws
 
 // What is drawn at this moment is caught up with, evenly; a hand on the player ends that.
 function watchLive() {
   play(false);
   Object.assign(player, { live: true, watched: page.view.job?.number });
-  let [before, reached] = [performance.now(), player.place];
+  let [before, seen, reached, next] = [performance.now(), 0, player.place, null];
   const step = (now) => {
     if (!player.live) return;
     if (!growing()) return Object.assign(player, { live: false, watched: null });
     const last = player.shots.length - 1; // another drawing begins with fewer
     reached = Math.min(last, reached + ((last - reached) * (now - before)) / 600);
     before = now;
-    let place = Math.floor(reached);
-    while (place > player.place && !picture(player.shots[place]).complete) place -= 1; // what is told is what is seen
-    if (place > player.place) goTo(place);
+    if (next > last || (next === null && now - seen > LIVE_MS)) next = Math.floor(reached);
+    if (next !== null && next <= player.place) next = null;
+    if (next !== null && picture(player.shots[next]).complete) { // what is told is what is seen
+      goTo(next);
+      [seen, next] = [now, null];
+    }
     requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
