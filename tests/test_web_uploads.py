@@ -18,7 +18,7 @@ from PIL import Image
 
 import gradio_app
 from paints_undo import examples
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.web import uploads
 from paints_undo.web.texts import LANGUAGES, sentence_in
 from paints_undo.web.uploads import Room, picture_of, uploaded
@@ -122,7 +122,7 @@ def test_nor_does_the_page(server: Server, foreign: list[str]) -> None:
             server.asked("replace_keyframe", run_id=run, step=400, picture=path),
             server.asked("restore", path=path),
         ):
-            assert told == {"error": REFUSED, "said": {code: sentence_in(code, REFUSED) for code in LANGUAGES}}, path
+            assert told == {"error": REFUSED, "said": {code: sentence_in(code, Sentence(REFUSED)) for code in LANGUAGES}}, path
     assert sorted(each.name for each in server.out.iterdir()) == sorted(["girl", run])
 
 
