@@ -115,6 +115,7 @@ def test_nor_when_gradio_is_told_that_it_was(server: Server, foreign: list[str])
 def test_nor_does_the_page(server: Server, foreign: list[str]) -> None:
     settings = {"width": 64, "height": 64, "sampling_steps": 1, "operation_steps": [400]}
     run = server.asked("open", artwork=server.upload(ARTWORK.read_bytes()), settings=settings)["result"]
+    said = {code: sentence_in(code, Sentence(REFUSED)) for code in LANGUAGES}
     for path in [*foreign, f"{foreign[2]}/../private.png", "\0", "x" * 5000, "https://example.org/a.png", 7, [1], {}]:
         for told in (
             server.asked("open", artwork=path),
@@ -122,7 +123,7 @@ def test_nor_does_the_page(server: Server, foreign: list[str]) -> None:
             server.asked("replace_keyframe", run_id=run, step=400, picture=path),
             server.asked("restore", path=path),
         ):
-            assert told == {"error": REFUSED, "said": {code: sentence_in(code, Sentence(REFUSED)) for code in LANGUAGES}}, path
+            assert told == {"error": REFUSED, "said": said}, path
     assert sorted(each.name for each in server.out.iterdir()) == sorted(["girl", run])
 
 
