@@ -113,11 +113,13 @@ def spoken(page, language: str, show: Callable[[], object] | None = None) -> lis
     page.locator("#language").select_option(language)
     if show:
         show()
+        page.wait_for_selector("dialog[open]", timeout=MINUTE)
     until = time.monotonic() + 5
     while (found := strangers(page, language)) and time.monotonic() < until:
         page.wait_for_timeout(100)
     if show:
         page.keyboard.press("Escape")
+        page.wait_for_selector("dialog[open]", state="detached", timeout=MINUTE)
     return [f"{language}: {words}" for words in found]
 
 
@@ -146,6 +148,7 @@ def seen(page, show: Callable[[], object] | None) -> list[str]:
     found = []
     if show:
         show()
+        page.wait_for_selector("dialog[open]", timeout=MINUTE)
     for theme, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("(theme) => document.body.classList.toggle('dark', theme === 'dark')", theme)
@@ -154,6 +157,7 @@ def seen(page, show: Callable[[], object] | None) -> list[str]:
     page.set_viewport_size({"width": 1280, "height": 900})
     if show:
         page.keyboard.press("Escape")
+        page.wait_for_selector("dialog[open]", state="detached", timeout=MINUTE)
     return found
 
 
