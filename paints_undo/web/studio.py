@@ -39,11 +39,11 @@ class Studio:
     Settings are flat and plain: the fields of KeyframeOptions under their own names (prompt, negative_prompt,
     operation_steps, width, height, seed, sampling_steps, guidance_scale, long_prompt), those of SegmentOptions
     (video_prompt, video_seed, video_sampling_steps, video_guidance_scale, video_long_prompt, frame_stride,
-    guidance_interval, reuse_interval), fps, mark, fit ("pad" shows the whole picture; "crop", the published
-    family's default, fills the size and cuts, as the original), and, on the way in, `size`: "picture" (default when no
-    width and height are given: the picture's shape at the family's area) or "family" (its fixed size, the published
-    family's default), and `timeline` (as restore gives). Either
-    fit goes with either size: a fixed size promises so many pixels, and says nothing of what is cut off for them.
+    guidance_interval, reuse_interval), fps, mark, fit ("pad" shows the whole picture; "crop", the published family's
+    default, fills the size and cuts, as the original), and, on the way in, `size`: "picture" (the picture's shape at
+    the family's area, the default when no width and height are given) or "family" (its fixed size, the published
+    family's default), and `timeline` (as restore gives). Either fit goes with either size: a fixed size promises so
+    many pixels, and says nothing of what is cut off for them.
 
     Message keys: "" (nothing to say), "opened", "prompt_written", "keyframes_ready" {count}, "video_ready" {frames},
     "cancelled", "paused", "unfinished" (found after a restart: offer resume), "failed" {sentence}, "internal_error",
@@ -347,7 +347,7 @@ class Studio:
         if not isinstance(changes, dict):
             raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
         given = dict(changes)
-        usual = "family" if self._engine.default_options.fit == "crop" else "picture"  # crop: the original's, all of it
+        usual = "family" if self.default_options.fit == "crop" else "picture"  # crop: the original's, all of it
         size = given.pop("size", usual if always and not given.keys() & {"width", "height"} else None)
         if size is None:
             return given

@@ -8,6 +8,7 @@ from typing import Any
 from paints_undo.errors import InputError
 from paints_undo.web.history import DONE, UNDONE, Entry
 from paints_undo.web.jobs import Update
+from paints_undo.web.playable import PlayableRun
 from paints_undo.web.settings import flat
 
 
@@ -53,7 +54,7 @@ def view_of(entry: Entry) -> dict[str, Any]:
         "settings": {**flat(options), "timeline": timeline.to_record()},
         "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
         "segments": segments,
-        "video": str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None,
+        "video": _film(run),
         "frames": run.previews,
         "exports": entry.exports,
         "undoable": len(entry[DONE]),
@@ -76,15 +77,23 @@ def row_of(entry: Entry) -> dict[str, Any]:
 
 def card_of(entry: Entry) -> dict[str, Any]:
     """What stands of a run beside others: its row, how far its job is, and its film once that is whole."""
-    job = entry.job
-    outlook = job.update().outlook if job and not job.ended else None
-    film = entry.path / "timelapse.mp4" if state_of(entry) == "finished" else None
+    job = entry.job if entry.at_work else None
+    outlook = job.update().outlook if job else None
+    try:
+        film = _film(entry.run)
+    except InputError:  # as in row_of
+        film = None
     return {
         **row_of(entry),
         "share": round(outlook.share, 3) if outlook else None,
-        "preview": str(entry.preview.path) if job and not job.ended and entry.preview.path.exists() else None,
-        "film": str(film) if film and film.exists() else None,
+        "preview": str(entry.preview.path) if job and entry.preview.path.exists() else None,
+        "film": film,
     }
+
+
+def _film(run: PlayableRun) -> str | None:
+    """The path of a run's video, once that is whole."""
+    return str(run.timelapse_file) if run.finished and run.timelapse_file.exists() else None
 
 
 def summary_of(entry: Entry) -> dict[str, Any]:
