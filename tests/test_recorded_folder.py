@@ -119,6 +119,13 @@ def test_nothing_is_written_where_the_folder_was(run, write, happens):
     assert after == [path for path in before if path.name != ".lock"]
 
 
+@pytest.mark.parametrize("happens", [deleted, renamed, out_renamed])
+def test_the_artwork_of_a_folder_that_is_gone_is_not_said_to_be_missing(run, happens):
+    happens(run.path)
+    with pytest.raises(MovedFolder, match="was renamed, moved or deleted while the run was at work"):
+        _ = run.artwork
+
+
 def test_renamed_while_the_video_is_written(run, monkeypatch):
     """ffmpeg's own file moves along, and there is nothing to give a name to."""
 

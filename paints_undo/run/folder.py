@@ -182,8 +182,12 @@ class RunFolder(FilmFolder, Run):
 
     @property
     def artwork(self) -> np.ndarray:
-        """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture."""
-        artwork = read_picture(self.artwork_file)
+        """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture, MovedFolder."""
+        try:
+            artwork = read_picture(self.artwork_file)
+        except InputError:
+            self._there()
+            raise
         if not self.is_of(artwork):
             raise InputError(
                 "{file} is not the picture this run was started with (its sha256 differs from run.json); put "
