@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,9 @@ class Ffmpeg:
     def __init__(self, process: subprocess.Popen, messages: Path) -> None:
         self._process, self._messages = process, messages
         self.hangs = False
+        self._waiting_since: float | None = None
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Gives it bytes to read. Raises FfmpegStopped when it reads no more."""
@@ -91,19 +95,27 @@ class Ffmpeg:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
+    def forget(self) -> None:
+        """Watches it no more."""
+        self._over.set()
+
     def _give_up(self) -> None:
         self.hangs = True
         self.stop()
 
+    def _watch(self) -> None:
+        while not self._over.wait(SILENCE / 20):
+            since = self._waiting_since
+            if since is not None and time.monotonic() - since > SILENCE:
+                self._give_up()
+
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        timer = threading.Timer(SILENCE, self._give_up)
-        timer.daemon = True
-        timer.start()
+        self._waiting_since = time.monotonic()
         try:
             yield
         finally:
-            timer.cancel()
+            self._waiting_since = None
 
 
 class FfmpegStopped(OSError):
@@ -138,6 +150,7 @@ def running(
             process.stop()
             process.close()
             process.ended()
+            process.forget()
 
 
 def unusable(purpose: str, what: str, first: str = "") -> FileError:
