@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.pictures.fit import size_like
 from paints_undo.run.plain_values import plain
 from paints_undo.run.timeline import Keyframe, Timeline, settings_fingerprint
 
@@ -48,6 +50,27 @@ def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
         segments=dataclasses.replace(options.segments, **filling),
         **{name: changes[name] for name in _WHOLE_RUN if name in changes},
     )
+
+
+def with_size(
+    changes: dict[str, Any], shape: tuple[int, int], family: ModelFamily, usual: str | None
+) -> dict[str, Any]:
+    """The changes with width and height in place of `size`, for a picture of this height and width.
+
+    usual: the size that holds where none of the three is given; None leaves it as it is.
+    """
+    if not isinstance(changes, dict):
+        raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
+    given = dict(changes)
+    size = given.pop("size", None if given.keys() & {"width", "height"} else usual)
+    if size is None:
+        return given
+    if size not in ("picture", "family"):
+        raise InputError("size is {value!r}; use picture (its shape) or family (the fixed size)", str(size)[:60])
+    width, height = family.keyframe_size
+    if size == "picture":
+        width, height = size_like(*shape, width * height, family.size_multiple)
+    return {**given, "width": width, "height": height}
 
 
 def following(
