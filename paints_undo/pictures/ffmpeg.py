@@ -22,6 +22,7 @@ INSTALL = "pip install --force-reinstall imageio-ffmpeg"
 # Seconds without any progress after which it hangs. It is never the whole work that is timed: a long film may take
 # hours, and its largest frame on a slow computer ten seconds.
 SILENCE = 120.0
+LOOKS = 20  # in that time
 _listed: dict[str, str] = {}  # program -> what it lists as its encoders
 _COUNT = re.compile(r"^[a-z_0-9]+=\s*\S+$")  # a line of -progress
 
@@ -104,9 +105,12 @@ class Ffmpeg:
         self.stop()
 
     def _watch(self) -> None:
-        while not self._over.wait(SILENCE / 20):
-            since = self._waiting_since
-            if since is not None and time.monotonic() - since > SILENCE:
+        waits, looks = None, 0
+        while not self._over.wait(SILENCE / LOOKS):
+            looks = looks + 1 if self._waiting_since == waits else 0
+            waits = self._waiting_since
+            # counted, not timed: on a computer that slept nothing hangs
+            if waits is not None and looks >= LOOKS:
                 self._give_up()
 
     @contextlib.contextmanager
