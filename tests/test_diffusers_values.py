@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from paints_undo import InputError
-from paints_undo.stages.diffusers_values import as_output, check_output_type, picture_of, seeds_of
+from paints_undo.diffusers_pipelines.values import as_output, check_output_type, pictures_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 48, 3), np.uint8)
 
