@@ -8,7 +8,7 @@ import torch
 
 from diffusers import DiffusionPipeline
 from memory_management import pick_device, picture_vae_dtype
-from paints_undo.errors import InputError
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_networks
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import REPOSITORIES, download_released, find_released
@@ -43,7 +43,12 @@ def find(name: str, cache_dir: str | Path | None, local_files_only: bool | None)
             raise InputError(f"cache_dir has no meaning for {name}, which is on this disk; leave it out")
         return find_networks(name)
     cache = None if cache_dir is None else Path(cache_dir)
-    return find_released(cache) if local_files_only else download_released(cache=cache)
+    try:
+        return find_released(cache)
+    except CheckpointError:
+        if local_files_only:
+            raise
+    return download_released(cache=cache)
 
 
 def check_fixed(name: str, options: dict[str, Any], components: list[str]) -> None:

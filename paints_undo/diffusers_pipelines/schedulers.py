@@ -30,14 +30,18 @@ from paints_undo.diffusion.schedules import (
 from paints_undo.errors import InputError
 
 ALMOST_NO_SIGNAL = 2.0**-24  # in place of none, with which most schedulers would divide by zero
-TRAINING = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type")
+TRAINING = {"num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas", "prediction_type"}
 
 
 class _OwnScheduler(SchedulerMixin, ConfigMixin):
-    _compatibles = [each.name for each in KarrasDiffusionSchedulers]
+    _compatibles = [each.name for each in KarrasDiffusionSchedulers if each.name != "EDMEulerScheduler"]  # no betas
     order = 1
     init_noise_sigma = 1.0
     timesteps: Tensor
+
+    def _tell(self, **values: Any) -> None:
+        """Have from_config of another class take every value, those by default, too."""
+        self.register_to_config(_use_default_values=[], **values)
 
     def _begin(self, timesteps: Sequence[int], device: torch.device | str | None) -> None:
         self.num_inference_steps = len(timesteps)
@@ -46,7 +50,10 @@ class _OwnScheduler(SchedulerMixin, ConfigMixin):
 
     def check(self, other: Any) -> None:
         """Raises InputError unless another scheduler is for networks trained as those of this one."""
-        for name in TRAINING:
+        if not isinstance(other, type(self)) and not hasattr(other, "alphas_cumprod"):
+            some = ", ".join(self._compatibles)
+            raise InputError(f"the scheduler {type(other).__name__} is not for these networks; use one of {some}")
+        for name in TRAINING & self.config.keys():
             wanted, found = (getattr(each, "config", {}).get(name) for each in (self, other))
             if found != wanted:
                 named = "" if name == "trained_betas" else f", and not {found!r}"
@@ -76,6 +83,7 @@ class KeyframeScheduler(_OwnScheduler):
         timestep_spacing: str = "linspace",
         clip_sample: bool = False,
     ) -> None:
+        self._tell()
         self.denoiser = KeyframeDenoiser(prediction_type)
 
     def set_timesteps(self, num_inference_steps: int, device: torch.device | str | None = None) -> None:
@@ -124,7 +132,7 @@ class SegmentScheduler(_OwnScheduler):
         timestep_spacing: str = "trailing",
         clip_sample: bool = False,
     ) -> None:
-        self.register_to_config(trained_betas=rescaled_betas())
+        self._tell(trained_betas=rescaled_betas())
         self.denoiser = SegmentDenoiser()
 
     def set_timesteps(self, num_inference_steps: int, device: torch.device | str | None = None) -> None:
