@@ -283,6 +283,9 @@ def test_saved_and_loaded_it_gives_equal_pictures(request, tmp_path, artwork, st
     assert again.unet is pipeline.unet and again.vae.dtype == torch.bfloat16 and again.family.name == "reference"
     with pytest.raises(InputError, match="use_safetensors must be True"):
         type(pipeline).from_pretrained(tmp_path / "own", use_safetensors=False)
+    other = SegmentPipeline if stage == "drawing" else KeyframePipeline
+    with pytest.raises((InputError, ValueError), match=f"{other.__name__} is not for such networks|expected"):
+        other.from_pretrained(tmp_path / "own")
 
 
 def test_components_are_shared(drawing, filling, artwork):
@@ -347,7 +350,8 @@ def test_number_formats(tiny_family, artwork):
         ({"low_cpu_mem_usage": False}, "low_cpu_mem_usage is False, .*: its networks are never in memory twice"),
         ({"use_safetensors": False}, "use_safetensors is False, .*: files that may hold programs are not opened"),
         ({"cache_dir": "here"}, "cache_dir has no meaning for .*, which is on this disk"),
-        ({"device_map": "balanced"}, "device_map is 'balanced', but the networks of a pipeline work on one device"),
+        ({"device_map": "balanced"}, "device_map is 'balanced', but a pipeline's networks work on one device"),
+        ({"device_map": {"unet": 0}}, "device_map is {'unet': 0}, but"),
         ({"network": None}, "network is no component .*; its components are scheduler, text_encoder"),
     ],
 )

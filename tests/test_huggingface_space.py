@@ -114,9 +114,8 @@ def test_a_gpu_call_asks_for_what_its_work_takes(monkeypatch):
     monkeypatch.syspath_prepend(FOLDER)
     app = importlib.import_module("app")
     monkeypatch.setattr(app, "LONGEST", math.inf)
+    published = replace(open_family(MINI_FOLDER), name="released", video_sizes=ModelFamily.video_sizes)
     monkeypatch.setattr(app, "family", lambda: published)
-    mini = open_family(MINI_FOLDER)
-    published = replace(mini, name="released", video_sizes=ModelFamily.video_sizes)
     small = np.zeros((640, 512, 3), np.uint8)
 
     def keyframes(**chosen):

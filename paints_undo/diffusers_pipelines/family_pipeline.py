@@ -47,7 +47,10 @@ class FamilyPipeline(DiffusionPipeline):
         if isinstance(family, dict):
             held = {f"{self.checkpoint}/{name}": config_of(components[name]) for name in ("vae", "unet")}
             fields = described_fields(Path(self.config_name), family)
-            family = ModelFamily(family["name"], {}, configs=held, **fields)
+            try:
+                family = ModelFamily(family["name"], {}, configs=held, **fields)
+            except KeyError as error:
+                raise InputError(f"{type(self).__name__} is not for such networks: none has {error}") from None
         self.register_to_config(family=description_of(family))
         self.family = family
         self._interrupt = False
@@ -73,15 +76,18 @@ class FamilyPipeline(DiffusionPipeline):
         name = str(pretrained_model_name_or_path)
         named = options.pop("torch_dtype", None)  # its former name
         dtypes = loading.dtypes_of(options.pop("dtype", None) or named, cls.checkpoint)
-        if options.get("device_map") == "balanced":
-            raise InputError("device_map is 'balanced', but the networks of a pipeline work on one device; name it")
+        if (device := options.get("device_map")) not in (None, *loading.DEVICES):
+            some = ", ".join(loading.DEVICES)
+            raise InputError(
+                f"device_map is {device!r}, but a pipeline's networks work on one device; use one of {some}"
+            )
         if not loading.is_family(name):
             if options.setdefault("use_safetensors", True) is not True:
                 raise InputError("use_safetensors must be True: files that may hold programs are not opened")
             return super().from_pretrained(name, dtype=dtypes, **options)
         names, _ = cls._get_signature_keys(cls)
         components = {part: options.pop(part) for part in names if part in options}
-        device = options.pop("device_map", None)
+        options.pop("device_map", None)
         family = loading.find(name, options.pop("cache_dir", None), options.pop("local_files_only", None))
         loading.check_fixed(name, options, names)
         components.setdefault("scheduler", cls.own_scheduler(family))
@@ -246,6 +252,13 @@ class FamilyPipeline(DiffusionPipeline):
                     f"{', '.join(self._callback_tensor_inputs)}"
                 )
         return names
+
+
+def prompts_for(count: int, positive: Tensor, negative: Tensor | None) -> Tensor:
+    """Embeddings of so many prompts, where there are negative ones after them; one alone is for all."""
+    several = {} if negative is None else {"negative_prompt": negative.split(1)}
+    halves = alike(count, **several, prompt=positive.split(1))
+    return torch.cat([row for half in halves for row in half])
 
 
 def given_latents(latents: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:

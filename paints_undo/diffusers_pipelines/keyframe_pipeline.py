@@ -11,7 +11,13 @@ from torch import Tensor
 from diffusers import AutoencoderKL
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from paints_undo import validation
-from paints_undo.diffusers_pipelines.family_pipeline import FamilyPipeline, OnStepEnd, chosen, given_latents
+from paints_undo.diffusers_pipelines.family_pipeline import (
+    FamilyPipeline,
+    OnStepEnd,
+    chosen,
+    given_latents,
+    prompts_for,
+)
 from paints_undo.diffusers_pipelines.schedulers import KeyframeScheduler, draw_noise
 from paints_undo.diffusers_pipelines.values import (
     Generators,
@@ -120,7 +126,7 @@ class KeyframePipeline(FamilyPipeline):
             negative_prompt_embeds,
         )
         count = max(len(artworks), len(positive))
-        artworks, texts = alike(count, image=artworks, prompt=positive.split(1))
+        (artworks,) = alike(count, image=artworks)
         each = validation.whole_number("num_images_per_prompt", num_images_per_prompt, 1, 100) * len(unet_steps)
         sampling = KeyframeSampling(parts, options, [], parts.device, artwork=artworks[0])
         crops = [crop_to(artwork, options.width, options.height) for artwork in artworks]
@@ -138,10 +144,7 @@ class KeyframePipeline(FamilyPipeline):
             conditions = KeyframeConditions(artwork, told(toward), told(toward if away is None else away))
             return sampling.prediction(unet, conditions, [*unet_steps] * (len(noise) // len(unet_steps)))
 
-        embeds = torch.cat(texts)
-        if negative is not None:
-            (away,) = alike(count, negative_prompt=negative.split(1))
-            embeds = torch.cat([*away, embeds])
+        embeds = prompts_for(count, positive, negative)
         with parts.on_device("single_frame/unet") as unet, context_memory():
             found = self._denoise(noise, embeds, telling, generator, callback_on_step_end, tensor_inputs)
         pictures = found if output_type == "latent" else np.stack([*sampling.decode(found)])

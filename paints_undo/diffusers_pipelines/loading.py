@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from diffusers import DiffusionPipeline
+from diffusers.pipelines.pipeline_utils import SUPPORTED_DEVICE_MAP
 from memory_management import pick_device, picture_vae_dtype
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_networks
@@ -14,6 +15,7 @@ from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.released import REPOSITORIES, download_released, find_released
 from paints_undo.family.weights import load_part, load_tokenizer
 
+DEVICES = dict.fromkeys(device for device in SUPPORTED_DEVICE_MAP if device != "balanced")
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 PUBLISHED = ("released", *(repository for repository, _ in REPOSITORIES.values()))
 

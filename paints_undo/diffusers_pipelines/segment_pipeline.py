@@ -11,7 +11,13 @@ from torch import Tensor
 
 from diffusers.utils import BaseOutput
 from paints_undo import validation
-from paints_undo.diffusers_pipelines.family_pipeline import FamilyPipeline, OnStepEnd, chosen, given_latents
+from paints_undo.diffusers_pipelines.family_pipeline import (
+    FamilyPipeline,
+    OnStepEnd,
+    chosen,
+    given_latents,
+    prompts_for,
+)
 from paints_undo.diffusers_pipelines.schedulers import Rescaled, SegmentScheduler, draw_noise
 from paints_undo.diffusers_pipelines.values import (
     Generators,
@@ -119,7 +125,7 @@ class SegmentPipeline(FamilyPipeline):
         )
         count = max(len(firsts), len(lasts), len(positive))
         each = validation.whole_number("num_videos_per_prompt", num_videos_per_prompt, 1, 100)
-        firsts, lasts, texts = alike(count, image=firsts, last_image=lasts, prompt=positive.split(1))
+        firsts, lasts = alike(count, image=firsts, last_image=lasts)
         pairs = zip(firsts, lasts, strict=True)
         samplings = [SegmentSampling(parts, options, [0], parts.device, pictures=pair) for pair in pairs]
         encoded = [sampling.encode([0]) for sampling in samplings]
@@ -132,10 +138,7 @@ class SegmentPipeline(FamilyPipeline):
         hint = keyframe_hint(first, last, unet_frames, self.family.segment_hint)
         generators = generators_for(generator, len(hint), "clips")
         noise = draw_noise(hint, generators) if latents is None else given_latents(latents, hint.shape, hint)
-        embeds = torch.cat(texts)
-        if negative is not None:
-            (away,) = alike(count, negative_prompt=negative.split(1))
-            embeds = torch.cat([*away, embeds])
+        embeds = prompts_for(count, positive, negative)
 
         def telling(toward: Tensor, away: Tensor | None, scale: float) -> Predict:
             def conditions(rows: Tensor, images: list[Tensor]) -> list[PairConditions]:
