@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback, SDCFGCutoffCallback, SDXLCFGCutoffCallback
 from PIL import Image
+from pretended_device import pretended_device
 
 from paints_undo import CheckpointError, InputError, KeyframeOptions, PaintsUndo, SegmentOptions
 from paints_undo.diffusers_pipelines import KeyframePipeline, SegmentPipeline, loading
@@ -385,6 +386,7 @@ def test_options_of_loading_that_a_family_takes(tiny_family, tmp_path, monkeypat
         ({"generator": [seeded()]}, "1 generators are given for 2 pictures"),
         ({"latents": torch.zeros(2, 4, 8, 8)}, r"latents are \(2, 4, 8, 8\), but must be \(2, 4, 8, 12\)"),
         ({"prompt_embeds": torch.zeros(1, 77)}, r"prompt_embeds are \(1, 77\); give \(prompts, tokens, width\)"),
+        ({"prompt": "1girl", "prompt_embeds": torch.zeros(1, 77, 32)}, "prompt and prompt_embeds are given"),
         ({"num_images_per_prompt": 0}, "num_images_per_prompt is 0"),
         ({"image": np.full((64, 96, 3), np.nan)}, "not finite"),
         ({"image": 5}, "cannot be read from int"),
@@ -393,6 +395,24 @@ def test_options_of_loading_that_a_family_takes(tiny_family, tmp_path, monkeypat
 def test_bad_input_is_one_sentence(drawing, artwork, changed, said):
     with pytest.raises(InputError, match=said):
         drawing(**{"image": artwork, **DRAWING, **changed})
+
+
+@pytest.mark.parametrize("scheduler", ["own", "DDIMScheduler"])
+@pytest.mark.parametrize("kind", [KeyframePipeline, SegmentPipeline])
+def test_every_tensor_is_where_the_networks_are(tiny_family, artwork, kind, scheduler):
+    pipeline = quiet(kind.from_pretrained(tiny_family))
+    if scheduler != "own":
+        pipeline.scheduler = getattr(diffusers, scheduler).from_config(pipeline.scheduler.config)
+    pictures = {"image": [artwork, artwork[::-1].copy()], "prompt": ["1girl", "1boy"], "num_inference_steps": 2}
+    pictures |= {"operation_steps": [500]} if kind is KeyframePipeline else {"last_image": artwork}
+    (expected,) = pipeline(**pictures, generator=seeded(), output_type="np", return_dict=False)
+    with pretended_device() as device:
+        for network in pipeline.components.values():
+            if isinstance(network, torch.nn.Module):
+                network.to(device)
+        assert pipeline.device == device
+        (found,) = pipeline(**pictures, generator=seeded(), output_type="np", return_dict=False)
+    assert np.abs(found - expected).max() <= 1.1 / 255
 
 
 @pytest.mark.gpu

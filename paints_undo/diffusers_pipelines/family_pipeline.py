@@ -154,9 +154,13 @@ class FamilyPipeline(DiffusionPipeline):
     ) -> tuple[Tensor, Tensor | None]:
         """Text embeddings (n, tokens, width) of n prompts, and as many of what to keep away from, or None.
 
-        tokens: 77, or more where the family reads long prompts.  What is given as embeddings is not encoded.
+        tokens: 77, or more where the family reads long prompts.  Either is given as words or as embeddings.
         """
         parts, guided = self._parts(), do_classifier_free_guidance
+        given = (("prompt", prompt, prompt_embeds), ("negative_prompt", negative_prompt, negative_prompt_embeds))
+        for name, text, embeds in given:
+            if text and embeds is not None:
+                raise InputError(f"{name} and {name}_embeds are given; give one of them")
         words = {} if prompt_embeds is not None else {"prompt": listed("" if prompt is None else prompt)}
         if guided and negative_prompt_embeds is None:
             words["negative prompt"] = listed("" if negative_prompt is None else negative_prompt)
@@ -259,6 +263,11 @@ def prompts_for(count: int, positive: Tensor, negative: Tensor | None) -> Tensor
     several = {} if negative is None else {"negative_prompt": negative.split(1)}
     halves = alike(count, **several, prompt=positive.split(1))
     return torch.cat([row for half in halves for row in half])
+
+
+def words_or(default: str, words: Any, embeds: Tensor | None) -> Any:
+    """The words of a prompt, by default these, unless it comes as embeddings."""
+    return default if words is None and embeds is None else words
 
 
 def given_latents(latents: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from paints_undo.diffusers_pipelines.family_pipeline import (
     chosen,
     given_latents,
     prompts_for,
+    words_or,
 )
 from paints_undo.diffusers_pipelines.schedulers import KeyframeScheduler, draw_noise
 from paints_undo.diffusers_pipelines.values import (
@@ -88,7 +89,8 @@ class KeyframePipeline(FamilyPipeline):
         image: the artwork; a PIL image, a path, uint8 (H, W, 3), or floats 0..1, (H, W, 3) as array or (3, H, W) as
         tensor.  A list, or an array or tensor of four axes, is a batch, beside as many prompts or one.
         operation_steps: of 0..999; 0 is the finished artwork, 999 the first stroke.
-        height, width: 16..4096, of f times as many halvings as the UNet has.  num_inference_steps: 1..100.
+        height, width: 16..4096, whole after every halving in the networks: multiples of 64 for the published family.
+        num_inference_steps: 1..100.
         guidance_scale: 1..32; at 1 the negative prompt has no say.  num_images_per_prompt: 1..100.
         generator: one, whose next noise each drawing takes for all its operation steps, so that a new one with
         manual_seed(s) gives the pictures of seed s; or a list of n, in the order in which operation_steps are given.
@@ -97,7 +99,7 @@ class KeyframePipeline(FamilyPipeline):
         output_type: "pil"; "np" (n, height, width, 3) and "pt" (n, 3, height, width) in 0..1; "latent", scaled,
         (n, 4, height / f, width / f).
         callback_on_step_end: called with the pipeline, step, timestep () and the tensors asked for: latents (n, 4,
-        height / f, width / f), as noisy as the scheduler has them; denoised, the same as they are seen so far;
+        height / f, width / f), as noisy as the scheduler has them; denoised, clean ones as they are seen so far;
         prompt_embeds (prompts, tokens, width), negative ones of as many rows before them where guidance_scale is above
         1.  It may give back other latents and prompt_embeds, and set `_guidance_scale` and `_interrupt`: an interrupted
         call gives what is seen by then.
@@ -114,24 +116,24 @@ class KeyframePipeline(FamilyPipeline):
             guidance_scale=guidance_scale,
         )
         self.family.check_keyframe_size(options.width, options.height)
-        artworks, parts, unet_steps = pictures_of(image), self._parts(), options.operation_steps
+        artworks, parts, steps = pictures_of(image), self._parts(), options.operation_steps
         self._begin(options.guidance_scale, options.sampling_steps, parts.device)
         positive, negative = self.encode_prompt(
             prompt,
             None,
             1,
             self.do_classifier_free_guidance,
-            options.negative_prompt if negative_prompt is None else negative_prompt,
+            words_or(options.negative_prompt, negative_prompt, negative_prompt_embeds),
             prompt_embeds,
             negative_prompt_embeds,
         )
         count = max(len(artworks), len(positive))
-        (artworks,) = alike(count, image=artworks)
-        each = validation.whole_number("num_images_per_prompt", num_images_per_prompt, 1, 100) * len(unet_steps)
+        each = validation.whole_number("num_images_per_prompt", num_images_per_prompt, 1, 100) * len(steps)
         sampling = KeyframeSampling(parts, options, [], parts.device, artwork=artworks[0])
         crops = [crop_to(artwork, options.width, options.height) for artwork in artworks]
-        encoded = torch.cat([sampling.encode_artwork(crop) for crop in crops])
-        asked = list(unet_steps if operation_steps is None else operation_steps)
+        (latent_artworks,) = alike(count, image=[sampling.encode_artwork(crop) for crop in crops])
+        encoded = torch.cat(latent_artworks)
+        asked = list(steps if operation_steps is None else operation_steps)
         order = sorted(range(len(asked)), key=asked.__getitem__)
         noise, generator = self._noise(encoded, count * each, order, generator, latents)
 
@@ -140,9 +142,8 @@ class KeyframePipeline(FamilyPipeline):
 
         def telling(toward: Tensor, away: Tensor | None, scale: float) -> Predict:
             sampling.options = replace(options, guidance_scale=scale)
-            artwork = told(encoded)
-            conditions = KeyframeConditions(artwork, told(toward), told(toward if away is None else away))
-            return sampling.prediction(unet, conditions, [*unet_steps] * (len(noise) // len(unet_steps)))
+            conditions = KeyframeConditions(told(encoded), told(toward), told(toward if away is None else away))
+            return sampling.prediction(unet, conditions, [*steps] * (len(noise) // len(steps)))
 
         embeds = prompts_for(count, positive, negative)
         with parts.on_device("single_frame/unet") as unet, context_memory():

@@ -17,6 +17,7 @@ from paints_undo.diffusers_pipelines.family_pipeline import (
     chosen,
     given_latents,
     prompts_for,
+    words_or,
 )
 from paints_undo.diffusers_pipelines.schedulers import Rescaled, SegmentScheduler, draw_noise
 from paints_undo.diffusers_pipelines.values import (
@@ -38,7 +39,7 @@ from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_vae import VideoVAE
-from paints_undo.stages.segments import NEGATIVE_PROMPT, PairConditions, SegmentSampling, keyframe_hint
+from paints_undo.stages.segments import PairConditions, SegmentSampling, keyframe_hint
 
 
 @dataclass
@@ -97,7 +98,8 @@ class SegmentPipeline(FamilyPipeline):
         """n clips from one picture to another, at the family's video size (h, w) nearest to the first one's shape.
 
         The arguments are those of KeyframePipeline, in as far as they have the same names.  image and last_image may be
-        batches, beside as many prompts or one; n is their number times num_videos_per_prompt, 1..100.
+        batches, beside as many prompts or one; n is their number times num_videos_per_prompt, 1..100.  The published
+        networks were trained with no negative_prompt.
         frame_stride: 1..60; the larger, the more happens between two frames.
         generator: one for all, or a list of n; a new one with manual_seed(s) gives the frames of seed s.
         latents: noise of variance 1, (n, 4, 16, h / f, w / f).
@@ -115,11 +117,11 @@ class SegmentPipeline(FamilyPipeline):
         firsts, lasts, parts = pictures_of(image), pictures_of(last_image), self._parts()
         self._begin(options.guidance_scale, options.sampling_steps, parts.device)
         positive, negative = self.encode_prompt(
-            options.prompt if prompt is None else prompt,
+            words_or(options.prompt, prompt, prompt_embeds),
             None,
             1,
             self.do_classifier_free_guidance,
-            NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
+            negative_prompt,
             prompt_embeds,
             negative_prompt_embeds,
         )
