@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-
 from diffusers import DiffusionPipeline
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from torch import Tensor, nn
+
 from paints_undo import validation
 from paints_undo.diffusers_pipelines import loading
 from paints_undo.diffusers_pipelines.schedulers import KeyframeScheduler, SegmentScheduler

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from diffusers import AutoencoderKL
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from torch import Tensor
+
 from paints_undo import validation
 from paints_undo.diffusers_pipelines.family_pipeline import (
     FamilyPipeline,

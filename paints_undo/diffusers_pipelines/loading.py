@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from diffusers import DiffusionPipeline
 from diffusers.pipelines.pipeline_utils import SUPPORTED_DEVICE_MAP
+
 from memory_management import pick_device, picture_vae_dtype
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_networks

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
-
 from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from diffusers.schedulers.scheduling_utils import KarrasDiffusionSchedulers
+from torch import Tensor
+
 from paints_undo.diffusers_pipelines.values import Generators
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, SegmentDenoiser, size_of
 from paints_undo.diffusion.guidance import Predict

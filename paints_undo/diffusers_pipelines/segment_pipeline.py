@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 
-from diffusers.utils import BaseOutput
 from paints_undo import validation
 from paints_undo.diffusers_pipelines.family_pipeline import (
     FamilyPipeline,

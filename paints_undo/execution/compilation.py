@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
-from diffusers.models.resnet import ResnetBlock2D
 from paints_undo.models import video_unet_blocks, video_vae
 from paints_undo.models.keyframe_unet import FeedForwardInPieces
 

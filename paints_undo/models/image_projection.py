@@ -6,9 +6,9 @@ A perceiver resampler (Alayrac et al. 2022, "Flamingo") over both pictures' toke
 from dataclasses import dataclass
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from diffusers import ModelMixin
 from paints_undo.models.attention import attention
 from paints_undo.models.sized import Sized
 

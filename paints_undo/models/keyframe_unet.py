@@ -3,12 +3,12 @@
 import functools
 
 import torch
-from torch import Tensor, nn
-
 from diffusers import ModelMixin, UNet2DConditionModel  # noqa: F401  # diffusers looks here for how to load it
 from diffusers.models.attention import BasicTransformerBlock, FeedForward
 from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+from torch import Tensor, nn
+
 from paints_undo.models.attention import attention
 from paints_undo.models.context_memory import KeysAndValues, keys_and_values
 from paints_undo.models.pieces import in_pieces

@@ -3,9 +3,9 @@
 import math
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 
-from diffusers import ModelMixin
 from paints_undo.models.feature_reuse import deep_features
 from paints_undo.models.normalization import GroupNormSiLU
 from paints_undo.models.sized import Sized

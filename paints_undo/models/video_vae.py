@@ -4,10 +4,10 @@ looks back at the encoder's hidden states of the first and the last frame."""
 from dataclasses import dataclass
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffusers import ModelMixin
 from paints_undo.models.attention import attention
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.sized import Sized

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
-from diffusers import AutoencoderKL
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, training_noise
 from paints_undo.diffusion.samplers import dpm_solver_2m
 from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor
 
-from diffusers import AutoencoderKL
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import LAST_STEP
 

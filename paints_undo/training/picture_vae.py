@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diffusers import AutoencoderKL
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
-
 from diffusers import AutoencoderKL
+
 from paints_undo.atomic import write_atomically
 from paints_undo.errors import InputError
 from paints_undo.family.weights import load_part, load_tokenizer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from diffusers import AutoencoderKL
 from paints_undo.models.video_vae import (
     SCALING_FACTOR,
     AttentionCombiner,
