@@ -61,7 +61,6 @@ UNSEEN: tuple[str, ...] = ("bench", "training", "cli", "commands", "doctor", "ru
 UNSEEN += (
     "batch",
     "diffusers_pipelines",
-    "stages/diffusers_values",
     "exports/command",
     "execution/workers",
     "verification/content_credentials",
