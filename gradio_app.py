@@ -40,8 +40,8 @@ from paints_undo.web.recipes import OF_NETWORKS
 from paints_undo.web.starting import check_any_port, check_port, own_upload_folder, port_number
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
-from paints_undo.web.texts import say
 from paints_undo.web.workbench import workbench
+from paints_undo.words.languages import say
 
 TITLE = "Paints-UNDO"
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")

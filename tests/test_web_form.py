@@ -12,7 +12,7 @@ from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.web.form import EVENTS, LIMITS
 from paints_undo.web.settings import changed
-from paints_undo.web.texts import table
+from paints_undo.words.languages import table
 
 STATIC = Path(gradio_app.__file__).parent / "paints_undo" / "web" / "static"
 

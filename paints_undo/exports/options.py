@@ -10,7 +10,7 @@ from paints_undo import validation
 from paints_undo.errors import InputError
 from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
-from paints_undo.exports.words import LANGUAGES
+from paints_undo.words.languages import LANGUAGES
 
 LONGEST_TITLE = 200  # characters
 

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
-from paints_undo.web.texts import say
+from paints_undo.words.languages import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
 EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts

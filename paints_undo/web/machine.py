@@ -15,7 +15,7 @@ from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.form import IN_THE_BROWSER
-from paints_undo.web.texts import say
+from paints_undo.words.languages import say
 
 KEPT = 60.0  # seconds; an examination takes some, and every visitor may ask for one
 
