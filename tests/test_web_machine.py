@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from real_app import RealApp
 
 from paints_undo.doctor.findings import FINE, PROBLEM, Report
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, Sentence
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import machine
 from paints_undo.web.engine import EngineOnUse
@@ -20,8 +20,8 @@ from paints_undo.words.languages import LANGUAGES
 
 def test_strangers_see_no_path_and_no_markup() -> None:
     report = Report()
-    report.add("disk", "3 GiB free", where="/home/somebody")
-    report.add("models", "<none>", PROBLEM, where="/srv/models")
+    report.add("disk", Sentence("3 GiB free"), where="/home/somebody")
+    report.add("models", Sentence("<none>"), PROBLEM, where="/srv/models")
     page = Examination(lambda: report)()
     assert "/home" not in page and "/srv" not in page and "3 GiB free" in page
     assert "&lt;none&gt;" in page and "class='problem'" in page and "not ready" in page
