@@ -11,7 +11,7 @@ import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.run.edits import EDITS
-from paints_undo.web.form import LIMITS, Form
+from paints_undo.web.form import Form
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.showing import show
 from paints_undo.web.studio import Studio
@@ -61,7 +61,7 @@ def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
         languages={code: languages.words(code)["name"] for code in languages.LANGUAGES},
         fields=form.names,
         labelled=form.labelled,
-        limits=LIMITS,
+        limits=form.limits,
         title=title,
         in_strokes=form.in_strokes,
     )
