@@ -41,6 +41,16 @@ def test_pictures_dropped_together_are_a_line_that_is_seen(strokes: Desk, tmp_pa
     expect(page.locator("#runs .name").first).to_have_value("Anna at the lake", timeout=MINUTE)
 
 
+def test_a_connection_lost_while_several_are_dropped_blames_no_file(desk: Desk) -> None:
+    page = desk.visit(adjusting=False)
+    page.route("**/component_server/", lambda route: route.fulfill(status=502, body="no server"))
+    drop(page, CAT, GIRL)
+    expect(page.locator("#refused")).to_contain_text("does not answer")
+    page.unroute("**/component_server/")
+    drop(page, CAT, GIRL)
+    expect(on_shelf(page)).to_have_count(2, timeout=MINUTE)
+
+
 def test_four_processes_stand_side_by_side_and_one_can_be_cancelled(desk: Desk) -> None:
     desk.engine.seconds_per_step = 0.004
     page = desk.visit(adjusting=False)

@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from export_runs import make_source, make_stroke_run, picture
 from PIL import Image
 from psd_tools import PSDImage
 from psd_tools.composite import composite
+from pyora import Project
+from pyora.Render import Renderer
 
 from paints_undo.errors import InputError
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
@@ -90,6 +93,25 @@ def test_pillow_flattens_open_raster_to_the_artwork(source, tmp_path, side):
         ]
         assert np.array_equal(flattened(opened, size), artwork)
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(archive.read("mergedimage.png")))), artwork)
+
+
+def test_pyora_draws_open_raster_as_the_artwork(drawn, tmp_path):
+    opened = Project.load(str(export(drawn, "ora", tmp_path)["ora"]))
+    assert [group.name for group in opened.iter_groups] == ["sketch", "colour", ""]
+    assert np.array_equal(np.asarray(Renderer(opened).render().convert("RGB")), drawn.artwork)
+
+
+@pytest.mark.skipif(shutil.which("gimp-console") is None, reason="needs GIMP")
+def test_gimp_flattens_a_psd_to_the_artwork(drawn, tmp_path):
+    path, flat = export(drawn, "psd", tmp_path)["psd"], tmp_path / "flat.png"
+    opened = f'(car (gimp-file-load RUN-NONINTERACTIVE "{path}" "psd"))'
+    saved = f'(file-png-save-defaults RUN-NONINTERACTIVE image (car (gimp-image-flatten image)) "{flat}" "png")'
+    script = ["-b", f"(let* ((image {opened})) {saved})", "-b", "(gimp-quit 0)"]
+    home = {**os.environ, "HOME": str(tmp_path)}
+    subprocess.run(
+        ["gimp-console", "-i", "--no-data", "--no-fonts", *script], check=True, capture_output=True, env=home
+    )
+    assert np.array_equal(np.asarray(Image.open(flat).convert("RGB")), drawn.artwork)
 
 
 def test_line_art_and_flats_are_the_layers(source, tmp_path):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ INSTALL = "pip install --force-reinstall imageio-ffmpeg"
 # Seconds without any progress after which it hangs. It is never the whole work that is timed: a long film may take
 # hours, and its largest frame on a slow computer ten seconds.
 SILENCE = 120.0
+LOOKS = 20  # in that time
 _listed: dict[str, str] = {}  # program -> what it lists as its encoders
 _COUNT = re.compile(r"^[a-z_0-9]+=\s*\S+$")  # a line of -progress
 
@@ -31,6 +33,9 @@ class Ffmpeg:
     def __init__(self, process: subprocess.Popen, messages: Path) -> None:
         self._process, self._messages = process, messages
         self.hangs = False
+        self._waiting_since: float | None = None
+        self._over = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def feed(self, data: bytes | memoryview) -> None:
         """Gives it bytes to read. Raises FfmpegStopped when it reads no more."""
@@ -91,19 +96,30 @@ class Ffmpeg:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
+    def forget(self) -> None:
+        """Watches it no more."""
+        self._over.set()
+
     def _give_up(self) -> None:
         self.hangs = True
         self.stop()
 
+    def _watch(self) -> None:
+        waits, looks = None, 0
+        while not self._over.wait(SILENCE / LOOKS):
+            looks = looks + 1 if self._waiting_since == waits else 0
+            waits = self._waiting_since
+            # counted, not timed: on a computer that slept nothing hangs
+            if waits is not None and looks >= LOOKS:
+                self._give_up()
+
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
-        timer = threading.Timer(SILENCE, self._give_up)
-        timer.daemon = True
-        timer.start()
+        self._waiting_since = time.monotonic()
         try:
             yield
         finally:
-            timer.cancel()
+            self._waiting_since = None
 
 
 class FfmpegStopped(OSError):
@@ -138,6 +154,7 @@ def running(
             process.stop()
             process.close()
             process.ended()
+            process.forget()
 
 
 def unusable(purpose: str, what: str, first: str = "") -> FileError:

@@ -175,18 +175,19 @@ class Canvas:
         if "paper" in hidden:
             rows, columns = np.ogrid[: under.shape[0], : under.shape[1]]
             under[(rows // CHEQUER + columns // CHEQUER) % 2 > 0] = 225
-        for place in range(len(shown) - 1, -1, -1):  # what is under a layer that covers all is not seen
-            layer = self.layers[shown[place]][box]
-            if self.opacity[shown[place]] == 1 and layer[..., 3].min() == 255:
-                under, shown = self.colours(shown[place], layer), shown[place + 1 :]
-                break
-        for name in shown:
+        over_it = []
+        for name in reversed(shown):  # what is under a layer that covers all is not seen
             layer = self.layers[name][box]
             alpha = cv2.extractChannel(layer, 3)
             if self.opacity[name] < 1:
                 alpha = np.rint(alpha * np.float32(self.opacity[name])).astype(np.uint8)
+            elif alpha.min() == 255:
+                under = self.colours(name, layer)
+                break
             if cv2.hasNonZero(alpha):
-                under = over(under, self.colours(name, layer), alpha)
+                over_it.append((name, layer, alpha))
+        for name, layer, alpha in reversed(over_it):
+            under = over(under, self.colours(name, layer), alpha)
         return under
 
     def colours(self, name: str, layer: np.ndarray) -> np.ndarray:

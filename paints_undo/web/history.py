@@ -16,8 +16,11 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from paints_undo.atomic import explained, sweep, temporary_for, write_atomically
 from paints_undo.errors import InputError, Sentence
@@ -120,6 +123,13 @@ class History:
         with self._guard:
             own = [entry for entry in self._entries.values() if entry["owner"] == owner]
         return sorted((entry for entry in own if entry.path.is_dir()), key=lambda p: (p["created"], p.id), reverse=True)
+
+    def put_back(self, visitor: str, picture: np.ndarray) -> None:
+        """Give the visitor's earlier runs of a picture, uint8 (H, W, 3), their artwork back, where its file is gone."""
+        for entry in self.entries(visitor):
+            with entry.lock, suppress(InputError, OSError):  # what else is wrong with such a run is told there
+                if not entry.at_work and not entry.run.artwork_file.exists() and entry.run.is_of(picture):
+                    entry.run.keep_artwork(picture)
 
     def new_folder(self) -> Path:
         """Where a new run belongs: not derived from the upload's name, and not to be guessed by another visitor."""

@@ -8,7 +8,9 @@ from operator import attrgetter
 from typing import Any
 
 from paints_undo.errors import InputError
+from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import PLACES, UndoOptions, with_settings
+from paints_undo.pictures.fit import size_like
 from paints_undo.run.plain_values import plain
 from paints_undo.run.timeline import Keyframe, Timeline, settings_fingerprint
 
@@ -32,6 +34,27 @@ def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     if options.in_strokes:
         changes = {name: value for name, value in changes.items() if name not in SIZES}
     return with_settings(options, changes)
+
+
+def with_size(
+    changes: dict[str, Any], shape: tuple[int, int], family: ModelFamily, usual: str | None
+) -> dict[str, Any]:
+    """The changes with width and height in place of `size`, for a picture of this height and width.
+
+    usual: the size that holds where none of the three is given; None leaves it as it is.
+    """
+    if not isinstance(changes, dict):
+        raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
+    given = dict(changes)
+    size = given.pop("size", None if given.keys() & {"width", "height"} else usual)
+    if size is None:
+        return given
+    if size not in ("picture", "family"):
+        raise InputError("size is {value!r}; use picture (its shape) or family (the fixed size)", str(size)[:60])
+    width, height = family.keyframe_size
+    if size == "picture":
+        width, height = size_like(*shape, width * height, family.size_multiple)
+    return {**given, "width": width, "height": height}
 
 
 def following(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 from paints_undo import validation
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.options import UndoOptions
-from paints_undo.pictures.fit import size_like
 from paints_undo.run.timeline import Timeline
 from paints_undo.web import edits, limits, recipes, settings
 from paints_undo.web.engine import EngineOnUse
@@ -89,7 +87,7 @@ class Studio:
     def open(self, visitor: str, artwork: str | Path | np.ndarray, settings: dict[str, Any] | None = None) -> str:
         """A new run from an artwork, nothing computed yet; its run id."""
         with picture_of(artwork) as picture:
-            self._put_back(visitor, picture)
+            self._history.put_back(visitor, picture)
             title = "" if isinstance(artwork, np.ndarray) else Path(artwork).stem
             return self._new_run(visitor, picture, {} if settings is None else settings, title)
 
@@ -312,13 +310,6 @@ class Studio:
 
     # The inside
 
-    def _put_back(self, visitor: str, picture: np.ndarray) -> None:
-        """Give the visitor's earlier runs of a picture their artwork back, where its file is gone."""
-        for entry in self._history.entries(visitor):
-            with entry.lock, suppress(InputError, OSError):  # what else is wrong with such a run is told there
-                if not entry.at_work and not entry.run.artwork_file.exists() and entry.run.is_of(picture):
-                    entry.run.keep_artwork(picture)
-
     def _new_run(
         self,
         visitor: str,
@@ -343,21 +334,8 @@ class Studio:
         return self._history.add(visitor, run, title, parent, said or message("opened")).id
 
     def _with_size(self, changes: dict[str, Any], shape: tuple[int, int], always: bool) -> dict[str, Any]:
-        """The changes with width and height in place of `size`; without either, `always` takes the picture's shape."""
-        if not isinstance(changes, dict):
-            raise InputError("settings are {value!r}; give them by name", str(changes)[:60])
-        given = dict(changes)
         usual = "family" if self.default_options.fit == "crop" else "picture"  # crop: the original's, all of it
-        size = given.pop("size", usual if always and not given.keys() & {"width", "height"} else None)
-        if size is None:
-            return given
-        if size not in ("picture", "family"):
-            raise InputError("size is {value!r}; use picture (its shape) or family (the fixed size)", str(size)[:60])
-        family = self._engine.find()
-        width, height = family.keyframe_size
-        if size == "picture":
-            width, height = size_like(*shape, width * height, family.size_multiple)
-        return {**given, "width": width, "height": height}
+        return settings.with_size(changes, shape, self._engine.find(), usual if always else None)
 
     def _check(self, options: UndoOptions) -> None:
         """Raises InputError where the family cannot draw this, or one visitor would hold up all others with it."""

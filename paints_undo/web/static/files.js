@@ -37,10 +37,15 @@ async function takeAll(files) {
   const [pictures, others] = [[], []];
   for (const file of files.slice(0, MOST_ON_SHELF)) {
     tell({ key: "message.reading" });
-    const path = await send(file);
-    const found = path && (await ask("look_into", { path }).catch(() => null));
-    if (found?.picture) pictures.push(fileData(path, file.name, file.type));
-    else others.push(file.name);
+    try {
+      const { path } = await upload(file);
+      const { picture } = await ask("look_into", { path });
+      if (picture) pictures.push(fileData(path, file.name, file.type));
+      else others.push(file.name);
+    } catch (error) {
+      if (!(error instanceof Refused) && !(await asked("family"))) return false; // no file is at fault
+      others.push(file.name);
+    }
   }
   others.push(...files.slice(MOST_ON_SHELF).map((file) => file.name));
   page.note = null;
@@ -65,7 +70,7 @@ function refuseAt(at, note) {
 
 // An uploaded file as the artwork of step 1.
 function takeArtwork(artwork) {
-  newArtwork(artwork);
+  newArtwork(artwork, true);
   form.dropped = artwork;
   trigger("fill");
 }

@@ -43,6 +43,7 @@ async function press(step, artwork, ...values) {
     return byId("field-operation_steps").querySelector("textarea, input").focus();
   }
   page.pressed = true;
+  if (others.length) settings.prompt = ""; // words that were written for one say nothing of others
   tell(null);
   try {
     const sure = (await sureOf({ settings })) && (step !== "prompt" || (await sureOfPrompt()));
@@ -67,11 +68,11 @@ async function press(step, artwork, ...values) {
   if (innerWidth < 1024 && ["video", "all"].includes(step) && !page.note) byId("player").scrollIntoView({ behavior: "smooth" });
 }
 
-// More pictures, one after another behind the first; words that were written for one say nothing of another.
+// More pictures, one after another behind the first.
 async function queue(first, pictures, settings) {
   const runs = [first];
   for (const { path } of pictures) {
-    const answer = await ask("press", { step: "all", run_id: null, artwork: path, settings: { ...settings, prompt: "" } });
+    const answer = await ask("press", { step: "all", run_id: null, artwork: path, settings });
     runs.push(answer.run);
     if (answer.error) page.note = failure({ said: answer.said, message: answer.error });
     putOnShelf(runs);
@@ -117,8 +118,8 @@ async function runFor(artwork, values) {
   return run;
 }
 
-// Another picture in step 1 is another piece; the run before stays in the history.
-function newArtwork(file) {
+// Another picture in step 1 is another piece; the run before stays in the history. seen: it was looked into.
+function newArtwork(file, seen = false) {
   if (isBusy() && page.run) putOnShelf([page.run]);
   leave();
   page.note = null;
@@ -127,7 +128,7 @@ function newArtwork(file) {
   noteBeside("note-artwork", null);
   draw();
   trigger("reword"); // an example brings the widget's first label along
-  checkArtwork(file);
+  if (!seen) checkArtwork(file);
 }
 
 // What the widgets show of the run: [artwork, ...settings].
