@@ -23,7 +23,7 @@ from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_family
 from paints_undo.logs import configure
-from paints_undo.options import FITS, RANGES, ROUTES
+from paints_undo.options import ENGINE_DEFAULTS, FITS, RANGES, ROUTES
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.web import gradio as gr
 from paints_undo.web.components import Artwork, OperationSteps, Slider
@@ -40,8 +40,8 @@ from paints_undo.web.recipes import OF_NETWORKS
 from paints_undo.web.starting import check_any_port, check_port, own_upload_folder, port_number
 from paints_undo.web.studio import Studio
 from paints_undo.web.style import CSS, theme
-from paints_undo.web.texts import say
 from paints_undo.web.workbench import workbench
+from paints_undo.words.languages import say
 
 TITLE = "Paints-UNDO"
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
@@ -244,8 +244,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _judged_by_libraries(options: argparse.Namespace) -> bool:
     """Whether a flag is given that is wrong on some machines: that is said before there is a page."""
-    judged = (options.device, options.dtype, options.vram, options.workers, options.compiled)
-    return judged != (None, None, "auto", 1, False)
+    judged = ("device", "dtype", "vram", "workers", "compiled")
+    return any(getattr(options, name) != ENGINE_DEFAULTS[name] for name in judged)
 
 
 def launch_settings(options: argparse.Namespace, app: gr.Blocks | None = None) -> dict[str, Any]:

@@ -26,11 +26,11 @@ if exist "%STAMP%" del "%STAMP%"
 echo Installing the requirements (once; the first time takes some minutes) ...
 call :install_torch_for_nvidia || exit /b 1
 pushd "%ROOT%"
-if "%EXTRA%"=="" "%PY%" -m pip install --requirement requirements.txt
-if not "%EXTRA%"=="" "%PY%" -m pip install --editable ".[%EXTRA%]"
+if "%EXTRA%"=="" "%PY%" -m pip install --no-compile --requirement requirements.txt
+if not "%EXTRA%"=="" "%PY%" -m pip install --no-compile --editable ".[%EXTRA%]"
 if errorlevel 1 (popd & exit /b 1)
 rem Pillow 13 mends holes, but gradio still asks for an older one; without it, CMYK JPEGs are refused.
-"%PY%" -m pip install --no-deps "pillow>=13,<14" || echo Going on with the older Pillow.
+"%PY%" -m pip install --no-compile --no-deps "pillow>=13,<14" || echo Going on with the older Pillow.
 popd
 copy /b /y "%WANTED%" "%STAMP%" >nul
 

@@ -38,15 +38,16 @@ prepare_environment() {
     if [ "$(cat -- "$stamp" 2>/dev/null || true)" != "$wanted" ]; then
         echo "Installing the requirements (once; the first time takes some minutes) ..." >&2
         rm -f -- "$stamp"
+        # Python compiles what it loads, once; pip would spend a minute on all that might be.
         (
             cd -- "$root"
             if [ -n "$extra" ]; then
-                "$venv/bin/python" -m pip install --editable ".[$extra]"
+                "$venv/bin/python" -m pip install --no-compile --editable ".[$extra]"
             else
-                "$venv/bin/python" -m pip install --requirement requirements.txt
+                "$venv/bin/python" -m pip install --no-compile --requirement requirements.txt
             fi
             # Pillow 13 mends holes, but gradio still asks for an older one; without it, CMYK JPEGs are refused.
-            "$venv/bin/python" -m pip install --no-deps "pillow>=13,<14" || echo "Going on with the older Pillow."
+            "$venv/bin/python" -m pip install --no-compile --no-deps "pillow>=13,<14" || echo "Going on with the older Pillow."
         ) >&2
         echo "$wanted" >"$stamp"
     fi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar
 
-from paints_undo.options import RANGES
+from paints_undo.options import DEFAULTS, RANGES, SETTINGS
 
 FAMILY = "PAINTS_UNDO_FAMILY"
 
@@ -17,12 +17,18 @@ SEED = (
     "INT",
     {
         "default": 0,
-        "min": 0,
-        "max": 2**32 - 1,
+        "min": RANGES["seed"][0],
+        "max": RANGES["seed"][1],
         "control_after_generate": True,
         "tooltip": "the same seed and inputs give the same pictures",
     },
 )
+FPS = (
+    "INT",
+    dict(zip(("min", "max"), RANGES["fps"], strict=True), default=DEFAULTS["fps"], tooltip=SETTINGS["fps"].help),
+)
+_STEPS = ", ".join(map(str, DEFAULTS["operation_steps"]))
+OPERATION_STEPS = ("STRING", {"default": _STEPS, "tooltip": SETTINGS["operation_steps"].told})
 PREFIX = (
     "STRING",
     {"default": "paints-undo", "tooltip": "how the file's name in ComfyUI's output folder begins; a folder/ may lead"},
@@ -31,17 +37,23 @@ FILE_TOOLTIP = "the path of the MP4 file"
 VIDEO_TOOLTIP = "the same film, for any node that takes a VIDEO"
 
 
-def number(kind: str, field: str, tooltip: str, step: float = 1) -> tuple[str, dict[str, Any]]:
-    said = f"{tooltip}; 0: the model family's default"
-    return kind, {"default": 0, "min": 0, "max": RANGES[field][1], "step": step, "tooltip": said}
+def number(setting: str, step: float = 1) -> tuple[str, dict[str, Any]]:
+    """The number of a setting, which the family chooses where nobody does."""
+    said = f"{SETTINGS[setting].help}; 0: the model family's default"
+    kind = "FLOAT" if isinstance(DEFAULTS[setting], float) else "INT"
+    return kind, {"default": 0, "min": 0, "max": RANGES[setting][1], "step": step, "tooltip": said}
 
 
-def text(default: str, tooltip: str) -> tuple[str, dict[str, Any]]:
-    return "STRING", {"default": default, "multiline": True, "tooltip": tooltip}
+def text(tooltip: str) -> tuple[str, dict[str, Any]]:
+    return "STRING", {"default": "", "multiline": True, "tooltip": tooltip}
 
 
-SAMPLING_STEPS = number("INT", "sampling_steps", "denoising iterations of networks")
-GUIDANCE_SCALE = number("FLOAT", "guidance_scale", "how closely networks follow the prompt", 0.1)
+def text_of(setting: str) -> tuple[str, dict[str, Any]]:
+    """The text of a setting, which the family chooses where nobody does."""
+    return text(f"{SETTINGS[setting].help}; empty: the model family's default")
+
+
+PROMPT = text("best as Tag Artwork writes it; strokes need none")
 
 
 class Node:

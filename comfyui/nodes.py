@@ -16,7 +16,7 @@ from torch import Tensor
 from paints_undo import __version__, examples, validation
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import NAMED
-from paints_undo.options import RANGES
+from paints_undo.options import SETTINGS
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.tensors import pixels_to_unit
@@ -25,21 +25,8 @@ from paints_undo.provenance.records import Record
 from paints_undo.strokes_engine import Strokes
 from paints_undo.timelapse import join_timelapse
 
-from .declared import (
-    ARTWORK,
-    FAMILY,
-    FILE_TOOLTIP,
-    FROM_LOADER,
-    GUIDANCE_SCALE,
-    MASK,
-    PREFIX,
-    SAMPLING_STEPS,
-    SEED,
-    VIDEO_TOOLTIP,
-    Node,
-    number,
-    text,
-)
+from . import declared
+from .declared import Node
 from .host import as_video, make_room, own_families, place_for_video, progress_callback
 from .inputs import (
     engine_of,
@@ -63,7 +50,7 @@ class LoadFamily(Node):
 
     TITLE = "Load Model Family"
     FUNCTION = "load"
-    RETURN_TYPES = (FAMILY,)
+    RETURN_TYPES = (declared.FAMILY,)
     RETURN_NAMES = ("family",)
     OUTPUT_TOOLTIPS = ("what the other nodes of Paints-UNDO draw with",)
     REQUIRED = {
@@ -153,8 +140,8 @@ class TagArtwork(Node):
     RETURN_TYPES = ("STRING",)
     RETURN_NAMES = ("prompt",)
     OUTPUT_TOOLTIPS = ("the tags, for the prompt of Draw Keyframes or Draw Timelapse",)
-    REQUIRED = {"family": FROM_LOADER, "artwork": ARTWORK}
-    OPTIONAL = {"mask": MASK}
+    REQUIRED = {"family": declared.FROM_LOADER, "artwork": declared.ARTWORK}
+    OPTIONAL = {"mask": declared.MASK}
 
     def tag(self, family: PaintsUndo, artwork: Tensor, mask: Tensor | None = None) -> tuple[str]:
         return (engine_of(family).tag(one_picture(artwork, mask)),)
@@ -174,25 +161,19 @@ class DrawKeyframes(Node):
         "the keyframes one by one, to change single ones before Fill Segments",
     )
     REQUIRED = {
-        "family": FROM_LOADER,
-        "artwork": ARTWORK,
-        "prompt": text("", "best as Tag Artwork writes it; strokes need none"),
-        "operation_steps": (
-            "STRING",
-            {
-                "default": "400, 600, 800, 900, 950, 999",
-                "tooltip": "a keyframe for each; 0 is finished, 999 the first stroke",
-            },
-        ),
-        "seed": SEED,
+        "family": declared.FROM_LOADER,
+        "artwork": declared.ARTWORK,
+        "prompt": declared.PROMPT,
+        "operation_steps": declared.OPERATION_STEPS,
+        "seed": declared.SEED,
     }
     OPTIONAL = {
-        "negative_prompt": text("", "what networks keep away from; empty: the model family's default"),
-        "width": number("INT", "width", "pixels that networks draw"),
-        "height": number("INT", "height", "pixels that networks draw"),
-        "sampling_steps": SAMPLING_STEPS,
-        "guidance_scale": GUIDANCE_SCALE,
-        "mask": MASK,
+        "negative_prompt": declared.text_of("negative_prompt"),
+        "width": declared.number("width"),
+        "height": declared.number("height"),
+        "sampling_steps": declared.number("sampling_steps"),
+        "guidance_scale": declared.number("guidance_scale", 0.1),
+        "mask": declared.MASK,
     }
 
     @classmethod
@@ -238,16 +219,16 @@ class FillSegments(Node):
     OUTPUT_IS_LIST = (True,)
     OUTPUT_TOOLTIPS = ("a batch of frames for each pair of neighbours, for Timelapse",)
     REQUIRED = {
-        "family": FROM_LOADER,
+        "family": declared.FROM_LOADER,
         "artwork": ("IMAGE", {"tooltip": "the artwork that Draw Keyframes puts out"}),
         "keyframes": ("IMAGE", {"tooltip": "a batch or a list, the finished picture's neighbour first"}),
-        "seed": SEED,
+        "seed": declared.SEED,
     }
     OPTIONAL = {
-        "prompt": text("", "a few words, not the tags; empty: the model family's default"),
-        "sampling_steps": SAMPLING_STEPS,
-        "guidance_scale": GUIDANCE_SCALE,
-        "frame_stride": number("INT", "frame_stride", "how much networks let happen between frames"),
+        "prompt": declared.text_of("video_prompt"),
+        "sampling_steps": declared.number("video_sampling_steps"),
+        "guidance_scale": declared.number("video_guidance_scale", 0.1),
+        "frame_stride": declared.number("frame_stride"),
         "white_canvas": ("BOOLEAN", {"default": True, "tooltip": "go on to a blank canvas"}),
     }
 
@@ -279,11 +260,11 @@ class JoinTimelapse(Node):
     OUTPUT_NODE = True
     RETURN_TYPES = ("IMAGE", "STRING", "VIDEO")
     RETURN_NAMES = ("frames", "file", "video")
-    OUTPUT_TOOLTIPS = ("all frames as one batch", FILE_TOOLTIP, VIDEO_TOOLTIP)
+    OUTPUT_TOOLTIPS = ("all frames as one batch", declared.FILE_TOOLTIP, declared.VIDEO_TOOLTIP)
     REQUIRED = {
         "segments": ("IMAGE", {"tooltip": "the list of Fill Segments, the one next to the artwork first"}),
-        "fps": ("INT", {"default": 4, "min": 1, "max": RANGES["fps"][1], "tooltip": "frames a second of the film"}),
-        "filename_prefix": PREFIX,
+        "fps": declared.FPS,
+        "filename_prefix": declared.PREFIX,
     }
 
     def join(self, segments: list[Tensor], fps: list[int], filename_prefix: list[str]) -> dict[str, Any]:
@@ -307,15 +288,15 @@ class DrawTimelapse(Node):
     OUTPUT_NODE = True
     RETURN_TYPES = ("IMAGE", "STRING", "VIDEO")
     RETURN_NAMES = ("keyframes", "file", "video")
-    OUTPUT_TOOLTIPS = ("the keyframes as one batch", FILE_TOOLTIP, VIDEO_TOOLTIP)
+    OUTPUT_TOOLTIPS = ("the keyframes as one batch", declared.FILE_TOOLTIP, declared.VIDEO_TOOLTIP)
     REQUIRED = {
-        "family": FROM_LOADER,
-        "artwork": ARTWORK,
-        "prompt": text("", "best as Tag Artwork writes it; strokes need none"),
-        "seed": SEED,
-        "filename_prefix": PREFIX,
+        "family": declared.FROM_LOADER,
+        "artwork": declared.ARTWORK,
+        "prompt": declared.PROMPT,
+        "seed": declared.SEED,
+        "filename_prefix": declared.PREFIX,
     }
-    OPTIONAL = {"seconds": number("FLOAT", "seconds", "how long the film of strokes is", 0.5), "mask": MASK}
+    OPTIONAL = {"seconds": declared.number("seconds", 0.5), "mask": declared.MASK}
 
     def draw(
         self,
@@ -350,7 +331,7 @@ NODE_DISPLAY_NAME_MAPPINGS = {f"PaintsUndo{node.__name__}": f"{node.TITLE} (Pain
 def _written(frames: np.ndarray, fps: int, prefix: str) -> tuple[dict[str, Any], str, Any]:
     """What ComfyUI shows of a video of these frames, uint8 (n, h, w, 3), its new MP4 file, and that as a VIDEO."""
     height, width = frames.shape[1:3]
-    fps = validation.whole_number("fps", fps, *RANGES["fps"])
+    fps = SETTINGS["fps"].checked("fps", fps, int)
     file, subfolder = place_for_video(validation.text("filename prefix", prefix), width, height)
     write_video(frames, file, fps, Record("timelapse", version=__version__))  # says that AI made it
     shown = {"filename": file.name, "subfolder": subfolder, "type": "output"}

@@ -6,7 +6,7 @@ import argparse
 import logging
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +14,16 @@ from paints_undo.engine import Engine
 from paints_undo.errors import InputError, check_descriptions
 from paints_undo.family.choice import STROKES
 from paints_undo.options import (
+    DEFAULTS,
     ENGINE_DEFAULTS,
-    FITS,
     OF_NETWORKS,
     OF_STROKES,
+    PLACES,
     PROFILES,
-    ROUTES,
+    SETTINGS,
     UndoOptions,
     with_profile,
+    with_settings,
 )
 from paints_undo.progress import Progress, in_words
 from paints_undo.time_left import TimeLeft
@@ -31,34 +33,8 @@ log = logging.getLogger(__name__)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130  # exit statuses of every command
 
 ENGINE_FLAGS = ("models", *ENGINE_DEFAULTS)
-# Command-line names of the fields of KeyframeOptions and SegmentOptions, and what argparse is told of each.
-KEYFRAME_FLAGS: dict[str, dict[str, Any]] = {
-    "prompt": {"help": "what the artwork shows, instead of the tagger's answer"},
-    "negative_prompt": {"help": "what the keyframes shall not look like"},
-    "width": {"type": int, "help": "of the keyframes, in pixels"},
-    "height": {"type": int, "help": "of the keyframes, in pixels"},
-    "seed": {"type": int, "help": "of the keyframes' noise"},
-    "sampling_steps": {"type": int, "help": "denoising iterations of the keyframes, 1 to 100"},
-    "guidance_scale": {"type": float, "help": "how strictly the keyframes follow the prompt, 1 to 32"},
-    "operation_steps": {"type": int, "nargs": "+", "metavar": "STEP", "help": "0 finished to 999 first stroke"},
-}
-SEGMENT_FLAGS: dict[str, dict[str, Any]] = {
-    "video_prompt": {"help": "kind of picture, like '1girl, masterpiece, best quality'; never the artwork's tags"},
-    "video_seed": {"type": int, "help": "of the segments' noise; pair i uses seed + i"},
-    "video_sampling_steps": {"type": int, "help": "denoising iterations of the segments, 1 to 100"},
-    "video_guidance_scale": {"type": float, "help": "how strictly the segments follow their conditions, 1 to 32"},
-    "frame_stride": {"type": int, "help": "how much happens between two frames; the networks know 3 best"},
-    "video_reuse_interval": {
-        "type": int,
-        "help": "approximation: deep features are computed in every so manieth step, 1 to 10",
-    },
-    "video_guidance_interval": {
-        "type": int,
-        "nargs": 2,
-        "metavar": ("LOW", "HIGH"),
-        "help": "approximation: guidance at these timesteps alone, 0 to 999",
-    },
-}
+# What the command line and manifests call a setting.
+FLAGS = {f"video_{name}" if name.endswith("_interval") else name: name for name in SETTINGS}
 
 
 def later(home: str) -> Callable[..., Any]:
@@ -89,13 +65,10 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--noise",
         choices=["device", "cpu"],
-        default="device",
         help="where noise is drawn: on the compute device as the original, or on the CPU, the same for every device",
     )
-    command.add_argument("--attention", choices=["sdpa", "xformers", "plain"], default="sdpa", help="attention backend")
-    command.add_argument(
-        "--vram", default="auto", metavar="auto|GB", help="GiB of device memory that may be used; auto: what is free"
-    )
+    command.add_argument("--attention", choices=["sdpa", "xformers", "plain"], help="attention backend")
+    command.add_argument("--vram", metavar="auto|GB", help="GiB of device memory that may be used; auto: what is free")
     command.add_argument(
         "--bit-exact", action="store_true", help="guidance in two passes and one segment at a time, as the original"
     )
@@ -106,32 +79,32 @@ def add_engine_flags(command: argparse.ArgumentParser) -> None:
         help="on a GPU: compile the networks' blocks; the first run waits minutes for it",
     )
     command.add_argument(
-        "--workers", type=int, default=1, help="processes that share the segments, one for each GPU or some CPU cores"
+        "--workers", type=int, help="processes that share the segments, one for each GPU or some CPU cores"
     )
+    command.set_defaults(**ENGINE_DEFAULTS)
 
 
 def add_drawing_flags(command: argparse.ArgumentParser) -> None:
     """Flags that say what is drawn: the settings of a run."""
-    drawing = command.add_argument_group("keyframes")
-    filling = command.add_argument_group("segments")
-    for group, flags in ((drawing, KEYFRAME_FLAGS), (filling, SEGMENT_FLAGS)):
-        for name, meaning in flags.items():
-            group.add_argument("--" + name.replace("_", "-"), **meaning)
-    filling.add_argument("--seconds", type=float, help="length of the video where strokes are drawn, 3 to 600 (20)")
-    command.add_argument("--route", choices=ROUTES, help="as what the artwork is taken apart into strokes")
-    filling.add_argument("--fps", type=int, help="frames per second of the video, 1 to 60")
+    groups = {part: command.add_argument_group(part) for part in ("keyframes", "segments")}
+    for flag, name in FLAGS.items():
+        setting, default = SETTINGS[name], DEFAULTS[name]
+        told: dict[str, Any] = {"help": setting.told}
+        if isinstance(default, bool):
+            told |= {"action": "store_true", "default": None}
+        elif setting.choices:
+            told |= {"choices": setting.choices}
+        elif setting.bounds:
+            told["type"] = float if isinstance(default, float) else int
+        if isinstance(default, tuple):
+            told |= {"nargs": 2, "metavar": ("LOW", "HIGH")} if len(default) == 2 else {"nargs": "+", "metavar": "STEP"}
+        groups.get(PLACES[name][0], command).add_argument("--" + flag.replace("_", "-"), **told)
     command.add_argument(
         "--profile",
         choices=PROFILES,
         default="exact",
         help="fast: fewer steps, less guidance, reused features",
     )
-    command.add_argument(
-        "--fit",
-        choices=FITS,
-        help="how the artwork fills the networks' sizes: pad loses nothing, crop cuts as the original",
-    )
-    command.add_argument("--mark", action="store_true", default=None, help="say in a corner of the video: made by AI")
 
 
 def drawing_flags() -> set[str]:
@@ -152,24 +125,19 @@ def load_engine(chosen: argparse.Namespace) -> Engine:
 def chosen_options(defaults: UndoOptions, chosen: argparse.Namespace) -> UndoOptions:
     """The defaults as the profile and the other flags change them."""
 
-    def given(names: Iterable[str], prefix: str = "") -> dict[str, Any]:
-        values = {name.removeprefix(prefix): getattr(chosen, name) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
-
     chosen = _with_effect(defaults, chosen)
-    defaults = with_profile(defaults, chosen.profile)
-    keyframes = replace(defaults.keyframes, **given(KEYFRAME_FLAGS))
-    segments = replace(defaults.segments, **given(SEGMENT_FLAGS, prefix="video_"))
+    given = {name: value for flag, name in FLAGS.items() if (value := getattr(chosen, flag)) is not None}
+    options = with_settings(with_profile(defaults, chosen.profile), given)
     # an empty --prompt is a choice, too: no words, and no tagger
-    others = {"tag": defaults.tag and chosen.prompt is None, **given(["fps", "mark", "fit", "seconds", "route"])}
-    return replace(defaults, keyframes=keyframes, segments=segments, **others)
+    return replace(options, tag=defaults.tag and chosen.prompt is None)
 
 
 def _with_effect(defaults: UndoOptions, chosen: argparse.Namespace) -> argparse.Namespace:
     """The flags without those that the family has no use for, each of which is told."""
     kept = vars(chosen).copy()
-    unknown = {*OF_NETWORKS, *SEGMENT_FLAGS, "profile"} if defaults.in_strokes else OF_STROKES
-    for name in sorted(unknown & kept.keys()):
+    useless = OF_NETWORKS if defaults.in_strokes else OF_STROKES
+    unknown = [flag for flag, name in FLAGS.items() if name in useless]
+    for name in sorted([*unknown, "profile"] if defaults.in_strokes else unknown):
         usual = "exact" if name == "profile" else None
         if kept[name] not in (None, usual):
             kind = "without networks" if defaults.in_strokes else "with networks, not in strokes"

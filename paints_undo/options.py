@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,22 +24,7 @@ UNSAID: dict[str, Any] = {
     "seconds": 20.0,
     "route": "auto",
 }
-# How far the numbers go, by field: sliders, nodes and what the page itself checks take their ends from here.
-RANGES = {
-    **dict.fromkeys(("width", "height"), (16, 4096)),
-    "seed": (0, 2**32 - 1),
-    "sampling_steps": (1, 100),
-    "guidance_scale": (1, 32),
-    "frame_stride": (1, 60),
-    "reuse_interval": (1, 10),
-    "fps": (1, 60),
-    "seconds": (3, 600),
-}
-# What only families of one kind have a use for, by the names that a page has for it.
-OF_NETWORKS = frozenset(
-    ("negative_prompt", "width", "height", "fit", "sampling_steps", "guidance_scale", "long_prompt")
-)
-OF_STROKES = frozenset(("seconds", "route"))
+NETWORKS, STROKES = "networks", "strokes"  # the kinds of model families
 # How an engine of networks works where nothing is chosen.
 ENGINE_DEFAULTS: dict[str, Any] = {
     "device": None,
@@ -56,36 +41,70 @@ ALL_TIMESTEPS = (0, 999)  # of the noise that the networks were trained with
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What every door says of one thing that may be chosen; its name, default and kind are those of its field."""
+
+    help: str
+    bounds: tuple[float, float] | None = None  # of a number, or of each number
+    choices: tuple[str, ...] = ()
+    of: str = ""  # the kind of families that alone has a use for it
+
+    @property
+    def told(self) -> str:
+        """The help, and how far numbers go."""
+        return self.help + (", {} to {}".format(*self.bounds) if self.bounds else "")
+
+    def checked(self, name: str, value: Any, kind: type) -> Any:
+        """The value of a setting of this name; InputError where it is none of this kind, or out of bounds."""
+        words = name.replace("_", " ")
+        if name == "operation_steps":
+            return validation.operation_steps(value)
+        if self.choices:  # a family's own fit is nobody's choice
+            return value if (name, value) == ("fit", OWN_SIZE) else validation.one_of(words, value, self.choices)
+        if self.bounds is None:
+            return (validation.yes_or_no if kind is bool else validation.text)(words, value)
+        numbers: dict[type, Callable[..., Any]] = {int: validation.whole_number, float: validation.number}
+        return numbers.get(kind, validation.interval)(words, value, *self.bounds)
+
+
+def setting(default: Any, help: str, bounds: tuple[float, float] | None = None, **more: Any) -> Any:
+    """A field of options and all that is to be said of it; more: of :class:`Setting`."""
+    return field(default=default, metadata={"setting": Setting(help, bounds, **more)})
+
+
+def settle(options: Any, part: str) -> None:
+    """Check the settings of one part of the options, which are frozen for everyone else."""
+    for name, place in PLACES.items():
+        if place[0] == part:
+            value = getattr(options, place[1])
+            object.__setattr__(options, place[1], SETTINGS[name].checked(name, value, type(DEFAULTS[name])))
+
+
+@dataclass(frozen=True)
 class KeyframeOptions:
     """What a person may choose for the keyframes; the defaults are the original app's."""
 
-    prompt: str = ""
-    negative_prompt: str = "lowres, bad anatomy, bad hands, cropped, worst quality"
-    operation_steps: tuple[int, ...] = (400, 600, 800, 900, 950, 999)  # 0 finished .. 999 first stroke
-    width: int = 512
-    height: int = 640
-    seed: int = 12345
-    sampling_steps: int = 50
-    guidance_scale: float = 3.0
-    long_prompt: bool = False  # read prompts beyond 75 tokens in several windows, instead of cutting them
+    prompt: str = setting("", "what the artwork shows, instead of the tagger's answer")
+    negative_prompt: str = setting(
+        "lowres, bad anatomy, bad hands, cropped, worst quality", "what the keyframes shall not look like", of=NETWORKS
+    )
+    operation_steps: tuple[int, ...] = setting(
+        (400, 600, 800, 900, 950, 999), "of the keyframes, from finished to first stroke", validation.STEPS
+    )
+    width: int = setting(512, "of the keyframes, in pixels", (16, 4096), of=NETWORKS)
+    height: int = setting(640, "of the keyframes, in pixels", (16, 4096), of=NETWORKS)
+    seed: int = setting(12345, "of the keyframes' noise, or of the strokes", validation.SEEDS)
+    sampling_steps: int = setting(50, "denoising iterations of the keyframes", (1, 100), of=NETWORKS)
+    guidance_scale: float = setting(3.0, "how strictly the keyframes follow the prompt", (1, 32), of=NETWORKS)
+    long_prompt: bool = setting(
+        False, "read prompts beyond 75 tokens in several windows, instead of cutting them", of=NETWORKS
+    )
 
     def __post_init__(self) -> None:
-        ordered = validation.operation_steps(self.operation_steps)
-        if tuple(self.operation_steps) != ordered:
-            log.warning("operation steps %s are sorted to %s", list(self.operation_steps), list(ordered))
-        checked = {
-            "prompt": validation.text("prompt", self.prompt),
-            "negative_prompt": validation.text("negative prompt", self.negative_prompt),
-            "operation_steps": ordered,
-            "width": validation.whole_number("width", self.width, *RANGES["width"]),
-            "height": validation.whole_number("height", self.height, *RANGES["height"]),
-            "seed": validation.seed("seed", self.seed),
-            "sampling_steps": validation.whole_number("sampling steps", self.sampling_steps, *RANGES["sampling_steps"]),
-            "guidance_scale": validation.number("guidance scale", self.guidance_scale, *RANGES["guidance_scale"]),
-            "long_prompt": validation.yes_or_no("long prompt", self.long_prompt),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
+        given = self.operation_steps
+        settle(self, "keyframes")
+        if tuple(given) != self.operation_steps:
+            log.warning("operation steps %s are sorted to %s", list(given), list(self.operation_steps))
 
 
 @dataclass(frozen=True)
@@ -96,30 +115,29 @@ class SegmentOptions:
     tags, on which the multi-frame model was not trained.
     """
 
-    prompt: str = "1girl, masterpiece, best quality"
-    seed: int = 123
-    sampling_steps: int = 50
-    guidance_scale: float = 7.5
-    frame_stride: int = 3
-    guidance_interval: tuple[int, int] = ALL_TIMESTEPS  # guided only at these timesteps: an approximation, if fewer
-    reuse_interval: int = 1  # the 3D UNet's deep features are new in every so manieth step: an approximation above 1
-    long_prompt: bool = False  # read a prompt beyond 75 tokens in several windows, instead of cutting it
+    prompt: str = setting(
+        "1girl, masterpiece, best quality",
+        "kind of picture, like '1girl, masterpiece, best quality'; never the artwork's tags",
+        of=NETWORKS,
+    )
+    seed: int = setting(123, "of the segments' noise; pair i uses seed + i", validation.SEEDS, of=NETWORKS)
+    sampling_steps: int = setting(50, "denoising iterations of the segments", (1, 100), of=NETWORKS)
+    guidance_scale: float = setting(7.5, "how strictly the segments follow their conditions", (1, 32), of=NETWORKS)
+    frame_stride: int = setting(
+        3, "how much happens between two frames; the networks know 3 best", (1, 60), of=NETWORKS
+    )
+    guidance_interval: tuple[int, int] = setting(
+        ALL_TIMESTEPS, "approximation: guidance at these timesteps alone", ALL_TIMESTEPS, of=NETWORKS
+    )
+    reuse_interval: int = setting(
+        1, "approximation: deep features are computed in every so manieth step", (1, 10), of=NETWORKS
+    )
+    long_prompt: bool = setting(
+        False, "read a prompt beyond 75 tokens in several windows, instead of cutting it", of=NETWORKS
+    )
 
     def __post_init__(self) -> None:
-        checked = {
-            "prompt": validation.text("video prompt", self.prompt),
-            "seed": validation.seed("video seed", self.seed),
-            "sampling_steps": validation.whole_number(
-                "video sampling steps", self.sampling_steps, *RANGES["sampling_steps"]
-            ),
-            "guidance_scale": validation.number("video guidance scale", self.guidance_scale, *RANGES["guidance_scale"]),
-            "frame_stride": validation.whole_number("frame stride", self.frame_stride, *RANGES["frame_stride"]),
-            "guidance_interval": validation.interval("guidance interval", self.guidance_interval, *ALL_TIMESTEPS),
-            "reuse_interval": validation.whole_number("reuse interval", self.reuse_interval, *RANGES["reuse_interval"]),
-            "long_prompt": validation.yes_or_no("long video prompt", self.long_prompt),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # the dataclass is frozen for everyone else
+        settle(self, "segments")
 
 
 def pair_seeds(seed: int, pairs: Iterable[int]) -> list[int]:
@@ -133,24 +151,21 @@ class UndoOptions:
 
     keyframes: KeyframeOptions = field(default_factory=KeyframeOptions)
     segments: SegmentOptions = field(default_factory=SegmentOptions)
-    fps: int = 4
+    fps: int = setting(4, "frames a second of the video", (1, 60))
     tag: bool = True  # let the tagger write the keyframes' prompt where none is given
-    mark: bool = False  # a small text in the corner of the video says that AI made it
-    fit: str = "pad"  # how the artwork fills a keyframe: so that nothing of it is lost, or "crop" as the original
-    seconds: float = 20.0  # how long the video is, where the family draws strokes
-    route: str = "auto"  # as what the artwork is taken apart into strokes: "illustration", "painting"
+    mark: bool = setting(False, "say in a corner of the video: made by AI")
+    fit: str = setting(
+        "pad",
+        "how the artwork fills the networks' sizes: pad loses nothing, crop cuts as the original",
+        choices=FITS,
+        of=NETWORKS,
+    )
+    seconds: float = setting(20.0, "length of the video where strokes are drawn", (3, 600), of=STROKES)
+    route: str = setting("auto", "as what the artwork is taken apart into strokes", choices=ROUTES, of=STROKES)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fps", validation.whole_number("fps", self.fps, *RANGES["fps"]))
         validation.yes_or_no("tag", self.tag)
-        validation.yes_or_no("mark", self.mark)
-        object.__setattr__(self, "seconds", validation.number("seconds", self.seconds, *RANGES["seconds"]))
-        if self.route not in ROUTES:
-            raise InputError("route is {route!r}; use one of {choices}", self.route, ", ".join(ROUTES))
-        if self.fit not in (*FITS, OWN_SIZE):
-            raise InputError(
-                "fit is {fit!r}; use pad, which keeps the whole picture, or crop, as the original", self.fit
-            )
+        settle(self, "")
 
     @property
     def in_strokes(self) -> bool:
@@ -176,6 +191,33 @@ class UndoOptions:
             raise InputError("these settings are not of this version ({reason}); start a new run", error) from None
 
 
+# By the name that the page and programs have for it, the part of UndoOptions that a setting is in, and its field. What
+# both stages have belongs to the keyframes; the segments' gets a prefix.
+_FIELDS: dict[str, tuple[str, Any]] = {
+    field.name: ("keyframes", field) for field in dataclasses.fields(KeyframeOptions)
+}
+for _field in dataclasses.fields(SegmentOptions):
+    _FIELDS[f"video_{_field.name}" if _field.name in _FIELDS else _field.name] = "segments", _field
+_FIELDS |= {field.name: ("", field) for field in dataclasses.fields(UndoOptions) if "setting" in field.metadata}
+PLACES = {name: (part, field.name) for name, (part, field) in _FIELDS.items()}
+SETTINGS: dict[str, Setting] = {name: field.metadata["setting"] for name, (_, field) in _FIELDS.items()}
+DEFAULTS: dict[str, Any] = {name: field.default for name, (_, field) in _FIELDS.items()}
+RANGES = {name: setting.bounds for name, setting in SETTINGS.items() if setting.bounds}
+OF_NETWORKS, OF_STROKES = (
+    frozenset(name for name, setting in SETTINGS.items() if setting.of == kind) for kind in (NETWORKS, STROKES)
+)
+
+
+def with_settings(options: UndoOptions, values: dict[str, Any]) -> UndoOptions:
+    """The options with some of SETTINGS changed, by their names; InputError for impossible values."""
+    given: dict[str, dict[str, Any]] = {"keyframes": {}, "segments": {}, "": {}}
+    for name, value in values.items():
+        part, field = PLACES[name]
+        given[part][field] = value
+    stages = {part: dataclasses.replace(getattr(options, part), **given[part]) for part in ("keyframes", "segments")}
+    return dataclasses.replace(options, **stages, **given[""])
+
+
 def with_prompt(options: UndoOptions, prompt: str) -> UndoOptions:
     """The options with the prompt of the keyframes settled, and no need for a tagger left."""
     return dataclasses.replace(options, keyframes=dataclasses.replace(options.keyframes, prompt=prompt), tag=False)
@@ -196,9 +238,7 @@ def with_profile(options: UndoOptions, name: str) -> UndoOptions:
 
     Raises InputError for an unknown name.
     """
-    if name not in PROFILES:
-        raise InputError("profile is {name!r}; use one of {choices}", name, ", ".join(PROFILES))
-    if name == "exact":
+    if validation.one_of("profile", name, PROFILES) == "exact":
         return options
     return dataclasses.replace(
         options,

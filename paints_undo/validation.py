@@ -7,6 +7,9 @@ from typing import TypeGuard
 
 from paints_undo.errors import InputError
 
+SEEDS = (0, 2**32 - 1)  # which every generator takes
+STEPS = (0, 999)  # of the operations: finished, first stroke
+
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -20,8 +23,16 @@ def whole_number(field: str, value: object, low: int, high: int) -> int:
 
 
 def seed(field: str, value: object) -> int:
-    """`value` as a seed of 32 bits, which every generator takes."""
-    return whole_number(field, value, 0, 2**32 - 1)
+    """`value` as a seed of 32 bits."""
+    return whole_number(field, value, *SEEDS)
+
+
+def one_of(field: str, value: object, choices: tuple[str, ...]) -> str:
+    """`value` as one of these words."""
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise InputError("{field} is {value!r}; use one of {choices}", field, value, ", ".join(choices))
 
 
 def number(field: str, value: object, low: float, high: float) -> float:
@@ -68,7 +79,7 @@ def operation_steps(values: Iterable[object]) -> tuple[int, ...]:
     """The operation steps in ascending order, each 0..999 and named once."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise InputError("operation steps are {values!r}; give a list of whole numbers from 0 to 999", values)
-    steps = [whole_number("operation step", value, 0, 999) for value in values]
+    steps = [whole_number("operation step", value, *STEPS) for value in values]
     if not steps:
         raise InputError("operation steps are empty; give at least one from 0 (finished) to 999 (first stroke)")
     counts = Counter(steps)  # at once: programs may send a million

@@ -10,14 +10,15 @@ import pytest
 from export_runs import make_source
 from PIL import Image
 
+from paints_undo.errors import Sentence
 from paints_undo.exports import sheets
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
 from paints_undo.exports.pdf import parts_of
 from paints_undo.exports.step_sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
-from paints_undo.exports.words import LANGUAGES, Phrase, said
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import read_xmp_packet
+from paints_undo.words.languages import LANGUAGES, sentence_in
 
 OPTIONS = ExportOptions(title="夏の少女")
 
@@ -69,9 +70,10 @@ def test_its_words_are_text_that_poppler_finds(source, tmp_path, language):
     assert len(pages) == 2  # three keyframes and the artwork, three on a page
     found = ["".join(page.split()) for page in pages]
     record = source.described("sheet")
-    for words in (OPTIONS.title, said(Phrase("line art"), language), said(NEW, language)):
+    for words in (OPTIONS.title, sentence_in(language, Sentence("line art")), sentence_in(language, NEW)):
         assert "".join(words.split()).lower() in found[0].lower(), words
-    assert all("".join(said(Phrase(record.statement), language).split()) in page for page in found)
+    statement = sentence_in(language, Sentence(record.statement))
+    assert all("".join(statement.split()) in page for page in found)
     about = asked("pdfinfo", path)
     assert OPTIONS.title in about and record.program in about and "A4" in about
     asked("qpdf", "--check", path)

@@ -95,7 +95,7 @@ def test_the_same_place_in_another_size():
 
 @pytest.mark.parametrize("word", ["stretch", [], None])
 def test_another_fit_is_refused(word):
-    with pytest.raises(InputError, match="fit is .*; use pad"):
+    with pytest.raises(InputError, match="fit is .*; use one of pad, crop"):
         UndoOptions(fit=word)
 
 

@@ -195,14 +195,10 @@ def test_a_further_operation_step_is_paid_for_alone(engine, run, options, record
     assert np.array_equal(drawn[[0, 2, 3]], run.keyframes)
 
 
-def test_one_pair_alone_equals_the_first_of_many(engine, run, options):
+def test_a_picture_or_a_pair_alone_is_as_among_many(engine, run, options, recorded):
     pictures = with_white_canvas(run.artwork, run.keyframes)
-    alone = engine.fill_segment(pictures[0], pictures[1], options.segments)
-    assert alone.shape == (16, 64, 128, 3)
-    assert np.abs(alone[:15][::-1].astype(int) - run.frames[-15:]).max() <= 1
-
-
-def test_each_keyframe_depends_on_its_own_step_alone(engine, run, options, recorded):
+    pair = engine.fill_segment(pictures[0], pictures[1], options.segments)
+    assert pair.shape == (16, 64, 128, 3) and np.abs(pair[:15][::-1].astype(int) - run.frames[-15:]).max() <= 1
     alone = engine.draw_keyframes(recorded["image"].numpy(), replace(options.keyframes, operation_steps=[800]))
     assert np.abs(alone[0].astype(int) - run.keyframes[1]).max() <= 1
 
@@ -231,36 +227,35 @@ def test_out_of_memory_loses_nothing_that_was_finished(engine, run, options, mon
         engine.fill_segments(pictures, options.segments)
 
 
-def test_a_cancelled_run_keeps_the_segments_it_has_denoised(engine, run, options):
+@pytest.mark.parametrize(
+    ("stage", "detail", "done", "left"),
+    [
+        ("segments", "sampling", 4, range(1, 10)),
+        ("keyframes", "sampling", 7, range(3, 11)),
+        ("keyframes", "decoding", 2, []),
+    ],
+)
+def test_a_cancelled_run_goes_on_with_what_it_has(engine, run, options, recorded, stage, detail, done, left):
     engine.forget()
-    pictures, told = with_white_canvas(run.artwork, run.keyframes), []
+    told = []
 
-    def stop(progress):
-        if progress.detail == "sampling" and progress.done == 4:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        engine.fill_segments(pictures, options.segments, stop)
-    frames = engine.fill_segments(pictures, options.segments, told.append)
-    assert [p.done for p in told if p.detail == "sampling" and p.done] == list(range(1, 10))
-    assert np.array_equal(join_timelapse(frames), run.frames)
-
-
-@pytest.mark.parametrize(("detail", "done", "left"), [("sampling", 7, range(3, 11)), ("decoding", 2, [])])
-def test_a_cancelled_run_goes_on_with_its_keyframes(engine, run, options, recorded, detail, done, left):
-    engine.forget()
-    artwork, told = recorded["image"].numpy(), []
+    def work(report):
+        if stage == "keyframes":
+            return engine.draw_keyframes(recorded["image"].numpy(), options.keyframes, report)
+        return join_timelapse(engine.fill_segments(pictures, options.segments, report))
 
     def stop(progress):
         if progress.detail == detail and progress.done == done:
             raise Cancelled
 
+    pictures = with_white_canvas(run.artwork, run.keyframes)
     with pytest.raises(Cancelled):
-        engine.draw_keyframes(artwork, options.keyframes, stop)
+        work(stop)
     engine.memory.pictures.clear()
-    again = engine.draw_keyframes(artwork, options.keyframes, told.append)
+    again = work(told.append)
     assert [p.done for p in told if p.detail == "sampling" and p.done] == list(left)
-    assert np.array_equal(again, run.keyframes), "bit for bit as if it had not been stopped"
+    expected = run.keyframes if stage == "keyframes" else run.frames
+    assert np.array_equal(again, expected), "bit for bit as if it had not been stopped"
 
 
 def test_workers_draw_the_same_frames(tiny_family, run, options):
@@ -341,16 +336,13 @@ def test_bf16_is_finite(tiny_family, options, recorded):
     assert drawn.shape == (1, 64, 96, 3) and drawn.std() > 0
 
 
-def test_one_picture_is_no_pair(engine, recorded):
-    with pytest.raises(InputError, match="a segment needs two keyframes"):
-        engine.fill_segments([recorded["image"].numpy()])
-
-
-def test_wrong_size_is_refused_before_any_network_loads(tiny_family, recorded, monkeypatch):
-    engine = PaintsUndo.load(tiny_family, device="cpu")
+def test_what_cannot_be_drawn_is_refused_before_any_network_loads(tiny_family, recorded, monkeypatch):
+    engine, artwork = PaintsUndo.load(tiny_family, device="cpu"), recorded["image"].numpy()
     monkeypatch.setattr("paints_undo.execution.parts.load_part", lambda *a: pytest.fail("a network was loaded"))
     with pytest.raises(InputError, match="width is 90"):
-        engine.undo(recorded["image"].numpy(), UndoOptions(KeyframeOptions(width=90, height=64)))
+        engine.undo(artwork, UndoOptions(KeyframeOptions(width=90, height=64)))
+    with pytest.raises(InputError, match="a segment needs two keyframes"):
+        engine.fill_segments([artwork])
 
 
 @pytest.mark.parametrize(
@@ -414,5 +406,3 @@ def test_padding_keeps_the_whole_picture(engine, options, tmp_path):
 def test_a_run_of_a_version_without_fits_was_cropped(options):
     settings = options.to_settings()
     assert "fit" not in settings and UndoOptions.from_settings(settings).fit == "crop"
-    with pytest.raises(InputError, match="fit is 'stretch'"):
-        replace(options, fit="stretch")

@@ -5,16 +5,9 @@ import graphlib
 import re
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-SOURCES = sorted(file for place in ("paints_undo", "wd14_tagger") for file in (ROOT / place).rglob("*.py")) + [
-    ROOT / "gradio_app.py",
-    ROOT / "memory_management.py",
-]
+from import_graph import ROOT, SOURCES, name_of, ours_imported_by, parsed, rooms
 
 # What these are kept free of is more than the order of the rooms asks; the first name that matches decides.
 MAY_IMPORT = {
@@ -39,46 +32,8 @@ MAY_IMPORT = {
 }
 
 
-def name_of(file: Path) -> str:
-    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-MODULES = {name_of(file) for file in SOURCES}
-
-
-@cache
-def parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
-
-
-def ours_imported_by(file: Path) -> set[str]:
-    """The modules of this project that a file imports, wherever and however the import stands."""
-    package = name_of(file) if file.name == "__init__.py" else name_of(file).rpartition(".")[0]
-    found = set()
-    for node in ast.walk(parsed(file)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], *base.split(".")])
-            base = base.rstrip(".")
-            found |= {name if (name := f"{base}.{alias.name}") in MODULES else base for alias in node.names}
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "later":  # commands.later("home:name")
-            found.add("paints_undo." + re.findall(r"[\w.]+(?=:)", ast.unparse(node.args[0]))[0])
-    return {name for name in found if name.split(".")[0] in ("paints_undo", "wd14_tagger", "memory_management")}
-
-
-def room_of(module: str) -> str:
-    """The folder of ours that a module lies in; a module outside of all folders is a room by itself."""
-    return ".".join(module.split(".")[:2]) if module.startswith("paints_undo.") else module.split(".")[0]
-
-
 def test_imports_run_in_no_circle_among_the_rooms():
-    graph: dict[str, set[str]] = {}
-    for file in SOURCES:
-        room = room_of(name_of(file))
-        graph.setdefault(room, set()).update({room_of(name) for name in ours_imported_by(file)} - {room})
+    graph = rooms()
     assert len(graph) > 30 and graph["paints_undo.run"] > {"paints_undo.engine", "paints_undo.strokes"}
     try:
         graphlib.TopologicalSorter(graph).prepare()

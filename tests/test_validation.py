@@ -1,12 +1,15 @@
 """Values out of place are refused with field, value and range."""
 
+import argparse
 import math
 
 import pytest
 
 from paints_undo import KeyframeOptions, SegmentOptions, validation
+from paints_undo.commands import FLAGS, add_drawing_flags, chosen_options
 from paints_undo.errors import InputError
-from paints_undo.options import UndoOptions
+from paints_undo.options import DEFAULTS, OF_STROKES, OWN_SIZE, SETTINGS, UndoOptions
+from paints_undo.web.settings import flat
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,18 @@ def test_segment_options(field, value):
 def test_fps(fps):
     with pytest.raises(InputError, match="fps is"):
         UndoOptions(fps=fps)
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_what_is_declared_is_a_flag_that_changes_this_setting_alone(flag):
+    name, parser = FLAGS[flag], argparse.ArgumentParser()
+    setting, count = SETTINGS[name], 2 if name == "guidance_interval" else 1
+    value = [] if DEFAULTS[name] is False else [str((setting.bounds or setting.choices or ["words"])[-1])] * count
+    add_drawing_flags(parser)
+    before = UndoOptions(fit=OWN_SIZE) if name in OF_STROKES else UndoOptions()
+    after = chosen_options(before, parser.parse_args(["--" + flag.replace("_", "-"), *value]))
+    assert [one for one in SETTINGS if flat(after)[one] != flat(before)[one]] == [name]
+    assert set(FLAGS.values()) == set(flat(before)) and all(setting.help for setting in SETTINGS.values())
 
 
 def test_unsorted_operation_steps_are_sorted_and_said(caplog):

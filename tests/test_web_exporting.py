@@ -14,8 +14,8 @@ from paints_undo.web import exporting
 from paints_undo.web.exporting import start_export
 from paints_undo.web.history import CARD, owner_of
 from paints_undo.web.jobs import queue_of
-from paints_undo.web.texts import say
 from paints_undo.web.workbench import answer
+from paints_undo.words.languages import say
 
 RUN = "20260102-030405-0123456789abcdef"
 CARD_OF_RUN = {"owner": owner_of(ME), "title": "夏", "created": 1.0, "parent": None, "wanted": None}

@@ -10,9 +10,9 @@ from fake_engine import FakeEngine
 import gradio_app
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.web.form import EVENTS, LIMITS
+from paints_undo.web.form import EVENTS
 from paints_undo.web.settings import changed
-from paints_undo.web.texts import table
+from paints_undo.words.languages import table
 
 STATIC = Path(gradio_app.__file__).parent / "paints_undo" / "web" / "static"
 
@@ -30,8 +30,8 @@ def test_every_widget_has_its_words(tmp_path: Path) -> None:
 
 def test_what_the_options_take_the_form_takes(tmp_path: Path) -> None:
     props = workbench_of(gradio_app.build_app(FakeEngine, tmp_path))["props"]
-    assert set(props["limits"]) == set(LIMITS) <= set(props["fields"])
-    for name, (low, high) in LIMITS.items():
+    assert {"seed", "width", "fps", "video_guidance_scale"} < set(props["limits"]) <= set(props["fields"])
+    for name, (low, high) in props["limits"].items():
         for value in (low, high):
             changed(UndoOptions(), {name: value})
         for value in (low - 1, high + 1):

@@ -10,17 +10,18 @@ from huggingface_hub import constants
 from real_app import RealApp
 
 from paints_undo.doctor.findings import FINE, PROBLEM, Report
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, Sentence
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web import machine
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.machine import Examination, examine_engine
+from paints_undo.words.languages import LANGUAGES
 
 
 def test_strangers_see_no_path_and_no_markup() -> None:
     report = Report()
-    report.add("disk", "3 GiB free", where="/home/somebody")
-    report.add("models", "<none>", PROBLEM, where="/srv/models")
+    report.add("disk", Sentence("3 GiB free"), where="/home/somebody")
+    report.add("models", Sentence("<none>"), PROBLEM, where="/srv/models")
     page = Examination(lambda: report)()
     assert "/home" not in page and "/srv" not in page and "3 GiB free" in page
     assert "&lt;none&gt;" in page and "class='problem'" in page and "not ready" in page
@@ -45,6 +46,10 @@ def test_without_weights_the_best_choice_is_examined(tmp_path: Path, monkeypatch
     assert next(found for found in report.findings if found.subject == "models").values["family"] == "strokes"
 
 
+# Names, which are the same in every language: of programs, of formats and of what a person may choose.
+NAMED = """CPU GPU GiB GB SDPA PNG JPEG WebP GIF HF_HUB_OFFLINE Python PyTorch Pillow Linux Windows Darwin float64 bf16
+    x86_64 arm64 AMD64 ffmpeg paints_undo torch cpu diffusers transformers onnxruntime numpy opencv sdpa plain xformers
+    fp32 fp16 reference resident H.264"""
 NUMBER = r"\d+(\.\d+)?(e-\d+)?"
 TABLE = [  # state, what was looked at, and what every CPU says of it
     ("fine", "Python", r"3\.\d+\.\d+, 64 bit, on .+"),
@@ -76,12 +81,17 @@ def test_the_button_examines_the_engine_that_the_app_has(
         (shown,) = app.press("Examine")
     finally:
         app.close()
-    rows = re.findall(r"<tr class='(\w+)'><th scope='row'>(.*?)</th><td>(.)</td><td>(.*?)</td></tr>", shown)
+    told = dict(re.findall(r"<div lang='(.*?)'>(.*?)</div>", shown))
+    rows = re.findall(r"<tr class='(\w+)'><th scope='row'>(.*?)</th><td>(.)</td><td>(.*?)</td></tr>", told["en"])
     found = "".join(f"{state} {subject}: {text}\n" for state, subject, _, text in rows)
     expected = "".join(f"({state}) {subject}: {text}\n" for state, subject, text in TABLE)
     assert re.fullmatch(expected, found), found
     assert [sign for *_, sign, _ in rows] == ["·" if state == "note" else "✓" for state, *_ in rows]
-    assert shown.endswith("</table><p><strong>ready: a run can start</strong></p></div>")
+    assert told.keys() == set(LANGUAGES) and told["en"].endswith("<p><strong>ready: a run can start</strong></p>")
+    for language in LANGUAGES[1:]:
+        text = re.sub("<code>.*?</code>|<.*?>", " ", told[language])
+        left = set(re.findall(r"[A-Za-z][\w.]+", text, re.ASCII)) - set(NAMED.split())
+        assert told[language].count("<tr") == len(rows) and left == set(), language
 
 
 def test_the_choices_of_the_engine_are_those_examined(tiny_family: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 from pathlib import Path
@@ -61,14 +60,21 @@ def test_three_buttons(desk, tmp_path):
     assert listed["drawn"] == [keyframe["path"] for keyframe in reversed(view["keyframes"])]
     assert listed["run"] == run and listed["frame_count"] == 60 and Path(listed["thumbnail"]).exists()
 
+    for prompt, settled in (("", "1girl, solo, 128 wide"), ("mine", "mine")):  # the one button
+        view = desk.done("generate_all", desk.open(ARTWORK, {**SMALL, "prompt": prompt}))
+        assert view["settings"]["prompt"] == settled and view["state"] == "finished"
+
 
 def test_what_is_drawn_is_not_paid_for_twice(desk):
     run = desk.finished()
     done, began = desk.engine.steps_done, time.perf_counter()
     assert desk.done("generate_keyframes", run)["message"]["key"] == "keyframes_ready"
     assert time.perf_counter() - began < 0.3
-    assert desk.done("generate_video", run)["state"] == "finished"
-    assert desk.engine.steps_done == done
+    frames = desk.done("generate_video", run)["frames"]
+    desk.set_settings(run, prompt="1boy", seed=5)
+    desk.set_settings(run, prompt="1girl", seed=12345)
+    view = desk.done("generate_video", run)
+    assert view["state"] == "finished" and view["frames"] == frames and desk.engine.steps_done == done
 
 
 @pytest.mark.parametrize(
@@ -97,15 +103,6 @@ def test_an_edit_costs_what_it_touches(desk, edit, keyframes, segments):
     view = desk.done("generate_video", run)
     assert view["state"] == "finished" and len(view["frames"]) == 15 * len(view["segments"])
     assert desk.engine.keyframes_drawn == keyframes and desk.engine.segments_drawn == segments
-
-
-def test_an_edit_taken_back_costs_nothing(desk):
-    run = desk.finished()
-    frames = desk.view(run)["frames"]
-    desk.set_settings(run, prompt="1boy", seed=5)
-    desk.set_settings(run, prompt="1girl", seed=12345)
-    view = desk.done("generate_video", run)
-    assert view["frames"] == frames and desk.engine.keyframes_drawn == () and desk.engine.segments_drawn == []
 
 
 def test_a_locked_keyframe_keeps_its_picture(desk):
@@ -197,7 +194,9 @@ def test_recipes(desk):
     run = desk.new()
     assert desk.recipe(run, "coarse_sketches") == [run]
     assert [k["step"] for k in desk.view(run)["keyframes"]] == [900, 925, 950, 975]
-    desk.recipe(run, "draft")
+    for key in ("recipe_applied", "recipe_changes_nothing"):
+        desk.recipe(run, "draft")
+        assert desk.view(run)["message"] == {"key": key, "values": {"name": "draft"}}
     settings = desk.view(run)["settings"]
     assert settings["sampling_steps"] == settings["video_sampling_steps"] == 12
     desk.recipe(run, "defaults")
@@ -244,8 +243,10 @@ def test_everything_comes_back_from_its_files(desk, tmp_path):
         (frames[0], "frame"),
         (desk.out / run / "run.json", "run"),
     ):
-        copied = shutil.copy(path, tmp_path / "dropped")
-        found = desk.restore(copied)
+        copied = shutil.copy(path, tmp_path / "dropped")  # a name that says nothing
+        found, seen = desk.restore(copied), desk.look_into(copied)
+        assert (seen["picture"], seen["piece"], seen["run"]) == (Path(path).suffix == ".png", piece, run)
+        assert desk.studio.look_into(OTHER, copied)["run"] is None
         assert (found["run"], found["piece"]) == (run, piece)
         assert found["settings"]["negative_prompt"] == "low; = quality \\ 絵"
         assert desk.studio.restore(OTHER, copied)["run"] is None
@@ -265,29 +266,15 @@ def test_everything_comes_back_from_its_files(desk, tmp_path):
     ("changes", "said"),
     [
         ({"sampling_steps": 0}, "sampling steps is 0; use a whole number from 1 to 100"),
-        ({"sampling_steps": 101}, "sampling steps is 101"),
-        ({"sampling_steps": 2.7}, "sampling steps is 2.7"),
-        ({"sampling_steps": math.nan}, "sampling steps is nan"),
-        ({"sampling_steps": None}, "sampling steps is None"),
         ({"video_sampling_steps": "50"}, "video sampling steps is '50'"),
         ({"operation_steps": [5] * 2000}, "operation step 5 is given 2000 times"),
         ({"operation_steps": list(range(1000))}, "there are 1000 keyframes; use at most 32"),
-        ({"operation_steps": []}, "operation steps are empty"),
-        ({"operation_steps": [400, 400]}, "operation step 400 is given 2 times"),
         ({"prompt": "a" * 1_000_000}, "prompt has 1,000,000 characters"),
-        ({"seed": -1}, "seed is -1"),
-        ({"fps": 0}, "fps is 0"),
-        ({"long_prompt": "yes"}, "long prompt is 'yes'"),
         ({"magic": 1}, "there is no setting 'magic'"),
         ({"width": 500}, "width is 500"),
         ({"width": 4096, "height": 4096}, "width is 4096; use at most 1024"),
-        (
-            {"timeline": {"keyframes": [{"step": step, "seed": 1, "segment_seed": 1} for step in range(40)]}},
-            "timeline|40",
-        ),
         ({"size": "huge"}, "size is 'huge'"),
         ({"timeline": {"keyframes": []}}, "this timeline is not of this version"),
-        ({"timeline": 7}, "this timeline is not of this version"),
     ],
 )
 def test_impossible_settings(still, changes, said):
@@ -316,6 +303,8 @@ def test_impossible_settings(still, changes, said):
         (lambda desk, run: desk.replace_keyframe(run, 400, "/etc/hostname"), "was not uploaded here"),
         (lambda desk, run: desk.replace_keyframe(run, 400, np.zeros((9, 900, 3), np.uint8)), "too"),
         (lambda desk, run: desk.recipe(run, ["draft"]), "there is no recipe"),
+        (lambda desk, run: desk.operations(run), "no video yet"),  # networks have none
+        (lambda desk, run: desk.canvases(run, 5), "no video yet"),
         (lambda desk, run: desk.open("/nowhere/a.png"), "was not uploaded here"),
         (lambda desk, run: desk.open(ARTWORK, "settings"), "settings are"),
     ],
@@ -326,12 +315,6 @@ def test_impossible_edits(still, edit, said):
     with pytest.raises(InputError, match=said):
         edit(desk, run)
     assert desk.view(run) == before and len(desk.runs()) == 1
-
-
-def test_fewer_than_one_keyframe(desk):
-    run = desk.new(operation_steps=[500])
-    with pytest.raises(InputError, match="the last keyframe cannot be deleted"):
-        desk.delete_keyframe(run, 500)
 
 
 def test_what_is_at_stake_is_counted_and_nothing_changed(desk):
@@ -358,26 +341,7 @@ def test_what_is_at_stake_is_counted_and_nothing_changed(desk):
         desk.studio.at_stake(OTHER, run, "draft")
 
 
-def test_a_recipe_that_changes_nothing_says_so(desk):
-    run = desk.new()
-    desk.recipe(run, "draft")
-    assert desk.view(run)["message"] == {"key": "recipe_applied", "values": {"name": "draft"}}
-    desk.recipe(run, "draft")
-    assert desk.view(run)["message"] == {"key": "recipe_changes_nothing", "values": {"name": "draft"}}
-
-
 def test_a_file_is_taken_for_what_is_in_it(desk, tmp_path):
-    run = desk.finished()
-    folder = desk.out / run
-    for name, picture, piece in (
-        ("artwork.png", True, "artwork"),
-        ("timelapse.mp4", False, "timelapse"),
-        ("run.json", False, "run"),
-    ):
-        shutil.copy(folder / name, tmp_path / "renamed")  # its name says nothing
-        found = desk.look_into(tmp_path / "renamed")
-        assert (found["picture"], found["piece"], found["run"]) == (picture, piece, run)
-        assert desk.studio.look_into(OTHER, tmp_path / "renamed")["run"] is None
     for name in ("a.png", "a.jpg", "a.webp", "a.gif"):
         Image.fromarray(ARTWORK).save(tmp_path / name)
         assert desk.look_into(tmp_path / name) == {"picture": True}
@@ -415,18 +379,3 @@ def test_what_is_undone_is_drawn_already(desk):
     view = desk.view(run)
     assert view["state"] == "idle", "the video has been made anew since"
     assert states(view, "keyframes") == ["ready"] * 3 and states(view, "segments") == ["ready"] * 4
-
-
-def test_everything_at_one_button(desk, tmp_path):
-    Image.fromarray(ARTWORK).save(tmp_path / "my cat.png")
-    run = desk.open(tmp_path / "my cat.png", {**SMALL, "prompt": ""})
-    view = desk.done("generate_all", run)
-    assert view["settings"]["prompt"] == "1girl, solo, 128 wide" and view["state"] == "finished"
-    assert desk.done("generate_all", desk.open(ARTWORK, {**SMALL, "prompt": "mine"}))["settings"]["prompt"] == "mine"
-
-
-def test_networks_have_no_operations(desk):
-    run = desk.finished()
-    for asked in (lambda: desk.operations(run), lambda: desk.canvases(run, 5)):
-        with pytest.raises(InputError, match="no video yet"):
-            asked()

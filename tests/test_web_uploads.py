@@ -20,8 +20,8 @@ import gradio_app
 from paints_undo import examples
 from paints_undo.errors import InputError, Sentence
 from paints_undo.web import uploads
-from paints_undo.web.texts import LANGUAGES, sentence_in
 from paints_undo.web.uploads import Room, picture_of, uploaded
+from paints_undo.words.languages import LANGUAGES, sentence_in
 
 ARTWORK = Path(examples.__file__).parent / "girl.png"
 REFUSED = "this file was not uploaded here; choose it again"

@@ -21,7 +21,7 @@ from memory_management import DTYPES, device_in_words, device_memory, misses_an_
 from paints_undo import examples
 from paints_undo.doctor import published_files
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence
 from paints_undo.execution import plans
 from paints_undo.family.choice import STROKES, find_family
 from paints_undo.family.model_family import ModelFamily
@@ -59,7 +59,7 @@ def examine(
         compute = pick_device(device)
         number_format = pick_dtype(compute, dtype)
     except ValueError as error:
-        report.add("device", str(error), PROBLEM)
+        report.add("device", Sentence(str(error)), PROBLEM)
         return report
     examine_device(report, compute, chosen=device)
     examine_dtypes(report, compute, number_format)
@@ -80,21 +80,29 @@ def examine(
 def examine_python(report: Report) -> None:
     """The interpreter and the packages that can change a run's pixels."""
     version, bits = platform.python_version(), 64 if sys.maxsize > 2**32 else 32
-    text = f"{version}, {bits} bit, on {platform.system()} {platform.machine()}"
+    system = f"{platform.system()} {platform.machine()}"
+    text = Sentence("{version}, {bits} bit, on {system}", version, bits, system)
     if not (3, 10) <= sys.version_info[:2] <= (3, 13) or bits == 32:
-        report.add("Python", f"{text}; install a 64-bit Python from 3.10 to 3.13", PROBLEM, version=version)
+        text = Sentence("{found}; install a 64-bit Python from 3.10 to 3.13", text)
+        report.add("Python", text, PROBLEM, version=version)
     else:
         report.add("Python", text, version=version, system=platform.system(), machine=platform.machine())
     versions = package_versions()
-    report.add("packages", ", ".join(f"{name} {version}" for name, version in versions.items()), **versions)
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    report.add("packages", Sentence(packages), **versions)
 
 
 def examine_device(report: Report, device: torch.device, chosen: str | None) -> None:
     """What computes, and the fix where an NVIDIA GPU is there that this PyTorch was not built for."""
-    report.add("device", f"{device_in_words(device)}, PyTorch {torch.__version__}", device=str(device))
+    name, *rest = device_in_words(device).rsplit(", ", 1)  # a card's memory has a line of its own
+    text = Sentence("{device}, PyTorch {version}", name, torch.__version__)
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        text = Sentence("{device}, {threads} threads, PyTorch {version}", name, threads, torch.__version__)
+    report.add("device", text, device=str(device))
     if chosen is None and device.type == "cpu" and misses_an_nvidia_gpu():
         fix = cuda_install_command(compute_capability())
-        text = "there is an NVIDIA GPU, but this PyTorch is built without CUDA"
+        text = Sentence("there is an NVIDIA GPU, but this PyTorch is built without CUDA")
         report.add("", text, NOTE, where=f"run: {fix}", fix=fix)
 
 
@@ -131,12 +139,12 @@ def examine_dtypes(report: Report, device: torch.device, chosen: torch.dtype) ->
         except (RuntimeError, TypeError, NotImplementedError):
             continue
     name = next(name for name, dtype in DTYPES.items() if dtype == chosen)
-    text = f"{', '.join(works) or 'none'} work; a run computes in {name}"
-    if name in works:
-        report.add("dtype", text, works=works, chosen=name)
-    else:
-        remedy = "; choose another --dtype, or install a PyTorch built for this device"
-        report.add("dtype", text + remedy, PROBLEM, works=works, chosen=name)
+    usable = ", ".join(works) or Sentence("none")
+    text, state = Sentence("{formats} work; a run computes in {chosen}", usable, name), FINE
+    if name not in works:
+        sentence = "{found}; choose another --dtype, or install a PyTorch built for this device"
+        text, state = Sentence(sentence, text), PROBLEM
+    report.add("dtype", text, state, works=works, chosen=name)
 
 
 def examine_attention(report: Report, chosen: str, device: torch.device, dtype: torch.dtype) -> None:
@@ -150,12 +158,14 @@ def examine_attention(report: Report, chosen: str, device: torch.device, dtype: 
             with attention_backend(name):
                 found = attention(query.to(device, dtype), key.to(device, dtype), value.to(device, dtype), heads=2)
             error = (found.double().cpu() - exact).abs().max().item()
-            finding, fine = f"{name} agrees with SDPA in float64 within {error:.1e}", error < TOLERANCE[dtype]
+            finding = Sentence("{backend} agrees with SDPA in float64 within {error:.1e}", name, error)
+            fine = error < TOLERANCE[dtype]
             values["error"] = error
         except ImportError:
-            finding, fine = f"{name} is not installed, and not needed", False
+            finding, fine = Sentence("{backend} is not installed, and not needed", name), False
         except (RuntimeError, NotImplementedError, ValueError) as problem:
-            finding, fine = f"{name} does not work here: {str(problem).splitlines()[0]}", False
+            why = str(problem).splitlines()[0]
+            finding, fine = Sentence("{backend} does not work here: {why}", name, why), False
         state = FINE if fine else PROBLEM if name == chosen else NOTE
         report.add("attention", finding, state, works=fine, **values)
 
@@ -164,18 +174,20 @@ def examine_kernels(report: Report, device: torch.device, dtype: torch.dtype) ->
     """Whether the fused kernels run on this device; networks do without."""
     if device.type not in WITHOUT:
         works = find_kernels(device, dtype) is not None
-        text = "fused kernels agree with PyTorch" if works else "no fused kernels here; PyTorch's own are used"
+        text = Sentence(
+            "fused kernels agree with PyTorch" if works else "no fused kernels here; PyTorch's own are used"
+        )
         report.add("kernels", text, FINE if works else NOTE, works=works)
 
 
 def examine_memory(report: Report, device: torch.device) -> None:
     """What is free on the device, and on the host."""
-    for name, place in (("memory", device), ("", torch.device("cpu"))):
+    for place in (device, torch.device("cpu")):
         free, total = device_memory(place)
-        what = "of this computer" if place.type == "cpu" else f"of {place}"
         if free is not None and total is not None:
-            text = f"{free / GIB:.1f} of {total / GIB:.1f} GiB {what} free"
-            report.add(name or "memory", text, free=free, total=total, device=str(place))
+            what = Sentence("this computer") if place.type == "cpu" else place
+            text = Sentence("{free:.1f} of {total:.1f} GiB of {what} free", free / GIB, total / GIB, what)
+            report.add("memory", text, free=free, total=total, device=str(place))
         if device.type == "cpu":
             return
 
@@ -184,13 +196,14 @@ def examine_disk(report: Report, out: Path) -> None:
     """Whether a run folder fits where runs go, and may be made there."""
     there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free
-    text = f"{free / GIB:.1f} GiB free for runs"
+    text, state = Sentence("{free:.1f} GiB free for runs", free / GIB), PROBLEM
     if not os.access(there, os.W_OK):
-        report.add("disk", f"{text}, but nothing may be written there; choose another --out", PROBLEM, there, free=free)
+        text = Sentence("{found}, but nothing may be written there; choose another --out", text)
     elif free < OUTPUT:
-        report.add("disk", f"{text}; free some space or choose another --out", PROBLEM, there, free=free)
+        text = Sentence("{found}; free some space or choose another --out", text)
     else:
-        report.add("disk", text, where=there, free=free)
+        state = FINE
+    report.add("disk", text, state, there, free=free)
 
 
 def examine_tools(report: Report) -> None:
@@ -199,19 +212,21 @@ def examine_tools(report: Report) -> None:
         file = Path(folder, "two-frames.mp4").absolute()
         try:
             write_video(np.full((2, 64, 64, 3), 255, np.uint8), file, 4)
-            report.add("video", "ffmpeg encodes H.264")
+            report.add("video", Sentence("ffmpeg encodes H.264"))
         except (OSError, InputError) as error:
             fix, chosen = f"run: {sys.executable} -m {INSTALL}", os.environ.get(VARIABLE)
             if chosen:
                 fix = f"let {VARIABLE} name an ffmpeg program, not {chosen}, or unset it"
             reason = str(error).removeprefix(f"Cannot write the video {file}: ").partition("; ")[0]
-            report.add("video", f"no video can be written: {reason}", PROBLEM, where=fix, fix=fix.removeprefix("run: "))
-    text = f"PNG, JPEG, WebP and GIF, with Pillow {PIL.__version__}"
+            text = Sentence("no video can be written: {reason}", reason)
+            report.add("video", text, PROBLEM, where=fix, fix=fix.removeprefix("run: "))
+    text = Sentence("PNG, JPEG, WebP and GIF, with Pillow {version}", PIL.__version__)
     if pillow_may_decode_jpeg():
         report.add("pictures", text)
     else:
         fix = "pip install --no-deps 'pillow>=13,<14'"
-        report.add("pictures", f"{text}; CMYK JPEG with a colour profile need Pillow 13: {fix}", NOTE, fix=fix)
+        text = Sentence("{found}; CMYK JPEG with a colour profile need Pillow 13: {fix}", text, fix)
+        report.add("pictures", text, NOTE, fix=fix)
 
 
 def examine_models(report: Report, models: str | ModelFamily, device: torch.device) -> ModelFamily | None:
@@ -219,15 +234,15 @@ def examine_models(report: Report, models: str | ModelFamily, device: torch.devi
     try:
         family = models if isinstance(models, ModelFamily) else find_family(models)
     except (CheckpointError, InputError) as error:
-        report.add("models", "not all files are there", PROBLEM, where=error)
+        report.add("models", Sentence("not all files are there"), PROBLEM, where=error)
         return None
-    if family.name == STROKES:
-        report.add("models", f"{STROKES}, which needs no networks and no download", family=STROKES)
-        report.add("", " ".join(what_else(STROKES, device.type)))
-        return family
-    tagger = "with its tagger" if family.tagger_model else "without a tagger: give a prompt"
-    report.add("models", f"{family.name}, {tagger}", where=family.folders["single_frame"].parent, family=family.name)
-    report.add("", " ".join(what_else(family.name, device.type)))
+    where: object = ""
+    sentence = "{family}, which needs no networks and no download"
+    if family.name != STROKES:
+        sentence = "{family}, with its tagger" if family.tagger_model else "{family}, without a tagger: give a prompt"
+        where = family.folders["single_frame"].parent
+    report.add("models", Sentence(sentence, family.name), where=where, family=family.name)
+    report.add("", Sentence("{other} {how}", *what_else(family.name, device.type)))
     return family
 
 
@@ -239,8 +254,8 @@ def examine_strokes(report: Report) -> None:
     seconds = time.perf_counter() - began
     height, width = process.size
     count = len(process.operations)
-    text = f"the default run: {count:,} operations of an example of {width} x {height} in {seconds:.1f} s"
-    report.add("run", text, minutes=seconds / 60)
+    sentence = "the default run: {count:,} operations of an example of {width} x {height} in {seconds:.1f} s"
+    report.add("run", Sentence(sentence, count, width, height, seconds), minutes=seconds / 60)
 
 
 def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtype: torch.dtype, vram: str) -> None:
@@ -251,11 +266,11 @@ def examine_plan(report: Report, family: ModelFamily, device: torch.device, dtyp
         engine = PaintsUndo(Parts(family, device, dtype), vram=vram)
         candidate = engine.plan(engine.default_options)
     except (CheckpointError, InputError) as error:
-        report.add("run", "the default run is not possible", PROBLEM, where=error)
+        report.add("run", Sentence("the default run is not possible"), PROBLEM, where=error)
         return
     if candidate.flop is None and family.name == "mini":
         candidate = dataclasses.replace(candidate, flop=MINI_FLOP)
     speed = plans.measure_speed(device, dtype)
     minutes = None if candidate.flop is None else candidate.flop / speed / 60
-    text = f"the default run: {plans.plan_in_words(candidate, speed)}"
+    text = Sentence("the default run: {plan}", plans.plan_in_words(candidate, speed))
     report.add("run", text, plan=candidate.plan.name, peak=candidate.peak, minutes=minutes)

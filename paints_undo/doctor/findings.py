@@ -6,6 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+from paints_undo.errors import Sentence
+
 FINE, NOTE, PROBLEM = "fine", "note", "problem"
 _MARKS = {FINE: " ", NOTE: "-", PROBLEM: "!"}
 
@@ -15,7 +17,7 @@ class Finding:
     """One line: what was looked at and what was found."""
 
     subject: str
-    text: str
+    text: Sentence
     state: str = FINE  # NOTE: worth knowing; PROBLEM: no run can succeed
     where: str = ""  # a path of this machine, or a command with one, which is nobody else's business
     values: dict[str, Any] = field(default_factory=dict)  # plain
@@ -32,10 +34,10 @@ class Report:
         return all(finding.state != PROBLEM for finding in self.findings)
 
     @property
-    def verdict(self) -> str:
-        return "ready: a run can start" if self.ready else "not ready"
+    def verdict(self) -> Sentence:
+        return Sentence("ready: a run can start" if self.ready else "not ready")
 
-    def add(self, subject: str, text: str, state: str = FINE, where: object = "", **values: Any) -> None:
+    def add(self, subject: str, text: Sentence, state: str = FINE, where: object = "", **values: Any) -> None:
         self.findings.append(Finding(subject, text, state, str(where), values))
 
     def text(self, paths: bool = True) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from huggingface_hub import constants
 from huggingface_hub.utils import get_session
 
-from paints_undo.doctor.findings import Report
+from paints_undo.doctor.findings import FINE, NOTE, Report
+from paints_undo.errors import Sentence
 from paints_undo.family.cache import find, original_caches, own_cache
 from paints_undo.family.downloads import wrong_setting
 from paints_undo.family.released import files
@@ -20,14 +21,14 @@ def examine(report: Report) -> None:
     cache, wanted = own_cache(), list(files())
     here = sum(find(file, cache) is not None for file in wanted)
     begun, aside = size_of(cache, "*.partial"), size_of(cache, "*.damaged")
-    text = f"{here} of {len(wanted)} published files are in the cache"
+    text = Sentence("{here} of {count} published files are in the cache", here, len(wanted))
     if begun:
-        text += f", {begun / 1e6:.0f} MB begun"
+        text = Sentence("{found}, {begun:.0f} MB begun", text, begun / 1e6)
     if aside:
-        text += f", {aside / 1e6:.0f} MB set aside as damaged may be deleted"
+        text = Sentence("{found}, {aside:.0f} MB set aside as damaged may be deleted", text, aside / 1e6)
     report.add("cache", text, where=cache, files=here, of=len(wanted), begun=begun, damaged=aside)
     for other in original_caches():
-        report.add("cache", "the original program's is here, too", where=other)
+        report.add("cache", Sentence("the original program's is here, too"), where=other)
     report.add("hub", *hub_answer(), endpoint=constants.ENDPOINT)
 
 
@@ -37,17 +38,19 @@ def size_of(cache: Path, pattern: str) -> int:
     return sum(path.stat().st_size for folder in folders for path in folder.glob(pattern))
 
 
-def hub_answer() -> tuple[str, str]:
+def hub_answer() -> tuple[Sentence, str]:
     """Whether the hub answers, in words, and the state of that finding."""
     if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set: nothing is downloaded", "note"
+        return Sentence("HF_HUB_OFFLINE is set: nothing is downloaded"), NOTE
     try:
         status = get_session().head(constants.ENDPOINT, timeout=PATIENCE).status_code
     except Exception as error:  # the HTTP client's and the system's errors
         if wrong := wrong_setting():
-            return wrong, "note"
+            return wrong, NOTE
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        return f"{constants.ENDPOINT} does not answer ({reason}): downloads need a mirror (HF_ENDPOINT)", "note"
+        sentence = "{endpoint} does not answer ({reason}): downloads need a mirror (HF_ENDPOINT)"
+        return Sentence(sentence, constants.ENDPOINT, reason), NOTE
     if status >= 500:
-        return f"{constants.ENDPOINT} has trouble (status {status}): try later, or set HF_ENDPOINT to a mirror", "note"
-    return f"{constants.ENDPOINT} answers", "fine"
+        sentence = "{endpoint} has trouble (status {status}): try later, or set HF_ENDPOINT to a mirror"
+        return Sentence(sentence, constants.ENDPOINT, status), NOTE
+    return Sentence("{endpoint} answers", constants.ENDPOINT), FINE

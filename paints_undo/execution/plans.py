@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from memory_management import DTYPES, device_in_words, device_memory, picture_vae_dtype
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.execution.lanes import lanes_for
 from paints_undo.execution.plan import GIB, HOST_BUDGET, LADDER, RESIDENT, Candidate, Plan, Work
 from paints_undo.family.model_family import PARTS, ModelFamily
@@ -182,13 +182,15 @@ def choose(candidates: Sequence[Candidate], free: int | None, device: torch.devi
     return smallest
 
 
-def plan_in_words(candidate: Candidate, speed: float | None = None) -> str:
+def plan_in_words(candidate: Candidate, speed: float | None = None) -> Sentence:
     """One line: the plan, its predicted peak and, where operations and speed (a second) are known, minutes."""
-    line = f"plan {candidate.plan.name}, about {candidate.peak / GIB:.1f} GiB"
+    line = Sentence("plan {plan}, about {peak:.1f} GiB", candidate.plan.name, candidate.peak / GIB)
     if candidate.flop is None or speed is None:
         return line
     minutes = candidate.flop / speed / 60
-    return f"{line}, about {minutes:.0f} min" if minutes >= 1 else f"{line}, less than a minute"
+    if minutes < 1:
+        return Sentence("{plan}, less than a minute", line)
+    return Sentence("{plan}, about {minutes:.0f} min", line, minutes)
 
 
 def expectation(plan: Candidate, device: str, dtype: str) -> str:

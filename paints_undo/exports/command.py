@@ -14,8 +14,8 @@ from paints_undo.exports.charts import write_curves
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
-from paints_undo.exports.words import LANGUAGES
 from paints_undo.run.folder import EXPORTS
+from paints_undo.words.languages import LANGUAGES
 
 FPS_HELP = (
     "frames a second, 1 to 60, each drawn frame once (25, or the run's from 24 on: videos as long as the run's, one "

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paints_undo.errors import Sentence
 from paints_undo.exports.phases import BLANK, Phase, phases_of, what_is_new
 from paints_undo.exports.source import Source
-from paints_undo.exports.words import Phrase
 from paints_undo.pictures.fit import Size
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ UNSEEN = 0.0005  # nor are these, even where they are all of a phase
 FEW = 8  # operations: what ends sooner goes with what comes before it
 COMPARED_SIDE = 320  # pixels of the longer side of canvases that are compared
 PHASES = {
-    "construction": Phrase("Construction"),
-    "sketch": Phrase("Sketch"),
-    "ink": Phrase("Line art"),
-    "flats": Phrase("Flat colours"),
-    "shapes": Phrase("Shadow and light"),
-    "shading": Phrase("Shading"),
-    "details": Phrase("Details"),
+    "construction": Sentence("Construction"),
+    "sketch": Sentence("Sketch"),
+    "ink": Sentence("Line art"),
+    "flats": Sentence("Flat colours"),
+    "shapes": Sentence("Shadow and light"),
+    "shading": Sentence("Shading"),
+    "details": Sentence("Details"),
 }
 _SEVERAL, _PARTS = 3, 4  # things that are named of each kind of work, and parts of a construction
 _KINDS = 2  # of work that are named
@@ -52,7 +52,7 @@ class Span:
     begin: int
     end: int
     phase: str  # of most of what they change
-    done: Phrase
+    done: Sentence
     changed: float
 
 
@@ -123,16 +123,18 @@ def _ends(operations: Sequence[Operation]) -> list[int]:
 
 def _told(process: Process, span: Span) -> Phase:
     count = sum(operation.kind == "stroke" for operation in process.operations[span.begin : span.end])
-    phase = PHASES.get(span.phase) or Phrase(span.phase.capitalize())
-    strokes = Phrase("1 stroke") if count == 1 else Phrase("{count} strokes", count)
+    phase = PHASES.get(span.phase) or Sentence(span.phase.capitalize())
+    strokes = Sentence("1 stroke") if count == 1 else Sentence("{count} strokes", count)
     if span.changed >= 0.005:
-        words = Phrase("{phase}: {strokes}. {share:.0f} % of the picture changes.", phase, strokes, 100 * span.changed)
+        words = Sentence(
+            "{phase}: {strokes}. {share:.0f} % of the picture changes.", phase, strokes, 100 * span.changed
+        )
     else:
-        words = Phrase("{phase}: {strokes}. Less than 1 % of the picture changes.", phase, strokes)
+        words = Sentence("{phase}: {strokes}. Less than 1 % of the picture changes.", phase, strokes)
     return Phase(span.done or phase, span.changed, words)
 
 
-def what_is_done(operations: Sequence[Operation]) -> Phrase:
+def what_is_done(operations: Sequence[Operation]) -> Sentence:
     """What strokes do, by their titles: "flat colour of skin" and "flat colour of hair" are one kind of work."""
     kinds: dict[str, Counter[str]] = {}
     parts: Counter[str] = Counter()
@@ -150,16 +152,16 @@ def what_is_done(operations: Sequence[Operation]) -> Phrase:
         return _said(sorted(parts, key=lambda part: not part.startswith("the "))[:_PARTS])
     frequent = sorted(kinds.items(), key=lambda kind: -kind[1].total())
     named = [kind for kind in frequent[:_KINDS] if kind[1].total() >= _RARE * count]
-    told = [Phrase(f"{kind} {{things}}", _listed(things)) if kind else _listed(things) for kind, things in named]
-    return reduce(partial(Phrase, "{one}; {other}"), told) if told else Phrase("")
+    told = [Sentence(f"{kind} {{things}}", _listed(things)) if kind else _listed(things) for kind, things in named]
+    return reduce(partial(Sentence, "{one}; {other}"), told) if told else Sentence("")
 
 
-def _listed(things: Counter[str]) -> Phrase:
+def _listed(things: Counter[str]) -> Sentence:
     """The most frequent of them."""
     return _said([thing for thing, count in things.most_common(_SEVERAL) if count >= _RARE * things.total()])
 
 
-def _said(things: Sequence[str]) -> Phrase:
+def _said(things: Sequence[str]) -> Sentence:
     """As one says them: "skin, eyes and hair"."""
-    *others, last = map(Phrase, things)
-    return Phrase("{one} and {other}", reduce(partial(Phrase, "{one}, {other}"), others), last) if others else last
+    *others, last = map(Sentence, things)
+    return Sentence("{one} and {other}", reduce(partial(Sentence, "{one}, {other}"), others), last) if others else last

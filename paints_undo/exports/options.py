@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from paints_undo import validation
-from paints_undo.errors import InputError
 from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
-from paints_undo.exports.words import LANGUAGES
+from paints_undo.words.languages import LANGUAGES
 
 LONGEST_TITLE = 200  # characters
 
@@ -29,8 +28,7 @@ class ExportOptions:
             checked = validation.whole_number("longest side", self.longest_side, 32, 16384)
             object.__setattr__(self, "longest_side", checked)
         object.__setattr__(self, "title", validation.text("title", self.title, LONGEST_TITLE))
-        if self.language not in LANGUAGES:
-            raise InputError("language is {value!r}; use one of {choices}", self.language, ", ".join(LANGUAGES))
+        validation.one_of("language", self.language, LANGUAGES)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ExportOptions:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from paints_undo.errors import Sentence
 from paints_undo.exports.curves import Curves, lab_of, measure
 from paints_undo.exports.settling import match_colours
 from paints_undo.exports.source import Source
-from paints_undo.exports.words import Phrase
 
 BLANK = "blank canvas"
 NAMES = (BLANK, "sketch", "line art", "colours", "finish")
@@ -25,9 +25,9 @@ DARK_LINES = 0.6  # of the finished picture's lines are dark
 class Phase:
     """One keyframe, or the artwork, as a step of a lesson."""
 
-    name: Phrase  # one of NAMES, or "finished artwork"; or what strokes do
+    name: Sentence  # one of NAMES, or "finished artwork"; or what strokes do
     changed: float  # share of the picture that is new or different, 0..1
-    words: Phrase  # what changed, for a person
+    words: Sentence  # what changed, for a person
 
 
 def phases_of(source: Source) -> list[Phase]:
@@ -70,25 +70,25 @@ def phases(frames: list[np.ndarray], curves: Curves) -> list[Phase]:
     for number, (frame, name) in enumerate(zip(frames, phase_names(frames, curves), strict=True)):
         changed = float(what_is_new(before, frame).mean())
         last = number == len(frames) - 1
-        found.append(Phase(Phrase("finished artwork" if last else name), changed, _in_words(curves, number, changed)))
+        found.append(Phase(Sentence("finished artwork" if last else name), changed, _in_words(curves, number, changed)))
         before = frame
     return found
 
 
-def _in_words(curves: Curves, number: int, changed: float) -> Phrase:
+def _in_words(curves: Curves, number: int, changed: float) -> Sentence:
     def grown(curve: np.ndarray) -> float:
         return float(curve[number] - (curve[number - 1] if number else 0)) / max(float(curve.max()), 1e-6)
 
     if number == 0:
-        return Phrase("The first strokes: {share:.0f} % of the canvas is touched.", 100 * curves.coverage[0])
+        return Sentence("The first strokes: {share:.0f} % of the canvas is touched.", 100 * curves.coverage[0])
     if changed < LITTLE:
-        return Phrase("Little changes: what is there is refined.")
+        return Sentence("Little changes: what is there is refined.")
     grew = {
-        Phrase("mostly lines are added"): grown(curves.ink),
-        Phrase("colour is laid in"): grown(curves.colour),
-        Phrase("more of the canvas is covered"): grown(curves.coverage),
+        Sentence("mostly lines are added"): grown(curves.ink),
+        Sentence("colour is laid in"): grown(curves.colour),
+        Sentence("more of the canvas is covered"): grown(curves.coverage),
     }
     most = max(grew, key=lambda what: grew[what])
     if grew[most] < 0.05:
-        most = Phrase("what is there is refined")
-    return Phrase("{share:.0f} % of the picture changes: {most}.", 100 * changed, most)
+        most = Sentence("what is there is refined")
+    return Sentence("{share:.0f} % of the picture changes: {most}.", 100 * changed, most)

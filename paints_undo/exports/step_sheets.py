@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from paints_undo.atomic import explained
+from paints_undo.errors import Sentence
 from paints_undo.exports.layers import missing
 from paints_undo.exports.lessons import lesson
 from paints_undo.exports.options import ExportOptions
@@ -27,15 +28,15 @@ from paints_undo.exports.papers import (
 )
 from paints_undo.exports.phases import Phase, what_is_new
 from paints_undo.exports.source import Source, packed
-from paints_undo.exports.words import Phrase, said
 from paints_undo.pictures.lettering import fitting_font
 from paints_undo.provenance.records import xmp_packet
+from paints_undo.words.languages import sentence_in
 
 PAGE = (1240, 1754)  # pixels: A4 upright at 150 dots per inch
 STEPS_ON_PAGE = 3
 DRAWN_SIDE = 700  # pixels of the longer side of a step's picture: 220 to an inch where it is as large as it can be
 OLD = 0.18  # how much is left of what is not new
-NEW = Phrase("Right: what is new.")
+NEW = Sentence("Right: what is new.")
 
 
 def write_step_sheet_pdf(source: Source, path: Path, options: ExportOptions) -> None:
@@ -49,12 +50,14 @@ def write_step_sheet_pdf(source: Source, path: Path, options: ExportOptions) -> 
     _lay_out(source, paper, title, options.language)
     packet = xmp_packet(record, title, options.language)
     with explained("write", path):
-        path.write_bytes(paper.finished(record.program, said(Phrase(record.statement), options.language), packet))
+        path.write_bytes(
+            paper.finished(record.program, sentence_in(options.language, Sentence(record.statement)), packet)
+        )
 
 
 def write_step_sheet_png(source: Source, path: Path, options: ExportOptions) -> None:
     """PNG: the pages below each other; in English where this computer has no letters of the language."""
-    told = said(NEW, options.language)
+    told = sentence_in(options.language, NEW)
     paper = PicturePaper(PAGE)
     _lay_out(
         source, paper, options.title or source.name, options.language if fitting_font(told, 19)[1] == told else "en"
@@ -74,7 +77,7 @@ def _lay_out(source: Source, paper: Paper, title: str, language: str) -> None:
             write_line(paper, (MARGIN, 98), title, 40, INK, PAGE[0] - 2 * MARGIN - 120)
             pages = f"{page + 1} / {count}"
             paper.write(PAGE[0] - MARGIN - paper.length(pages, 24), 98, pages, 24, PALE)
-            statement = said(Phrase(source.described("sheet").statement), language)
+            statement = sentence_in(language, Sentence(source.described("sheet").statement))
             write_line(paper, (MARGIN, PAGE[1] - 44), statement, 17, PALE, PAGE[0] - 2 * MARGIN)
         _step(paper, 150 + place * 510, number + 1, phase, (before, picture), language)
         before = picture
@@ -86,10 +89,10 @@ def _step(
     """One step: its number and words on the left, then the picture, then what is new in it."""
     paper.disc(MARGIN, top, 64, ACCENT)
     paper.write(MARGIN + 32 - paper.length(str(number), 36) / 2, top + 45, str(number), 36, "#ffffff")
-    name = said(phase.name, language)
+    name = sentence_in(language, phase.name)
     bottom = write_paragraph(paper, (MARGIN, top + 88), name[:1].upper() + name[1:], 27, INK, 220)
-    bottom = write_paragraph(paper, (MARGIN, bottom + 8), said(phase.words, language), 19, PALE, 215)
-    write_paragraph(paper, (MARGIN, bottom + 14), said(NEW, language), 19, ACCENT, 215)
+    bottom = write_paragraph(paper, (MARGIN, bottom + 8), sentence_in(language, phase.words), 19, PALE, 215)
+    write_paragraph(paper, (MARGIN, bottom + 14), sentence_in(language, NEW), 19, ACCENT, 215)
     room = (PAGE[0] - 2 * MARGIN - 240 - 30) // 2
     before, after = pictures
     size = size_within(after, room, 470)

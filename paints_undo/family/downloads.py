@@ -21,7 +21,7 @@ from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_u
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, get_session, hf_raise_for_status, tqdm
 
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, Sentence
 from paints_undo.family.cache import HubFile, digest_of, find, is_digest, place, repository_folder
 
 log = logging.getLogger(__name__)
@@ -161,19 +161,22 @@ def _append(file: HubFile, remote: Remote, stream: IO[bytes]) -> None:
         raise OSError(f"the server sent {stream.tell():,} of {remote.size:,} bytes")
 
 
-def wrong_setting() -> str:
+def wrong_setting() -> Sentence:
     """What is wrong with the client's own settings, so that no request can be sent; empty where nothing is."""
     token = get_token() or ""
     if not (token.isascii() and token.isprintable() and " " not in token):  # the value itself is nobody's to read
-        return "HF_TOKEN, or the file of `hf auth login`, holds characters that no token has: set it again, or unset it"
+        return Sentence(
+            "HF_TOKEN, or the file of `hf auth login`, holds characters that no token has: set it again, or unset it"
+        )
     try:
         address = urlsplit(constants.ENDPOINT)
         whole = address.scheme in ("http", "https") and address.hostname and (address.port is None or address.port)
     except ValueError:  # a port that is no number
         whole = False
     if not whole or any(letter.isspace() for letter in constants.ENDPOINT):
-        return f"HF_ENDPOINT is {constants.ENDPOINT!r}, which is no address: begin it with https://, or unset it"
-    return ""
+        sentence = "HF_ENDPOINT is {endpoint!r}, which is no address: begin it with https://, or unset it"
+        return Sentence(sentence, constants.ENDPOINT)
+    return Sentence("")
 
 
 def _status(error: Exception) -> int | None:

@@ -15,11 +15,11 @@ import numpy as np
 
 from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError, sentence_of
+from paints_undo.options import RANGES
 from paints_undo.pictures.ffmpeg import Ffmpeg, encoders, running, unusable
 from paints_undo.provenance.embedding import xmp_box
 from paints_undo.provenance.records import Record, xmp_packet
 
-FPS_RANGE = (1, 60)
 _SPECIAL, _ESCAPED = r"([=;#\\\n])", r"\\\1"  # in ffmpeg's metadata files
 
 # BT.709 is what players assume of HD video; saying so in the file keeps small videos from being shown with the
@@ -163,7 +163,7 @@ def _ppm_frame(process: Ffmpeg) -> np.ndarray | None:
 
 
 def _checked_fps(fps: int) -> int:
-    low, high = FPS_RANGE
+    low, high = RANGES["fps"]
     try:
         number = operator.index(fps)
     except TypeError:

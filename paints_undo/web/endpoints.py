@@ -74,11 +74,11 @@ class Endpoints:
             prompt: what the picture shows, best as /generate_prompt writes it; at most 10,000 characters.
             negative_prompt: what the key frames should not show.
             operation_steps: states to draw, each 0 (finished) to 999 (first stroke), without repetition.
-            seed: 0 to 50000; the same seed gives the same key frames.
+            seed: the same seed gives the same key frames.
             width: of the key frames in pixels.
             height: of the key frames in pixels.
-            sampling_steps: 1 to 100; more is finer and slower.
-            guidance_scale: 1 to 32; how closely to follow the prompt.
+            sampling_steps: more is finer and slower.
+            guidance_scale: how closely to follow the prompt.
 
         Returns:
             The key frames as PNG files in the order of their operation steps. They stay with the session for
@@ -121,10 +121,10 @@ class Endpoints:
 
         Args:
             prompt: a few words on the subject ("1girl, masterpiece, best quality"), not the tags of /generate_prompt.
-            seed: 0 to 50000; the same seed gives the same video.
-            guidance_scale: 1 to 15; how closely to follow the prompt.
-            sampling_steps: 1 to 100; more is finer and slower.
-            fps: 1 to 30 frames a second.
+            seed: the same seed gives the same video.
+            guidance_scale: how closely to follow the prompt.
+            sampling_steps: more is finer and slower.
+            fps: frames a second.
 
         Returns:
             The video (MP4, H.264) and its frames as PNG files.

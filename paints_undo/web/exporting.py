@@ -19,8 +19,8 @@ from paints_undo.run.folder import EXPORTS
 from paints_undo.web.form import IN_THE_BROWSER
 from paints_undo.web.history import Entry, message
 from paints_undo.web.run_files import handed_out
-from paints_undo.web.texts import say
 from paints_undo.web.work import submit
+from paints_undo.words.languages import say
 
 LONGEST_S = 300  # of a film: while one is made, the exports of all others wait
 # The options that are numbers, and what they are called in sentences.

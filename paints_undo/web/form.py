@@ -11,14 +11,10 @@ from typing import Any
 import gradio as gr
 
 from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
-from paints_undo.web.texts import say
+from paints_undo.words.languages import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
 EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts
-# What the options allow, which can be more than a slider spans; the sliders go as far as the original's.
-_LIMITED = ["seed", "sampling_steps", "guidance_scale", "width", "height", "fps", "seconds"]
-_LIMITED += ["video_seed", "video_sampling_steps", "video_guidance_scale"]
-LIMITS = {name: RANGES[name.removeprefix("video_")] for name in _LIMITED}
 
 
 class Form:
@@ -38,7 +34,7 @@ class Form:
     def add(self, name: str, widget: gr.components.Component) -> None:
         """A widget for the setting of this name."""
         widget.elem_id = f"field-{name}"
-        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size", "prompt"} or "video_" in name:
+        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size", "prompt"}:
             widget.visible = False
         self.fields[name] = widget
 
@@ -72,6 +68,11 @@ class Form:
     def names(self) -> list[str]:
         """The settings in the order in which the scripts get their values."""
         return list(self.fields)
+
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """What the options allow, which can be more than a slider spans; the sliders go as far as the original's."""
+        return {name: RANGES[name] for name in self.fields if name in RANGES and name != "operation_steps"}
 
     @property
     def labelled(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,10 @@ import gradio as gr
 
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Report
 from paints_undo.engine import Engine
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError, InputError, Sentence
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.form import IN_THE_BROWSER
-from paints_undo.web.texts import say
+from paints_undo.words.languages import LANGUAGES, say, sentence_in
 
 KEPT = 60.0  # seconds; an examination takes some, and every visitor may ask for one
 
@@ -69,14 +70,22 @@ class Examination:
 
 
 def as_table(report: Report) -> str:
-    """The findings as HTML, without paths."""
+    """The findings as HTML, without paths: once in each language, of which the page shows its own."""
+    own = ", ".join(f":root[lang='{language}'] #findings [lang='{language}']" for language in LANGUAGES)
+    style = f"<style>#findings [lang] {{ display: none; }} {own} {{ display: block; }}</style>"
+    return f"<div role='status'>{style}{''.join(_said(report, language) for language in LANGUAGES)}</div>"
+
+
+def _said(report: Report, language: str) -> str:
+    def words(sentence: str) -> str:
+        return re.sub("`(.+?)`", r"<code>\1</code>", escape(sentence_in(language, Sentence(sentence))))
+
     rows = [
-        f"<tr class='{found.state}'><th scope='row'>{escape(found.subject)}</th>"
-        f"<td>{_SIGNS[found.state]}</td><td>{escape(found.text)}</td></tr>"
+        f"<tr class='{found.state}'><th scope='row'>{words(found.subject)}</th>"
+        f"<td>{_SIGNS[found.state]}</td><td>{words(found.text)}</td></tr>"
         for found in report.findings
     ]
-    verdict = f"<p><strong>{escape(report.verdict)}</strong></p>"
-    return f"<div role='status' lang='en'><table>{''.join(rows)}</table>{verdict}</div>"
+    return f"<div lang='{language}'><table>{''.join(rows)}</table><p><strong>{words(report.verdict)}</strong></p></div>"
 
 
 _SIGNS = {FINE: "✓", NOTE: "·", PROBLEM: "✗"}

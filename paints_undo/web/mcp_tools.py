@@ -31,14 +31,14 @@ from starlette.requests import Request
 from paints_undo import __version__
 from paints_undo.errors import CheckpointError, InputError, sentence_of
 from paints_undo.exports.formats import FORMATS
-from paints_undo.options import FITS, OF_NETWORKS, OF_STROKES, RANGES, ROUTES, UndoOptions
+from paints_undo.options import OF_NETWORKS, OF_STROKES, SETTINGS, UndoOptions
 from paints_undo.web.hosts import Receive, Send
 from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.settings import flat
 from paints_undo.web.studio import Studio
-from paints_undo.web.texts import say, table
 from paints_undo.web.waiting import PULSE_S, check_done, progress_of
+from paints_undo.words.languages import say, table
 
 log = logging.getLogger(__name__)
 
@@ -261,17 +261,18 @@ def _tool(name: str, title: str, does: str, properties: dict[str, Any], **more: 
 
 def _settings(defaults: UndoOptions, names: tuple[str, ...]) -> dict[str, Any]:
     """JSON schemas of the settings of these names, worded as on the page."""
-    useless = {*OF_NETWORKS, "prompt", *(n for n in names if "video_" in n)} if defaults.in_strokes else OF_STROKES
+    useless = {*OF_NETWORKS, "prompt"} if defaults.in_strokes else OF_STROKES
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
     schemas: dict[str, Any] = {}
     for name, default in ((n, v) for n, v in flat(defaults).items() if n in names and n not in useless):
         words = [say(key) for key in (f"field.{name}", f"field.{name}.info") if key in table()]
         schema: dict[str, Any] = {"type": kinds.get(type(default), "array"), "description": ": ".join(words)}
+        bounds = dict(zip(("minimum", "maximum"), SETTINGS[name].bounds or (), strict=False))
         if isinstance(default, list):
-            schema["items"] = {"type": "integer", "minimum": 0, "maximum": 999}
-        if (bounds := RANGES.get(name.removeprefix("video_"))) and schema["type"] in ("integer", "number"):
-            schema |= {"minimum": bounds[0], "maximum": bounds[1]}
-        if choices := {"fit": FITS, "route": ROUTES}.get(name):
+            schema["items"] = {"type": "integer", **bounds}
+        else:
+            schema |= bounds
+        if choices := SETTINGS[name].choices:
             schema["enum"] = list(choices)
         schemas[name] = {**schema, "default": default}
     return schemas

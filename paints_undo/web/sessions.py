@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from paints_undo.web.hosts import App, Receive, Send, header, refuse, route_of
-from paints_undo.web.texts import LANGUAGES, say
+from paints_undo.words.languages import LANGUAGES, say
 
 _PAGE = Template((Path(__file__).parent / "static" / "login.html").read_text(encoding="utf-8"))
 _POLICY = b"default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
@@ -125,8 +125,10 @@ def _language(wished: str) -> str:
     """The first language of an Accept-Language header that this program speaks, else English."""
     for wish in wished.split(","):
         tag = wish.partition(";")[0].strip()
-        if tag.startswith("zh"):
-            return "zh-TW" if any(part in tag for part in ("hant", "tw", "hk", "mo")) else "zh-CN"
-        if tag[:2] in LANGUAGES:
-            return tag[:2]
+        if tag.startswith("zh") and any(part in tag for part in ("hant", "tw", "hk", "mo")):
+            return "zh-TW"
+        near = [code for code in LANGUAGES if code.lower() == tag]
+        near += [code for code in LANGUAGES if code.partition("-")[0] == tag.partition("-")[0]]
+        if near:
+            return near[0]
     return "en"

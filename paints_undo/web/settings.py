@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from paints_undo.errors import InputError
 from paints_undo.family.model_family import ModelFamily
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.options import PLACES, UndoOptions, with_settings
 from paints_undo.pictures.fit import size_like
 from paints_undo.run.plain_values import plain
 from paints_undo.run.timeline import Keyframe, Timeline, settings_fingerprint
 
-_DRAWING = {field.name: field.name for field in dataclasses.fields(KeyframeOptions)}
-# Names that both stages use belong to the keyframes; the segments' get a prefix, as on the command line.
-_FILLING = {
-    f"video_{field.name}" if field.name in _DRAWING else field.name: field.name
-    for field in dataclasses.fields(SegmentOptions)
-}
-_WHOLE_RUN = ("fps", "fit", "mark", "seconds", "route")
 # What a family that draws at the artwork's own size has no use for.
 SIZES = ("fit", "width", "height")
-_NAMES = (*_DRAWING, *_FILLING, *_WHOLE_RUN)
 
 
 def flat(options: UndoOptions) -> dict[str, Any]:
     """Plain values under the names that changed() takes."""
-    values = {name: getattr(options.keyframes, field) for name, field in _DRAWING.items()}
-    values |= {name: getattr(options.segments, field) for name, field in _FILLING.items()}
-    values |= {name: getattr(options, name) for name in _WHOLE_RUN}
+    values = {name: attrgetter(f"{part}.{field}".strip("."))(options) for name, (part, field) in PLACES.items()}
     return plain(values, "settings")
 
 
@@ -37,19 +28,12 @@ def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
     if not isinstance(changes, dict):
         raise InputError("the changes are {value!r}; give settings by their names", str(changes)[:60])
-    unknown = sorted(str(name) for name in changes if name not in _NAMES)
+    unknown = sorted(str(name) for name in changes if name not in PLACES)
     if unknown:
-        raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(_NAMES))
+        raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(PLACES))
     if options.in_strokes:
         changes = {name: value for name, value in changes.items() if name not in SIZES}
-    drawing = {field: changes[name] for name, field in _DRAWING.items() if name in changes}
-    filling = {field: changes[name] for name, field in _FILLING.items() if name in changes}
-    return dataclasses.replace(
-        options,
-        keyframes=dataclasses.replace(options.keyframes, **drawing),
-        segments=dataclasses.replace(options.segments, **filling),
-        **{name: changes[name] for name in _WHOLE_RUN if name in changes},
-    )
+    return with_settings(options, changes)
 
 
 def with_size(

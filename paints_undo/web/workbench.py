@@ -11,11 +11,11 @@ import gradio as gr
 
 from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.run.edits import EDITS
-from paints_undo.web import texts
-from paints_undo.web.form import LIMITS, Form
+from paints_undo.web.form import Form
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.showing import show
 from paints_undo.web.studio import Studio
+from paints_undo.words import languages
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +57,11 @@ def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
         server_functions=[ask],
         apply_default_css=False,
         elem_id="workbench",
-        texts=texts.table(),
-        languages=texts.LANGUAGES,
+        texts=languages.table(),
+        languages={code: languages.words(code)["name"] for code in languages.LANGUAGES},
         fields=form.names,
         labelled=form.labelled,
-        limits=LIMITS,
+        limits=form.limits,
         title=title,
         in_strokes=form.in_strokes,
     )
@@ -86,13 +86,13 @@ def answer(studio: Studio, call: Any) -> dict[str, Any]:
         return _told(language, without_folders(sentence_of(error), studio.out))
     except Exception:
         logger.exception("a request of the page failed")
-        said = texts.table()["message.internal_error"]
+        said = languages.table()["message.internal_error"]
         return {"error": said.get(language, said["en"]), "said": said, "internal": True}
 
 
 def _told(language: str, error: str) -> dict[str, Any]:
     """An error in words; in every language, too, because the page's may change while it is on show."""
-    said = {code: texts.sentence_in(code, error) for code in texts.LANGUAGES}
+    said = {code: languages.sentence_in(code, error) for code in languages.LANGUAGES}
     return {"error": said.get(language, said["en"]), "said": said}
 
 
@@ -100,11 +100,11 @@ def _in_words_of(language: str, result: Any) -> Any:
     """What the page gets, with every sentence in it in the visitor's language."""
     if isinstance(result, dict):
         if "sentences" in result:
-            return {**result, "sentences": [texts.sentence_in(language, said) for said in result["sentences"]]}
+            return {**result, "sentences": [languages.sentence_in(language, said) for said in result["sentences"]]}
         if "error" in result:
             return {**result, **_told(language, result["error"])}
         if record := result.get("message", {}).get("values", {}).get("sentence"):
-            told = texts.sentence_in(language, Sentence.from_record(record))
+            told = languages.sentence_in(language, Sentence.from_record(record))
             return {**result, "message": {**result["message"], "values": {"sentence": told}}}
     return result
 

@@ -38,12 +38,11 @@ const page = {
 };
 
 function browsersLanguage() {
+  const ours = Object.keys(props.languages);
   for (const wanted of navigator.languages || [navigator.language]) {
-    const name = wanted.toLowerCase();
-    if (/^zh\b.*(hant|tw|hk|mo)/.test(name)) return "zh-TW";
-    if (name.startsWith("zh")) return "zh-CN";
-    if (name.startsWith("ja")) return "ja";
-    if (name.startsWith("en")) return "en";
+    if (/^zh\b.*(hant|tw|hk|mo)/i.test(wanted)) return "zh-TW";
+    const near = ours.includes(wanted) ? wanted : ours.find((code) => code.split("-")[0] === wanted.split("-")[0]);
+    if (near) return near;
   }
   return "en";
 }

@@ -1,0 +1,1 @@
+"""What the program says to people, and one file of it for each language."""
