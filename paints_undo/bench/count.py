@@ -20,8 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from paints_undo.bench.families import no_tensor, sizes_of, write_family
 from paints_undo.bench.live_bytes import LiveBytes
-from paints_undo.bench.plans import engine_by
-from paints_undo.bench.watch import Watch
+from paints_undo.bench.measure import Watch, engine_by
 from paints_undo.errors import InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.family.model_family import ModelFamily

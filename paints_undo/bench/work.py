@@ -11,18 +11,45 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from skimage.metrics import structural_similarity
+
 from paints_undo.bench import report
 from paints_undo.bench.count import Count, count
-from paints_undo.bench.families import CACHE, no_tensor, random_family, write_family
-from paints_undo.bench.measure import Request, measure
-from paints_undo.bench.plans import check_plan
-from paints_undo.bench.quality import quality
-from paints_undo.bench.sizes import SIZES
+from paints_undo.bench.families import CACHE, SIZES, no_tensor, random_family, write_family
+from paints_undo.bench.measure import Request, check_plan, measure
 from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
 from paints_undo.pipeline import PaintsUndo
 
+EQUAL = 100.0  # decibels given to pictures without any difference
 PROMPT = "1girl, solo, upper body"  # of families without a tagger
+
+
+def quality(exact_frames: np.ndarray, other_frames: np.ndarray) -> dict[str, float]:
+    """Compare frames uint8 (n, h, w, 3) one by one: the means "psnr" (decibels) and "ssim" (at most 1), and the worst.
+
+    Raises ValueError where the two have other shapes.
+    """
+    if exact_frames.shape != other_frames.shape:
+        raise ValueError(f"frames of shape {other_frames.shape} cannot be compared with {exact_frames.shape}")
+    pairs = list(zip(exact_frames, other_frames, strict=True))
+    psnrs, ssims = [psnr(a, b) for a, b in pairs], [ssim(a, b) for a, b in pairs]
+    means = {"psnr": float(np.mean(psnrs)), "ssim": float(np.mean(ssims))}
+    return {**means, "worst_psnr": min(psnrs), "worst_ssim": min(ssims)}
+
+
+def psnr(exact: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two pictures uint8 (h, w, 3), in decibels."""
+    return min(EQUAL, cv2.PSNR(exact, other))
+
+
+def ssim(exact: np.ndarray, other: np.ndarray) -> float:
+    """Structural similarity of two pictures uint8 (h, w, 3), on their grey values, as Wang et al. 2004 compute it."""
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (exact, other)]
+    as_published = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(*grey, data_range=255, **as_published))
 
 
 def bench_command(chosen: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """The training loop that all parts share: schedule, averaged weights, checkpoints that survive a stop, a loss curve.
 
-It runs on any device, in mixed precision, and in several processes at once, which average their gradients.
+It runs on any device, in mixed precision, and in several processes at once (`accelerate launch`), which average their
+gradients.
 """
 
 from __future__ import annotations
@@ -8,34 +9,90 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
 from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
 
-from memory_management import mixed_precision_dtype
+from memory_management import mixed_precision_dtype, pick_device
 from paints_undo.atomic import write_atomically, written_atomically
-from paints_undo.errors import CheckpointError
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.charts import line_chart
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.settings import Checked, Settings, within
 
 log = logging.getLogger(__name__)
+LONGEST_WAIT = timedelta(hours=12)  # the main process draws all pictures, and writes sheets, while the others wait
+STREAM = 1_000_003  # far apart, so that no process draws what another one does
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among `count`, numbered from 0, the main one, which alone writes files; all train one network."""
+
+    device: torch.device = torch.device("cpu")
+    number: int = 0
+    count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        return self.number == 0
+
+    def mean_number(self, value: float) -> float:
+        """The mean of one number of each process; all processes have to call this."""
+        if self.count == 1:
+            return value
+        return float(reduce(torch.tensor(value, dtype=torch.float32, device=self.device), "mean"))
+
+    def average_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all processes; what a process did not use counts as 0 there.
+
+        What none of them used stays without a gradient, as it does in one process.
+        """
+        if self.count == 1:
+            return
+        sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=self.device))
+        # one message for all of them
+        message = reduce(torch.cat([g.flatten() for g in sent]), "mean")
+        *means, used = message.split([g.numel() for g in sent])
+        for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
+            parameter.grad = mean.view_as(parameter) if share else None
+
+
+ALONE = Processes()
+
+
+def join_processes(device: str | None = None) -> Processes:
+    """This process, on `device` ("cuda", "mps", "cpu"; the best one by default), with those that were launched with it.
+
+    Several processes take one GPU each. Raises InputError when there is no such device.
+    """
+    try:
+        chosen = pick_device(device)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Processes(chosen)
+    state = PartialState(cpu=chosen.type == "cpu", timeout=LONGEST_WAIT)
+    log.info("process %d of %d, on %s", state.process_index, state.num_processes, state.device)
+    return Processes(chosen if chosen.type == "cpu" else state.device, state.process_index, state.num_processes)
+
 
 LossOf = Callable[[nn.Module, torch.Generator, float], Tensor]
 """(network, random numbers, progress 0..1) -> scalar loss of one freshly drawn batch.
 
 The random numbers are always the CPU's, so that every device learns from the same batches.
 """
-STREAM = 1_000_003  # far apart, so that no process draws what another one does
-
 
 Options = TypeVar("Options", bound=Settings)
 
