@@ -18,33 +18,19 @@ def frames(source):
     return list(source.finished_frames(source.size))
 
 
-def test_every_frame_has_the_artworks_size(source, frames):
+def test_frames_have_the_artworks_size_begin_blank_and_end_on_it_without_flicker(source, frames):
     assert len(frames) == len(source.frames) == 60
     assert {frame.shape for frame in frames} == {(420, 300, 3)} and frames[0].dtype == np.uint8
-
-
-def test_it_begins_blank_and_ends_on_the_artwork(source, frames):
-    assert (frames[0] > 250).all()
+    assert (frames[0] > 250).all() and flicker(frames) < 0.05
     whole = source.finished_frames(source.size)
     *_, last = whole.chosen([3, 10, len(whole)])
     assert last is whole.artwork and np.array_equal(last, source.artwork)
-    plain = np.clip(source.frames[-1].astype(int), 0, 255).astype(np.uint8)
     assert peak_signal_to_noise(frames[-1], source.artwork) > 35
-    assert plain.shape != source.artwork.shape
 
 
-def test_nothing_goes_back_and_forth(frames):
-    assert flicker(frames) < 0.05
-
-
-def test_tiles_that_do_not_change_stay_the_same_to_the_last_bit(source, frames):
-    alone = list(source.finished_frames(source.size).chosen([40]))
-    assert np.abs(alone[0].astype(int) - frames[40]).max() <= 2  # and do not depend on the frames before
-
-
-def test_a_number_that_comes_twice_gives_the_same_array(source):
-    first, second = source.finished_frames(source.size).chosen([5, 5])
-    assert first is second
+def test_frames_do_not_depend_on_those_before_and_come_twice_as_the_same_array(source, frames):
+    first, second = source.finished_frames(source.size).chosen([40, 40])
+    assert first is second and np.abs(first.astype(int) - frames[40]).max() <= 2
 
 
 def test_how_far_pixels_have_gone_over_only_grows(source):

@@ -16,14 +16,11 @@ RISING = Curves(np.linspace(0, 0.8, 10), np.linspace(0, 0.1, 10), np.linspace(0,
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def test_curves_begin_blank_and_end_finished(tmp_path):
-    curves = charts.curves_of(make_source(tmp_path))
+def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(tmp_path):
+    source = make_source(tmp_path)
+    curves = charts.curves_of(source)
     assert curves.coverage[0] < 0.02 and curves.coverage[-1] > 0.9
     assert curves.distance[0] > 0.3 > 0.05 > curves.distance[-1]
-
-
-def test_curves_as_svg_and_png(tmp_path):
-    source = make_source(tmp_path)
     charts.write_curves_svg(source, tmp_path / "a.svg", ExportOptions(title="A & <B>"))
     drawn = ElementTree.parse(tmp_path / "a.svg").getroot()
     assert "A & <B>" in [text.text for text in drawn.iter(f"{SVG}text")]
@@ -47,28 +44,15 @@ def lines(marks, colour):
 
 
 def test_a_line_for_each_curve_and_run():
-    marks = chart({"one": RISING, "two": RISING})
+    marks = chart({"one": RISING, "a<b": RISING})
     assert len(lines(marks, "#2563a8")) == len(lines(marks, "#d1641b")) == 4
-    assert {"one", "two", "coverage", "distance to the finished picture"} <= {
+    assert {"one", "a<b", "coverage", "distance to the finished picture"} <= {
         mark.text for mark in marks if isinstance(mark, Words)
     }
-
-
-def test_a_rising_curve_rises_and_stays_in_its_panel():
-    (x0, y0), *_, (x1, y1) = lines(chart({"one": RISING}), "#2563a8")[0].points
+    (x0, y0), *_, (x1, y1) = lines(marks, "#2563a8")[0].points
     assert x1 > x0 and y1 < y0 and 0 < y1 < 620
-
-
-def test_nothing_and_a_single_frame_can_be_drawn():
+    drawn = ElementTree.fromstring(to_svg(marks, "A <guess>", "<x/>"))
+    assert drawn.find(f"{SVG}title").text == "A <guess>"
+    assert (np.abs(to_picture(chart({"one": RISING})).astype(int) - (0x25, 0x63, 0xA8)).max(-1) < 20).sum() > 2000
     still = Curves(*[np.zeros(1)] * 4)
     assert to_picture(chart({"one": still})).shape == (1240, 2000, 3)
-
-
-def test_svg_is_xml_and_says_what_it_is():
-    drawn = ElementTree.fromstring(to_svg(chart({"a<b": RISING}, "T & t"), "A <guess>", "<x/>"))
-    assert drawn.find("{http://www.w3.org/2000/svg}title").text == "A <guess>"
-
-
-def test_the_picture_has_the_lines():
-    drawn = to_picture(chart({"one": RISING})).astype(int)
-    assert (np.abs(drawn - (0x25, 0x63, 0xA8)).max(-1) < 20).sum() > 2000

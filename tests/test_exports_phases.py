@@ -18,10 +18,12 @@ def test_blank_lines_colours_finished():
     assert "lines" in told[1].words and "%" in told[2].words
 
 
-def test_a_step_that_changes_little_says_so():
+def test_a_step_that_changes_little_says_so_and_a_run_has_a_phase_for_each_keyframe(tmp_path):
     finished = crop_to(picture(), 96, 120)
     told = phases([finished, finished, finished], measure([finished] * 3, finished))
     assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
+    told = phases_of(make_source(tmp_path))
+    assert len(told) == 4 and told[-1].name == "finished artwork"
 
 
 def test_what_is_new_is_where_the_pictures_differ():
@@ -30,11 +32,6 @@ def test_what_is_new_is_where_the_pictures_differ():
     after[20:40, 20:40] = (200, 30, 30)
     new = what_is_new(before, after)
     assert new[25:35, 25:35].all() and not new[:15].any() and not what_is_new(after, after).any()
-
-
-def test_the_phases_of_a_run(tmp_path):
-    told = phases_of(make_source(tmp_path))
-    assert len(told) == 4 and told[-1].name == "finished artwork"
 
 
 def test_a_picture_fits_into_its_place():

@@ -14,7 +14,7 @@ from paints_undo.exports import sheets
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
 from paints_undo.exports.pdf import parts_of
-from paints_undo.exports.step_sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
+from paints_undo.exports.sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
 from paints_undo.exports.words import LANGUAGES, Phrase, said
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import read_xmp_packet
@@ -78,10 +78,11 @@ def test_its_words_are_text_that_poppler_finds(source, tmp_path, language):
 
 
 def test_its_pages_look_as_they_should(source, tmp_path):
-    write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
-    asked("pdftoppm", "-r", "150", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page"))
     write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
     drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert drawn.shape == (2 * 1754, 1240, 3) and read_record(tmp_path / "a.png").piece == "sheet"
+    write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
+    asked("pdftoppm", "-r", "150", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page"))
     for number, page in enumerate(sorted(tmp_path.glob("page*.png"))):
         rendered = np.asarray(Image.open(page).convert("RGB"))
         assert rendered.shape == (1754, 1240, 3)
@@ -101,9 +102,3 @@ def test_any_letters_have_a_font_or_a_sign():
     )
     assert fonts["夏天的书"].startswith("STSong")
     assert {font for font, part in parts_of("線稿", "zh-TW")} == {"MSung-Light"}
-
-
-def test_the_same_as_a_picture(source, tmp_path):
-    write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
-    assert Image.open(tmp_path / "a.png").size == (1240, 2 * 1754)
-    assert read_record(tmp_path / "a.png").piece == "sheet"

@@ -36,6 +36,9 @@ def test_the_loss_falls_and_everything_is_written(tmp_path):
     assert loss_of(network, torch.Generator().manual_seed(5), 1) < 0.3
     assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "loss.csv", "loss.png"}
     assert (tmp_path / "loss.csv").read_text().startswith("step,seconds,loss")
+    for curve, blue in (([(0, 1.0), (10, 0.1), (20, 0.01)], 1000), ([(50, 1.0)], 0), ([], 0)):
+        chart = loop.loss_chart(curve)
+        assert chart.shape == (360, 900, 3) and (chart == (0x54, 0x68, 0xA0)).all(-1).sum() >= blue
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(tmp_path):

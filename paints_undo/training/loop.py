@@ -11,21 +11,22 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import reduce
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
 from memory_management import mixed_precision_dtype, pick_device
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.pictures.charts import line_chart
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.settings import Checked, Settings, within
@@ -202,7 +203,7 @@ class Trainer:
         lines = ["step,seconds,loss", *(",".join(map(str, entry)) for entry in self.losses)]
         write_atomically(self.folder / "loss.csv", ("\n".join(lines) + "\n").encode())
         curve = [(step, loss) for step, _, loss in self.losses if loss > 0]
-        write_atomically(self.folder / "loss.png", encode_png(line_chart({"loss": curve}, "", "steps", True)))
+        write_atomically(self.folder / "loss.png", encode_png(loss_chart(curve)))
 
     def _restore(self) -> None:
         try:
@@ -261,6 +262,23 @@ class Trainer:
         self.losses.append((self.step, round(self.seconds, 1), sum(recent) / len(recent)))
         log.info("step %d, %.1f minutes, loss %.5f", self.step, self.seconds / 60, self.losses[-1][2])
         recent.clear()
+
+
+def loss_chart(curve: Sequence[tuple[int, float]]) -> np.ndarray:
+    """A picture uint8 (360, 900, 3) of the losses, all above 0, at their steps, on a logarithmic scale."""
+    picture = Image.new("RGB", (900, 360), "white")
+    draw, last = ImageDraw.Draw(picture), max((step for step, _ in curve), default=0) or 1
+    levels = [math.log(loss) for _, loss in curve]
+    low, high = min(levels, default=0.0), max(levels, default=0.0)
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = 60 + 820 * share, 320 - 290 * share
+        draw.line([(60, y), (880, y)], "#e1e1e1")
+        draw.text((54, y), f"{math.exp(low + share * (high - low)):.3g}", "#464646", anchor="rm")
+        draw.text((x, 336), f"{share * last:.3g}", "#464646", anchor="ms")
+    draw.text((450, 352), "steps", "#464646", anchor="ms")
+    heights = [320 - 290 * (level - low) / ((high - low) or 1) for level in levels]
+    draw.line([(60 + 820 * step / last, y) for (step, _), y in zip(curve, heights, strict=True)], "#5468a0", 2)
+    return np.asarray(picture)
 
 
 @dataclass(frozen=True)
