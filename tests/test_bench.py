@@ -3,10 +3,12 @@
 import argparse
 import itertools
 import json
+import math
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,14 +17,16 @@ import pytest
 import torch
 from PIL import Image
 
-from paints_undo.bench import command, host_memory, report, work
+from paints_undo.bench import command, families, host_memory, report, work
 from paints_undo.bench import measure as measuring
-from paints_undo.bench.count import Count
+from paints_undo.bench.families import FULL, SMALL, FamilySizes, random_family, random_tensor, shapes_of, write_family
 from paints_undo.bench.measure import Measurement, Request, Watch, engine_by, measure, measure_once
 from paints_undo.bench.work import EQUAL, psnr, quality, ssim
 from paints_undo.errors import InputError
 from paints_undo.execution.plan import GIB, LADDER, RESIDENT, Candidate
 from paints_undo.execution.plans import choose
+from paints_undo.family.model_family import PARTS, open_family
+from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.options import UndoOptions, with_profile
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.progress import Progress
@@ -45,24 +49,14 @@ def parse():
     return lambda *words: parser.parse_args([str(word) for word in words])
 
 
-def test_a_count_is_printed_and_written(parse, tiny_family, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(work, "count", lambda family, options, plan: COUNTED)
-    flags = ("--models", tiny_family, "--count", "--device", "cpu", "--json", tmp_path / "figures.json")
-    chosen = parse("bench", *flags)
-    assert chosen.work(chosen) == 0
-    said = capsys.readouterr().out
-    assert "plan auto: 8 networks loaded, 3.00 GB moved" in said and "| segments sampling" in said
-    figures = json.loads((tmp_path / "figures.json").read_text())
-    assert figures["plans"]["auto"]["counted"]["flop"] == 3e12 and figures["machine"]["versions"]["torch"]
-
-
-def test_measured_plans_are_compared(parse, tiny_family, capsys, monkeypatch):
+def test_measured_plans_are_compared_and_written(parse, tiny_family, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(work, "measure", lambda requests, repeats: [[run(5.0)] * repeats, [run(2.0)] * repeats])
-    monkeypatch.setattr(work, "count_plan", lambda chosen, plan: COUNTED)
-    words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu")
+    words = ("--plan", "sliced,resident", "--repeats", 2, "--device", "cpu", "--json", tmp_path / "figures.json")
     chosen = parse("bench", "--models", tiny_family, *words)
     assert chosen.work(chosen) == 0
     assert "resident is 2.50 times as fast as sliced" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["plans"]["sliced"]["seconds"]["median"] == 5 and figures["machine"]["versions"]["torch"]
 
 
 def test_the_fast_profile_is_compared_with_the_exact_one(parse, tiny_family, capsys, monkeypatch):
@@ -172,7 +166,7 @@ def test_other_names_and_plans_that_a_device_has_not_are_refused(monkeypatch):
 
 @pytest.fixture
 def watch():
-    return Watch(clock=itertools.count().__next__)
+    return Watch(itertools.count(5).__next__, itertools.count().__next__)
 
 
 def test_all_of_the_time_is_given_to_some_stage(watch):
@@ -188,22 +182,14 @@ def test_all_of_the_time_is_given_to_some_stage(watch):
     watch.finish()
     seconds = {stage: numbers["seconds"] for stage, numbers in watch.stages.items()}
     assert seconds == {"tags tagging": 2, "keyframes sampling": 3, "video encoding": 2}
-    assert watch.first_step == {"keyframes": 5}
+    assert watch.first_step == {"keyframes": 4}
+    assert watch.stages["tags tagging"]["peak_bytes"] == 6  # the higher of two
 
 
 def test_what_comes_before_a_stages_first_report_is_its_loading(watch):
     for done in range(3):
         watch.on_progress(Progress("segments", "sampling", done, 2))
     assert watch.stages["segments sampling"]["loading"] == 1
-
-
-def test_meters_rise_and_peaks_are_the_highest():
-    flop, peaks = iter([0, 10, 13]), iter([5, 7])
-    watch = Watch(lambda: {"flop": next(flop)}, lambda: next(peaks))
-    watch.on_progress(Progress("segments", "sampling", 0, 1))
-    watch.on_progress(Progress("segments", "sampling", 1, 1))
-    numbers = watch.stages["segments sampling"]
-    assert numbers["flop"] == 13 and numbers["peak_bytes"] == 7
 
 
 noise = np.random.default_rng(0)
@@ -255,22 +241,22 @@ def run(seconds: float, frame: int = 0) -> Measurement:
     )
 
 
-COUNTED = Count(
-    "auto",
-    {"segments sampling": {"flop": 3e12, "weight_bytes": 2e9, "activation_bytes": 1e9, "peak_bytes": 2**31}},
-    loads=8,
-)
-
-
 def test_medians_and_spread_of_the_runs():
-    values = report.summary([run(2.0), run(5.0), run(3.0)], COUNTED)
+    values = report.summary([run(2.0), run(5.0), run(3.0)])
     assert values["seconds"] == {"median": 3.0, "least": 2.0, "most": 5.0}
     stage = values["stages"]["segments sampling"]
-    assert stage["flop_per_second"] == 3e12 / 2.5  # loading is no arithmetic
-    assert values["counted"]["bytes_moved"] == 3e9 and values["counted"]["loads"] == 8
+    assert stage["seconds"]["median"] == 3 and stage["loading_seconds"]["most"] == 0.5
     json.dumps(values)
     assert "first step of the segments after 1.50 s" in report.plan_lines(values)
-    assert "| segments sampling |" in report.stage_table(values) and "1200" in report.stage_table(values)
+    rows = report.stage_table(values).splitlines()
+    assert [cell.strip() for cell in rows[-1].strip("|").split("|")] == [
+        "segments sampling",
+        "3.00",
+        "2.00 .. 5.00",
+        "0.50",
+        "",
+    ]
+    assert len({len(row) for row in rows}) == 1
 
 
 def test_two_plans_are_compared_run_by_run():
@@ -279,12 +265,59 @@ def test_two_plans_are_compared_run_by_run():
     assert compared["greatest_difference"] == 1 and compared["share_different"] == 1.0
 
 
-def test_the_last_row_of_a_count_is_the_run():
-    rows = report.count_table(COUNTED).splitlines()
-    assert [cell.strip() for cell in rows[-1].strip("|").split("|")] == ["run", "3.000", "2.000", "1.000", "2.00"]
-    assert len({len(row) for row in rows}) == 1
-
-
 def test_the_machine_is_named():
     named = report.machine("cpu", None)
     assert named["processor"] and named["versions"]["torch"] and named["device"].startswith("cpu")
+
+
+KEYS = Path(__file__).parent / "data" / "released" / "keys"
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_family) -> FamilySizes:
+    family = open_family(tiny_family)
+    return FamilySizes({part: family.config(part) for part in PARTS}, {"name": "tiny"})
+
+
+def test_a_random_family_loads_strictly_with_finite_weights_of_sane_scale(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(families.SIZES, "small", tiny)
+    family = random_family("small", tmp_path)
+    for part in PARTS:
+        network = load_part(family, part, torch.float32)
+        assert all(tensor.isfinite().all() for tensor in network.state_dict().values())
+    weight = load_part(family, "multi_frame/unet", torch.float32).get_parameter("out.2.weight")
+    assert weight.std() * weight[0].numel() ** 0.5 == pytest.approx(1, rel=0.2)
+    assert load_tokenizer(family, "multi_frame/tokenizer")("masterpiece").input_ids
+    assert [entry.name for entry in tmp_path.iterdir()] == ["small"]  # nothing left of what was written aside
+    written = (tmp_path / "small" / "model_family.json").stat().st_mtime_ns
+    assert random_family("small", tmp_path).folders == family.folders
+    assert (tmp_path / "small" / "model_family.json").stat().st_mtime_ns == written  # once
+    with pytest.raises(InputError, match="size is 'huge'; use one of"):
+        random_family("huge", tmp_path)
+    for key, middle in (("norm.weight", 1), ("norm.bias", 0)):
+        values = random_tensor(key, (1000,), torch.Generator().manual_seed(0)).float()
+        assert abs(values.mean() - middle) < 0.02 and 0.08 < values.std() < 0.12
+
+
+def test_the_same_family_is_written_every_time_and_a_full_disk_leaves_nothing(tiny, tmp_path, monkeypatch):
+    file = "unet/" + PARTS["single_frame/unet"].weights
+    once, twice = (write_family(tmp_path / name, tiny).folders["single_frame"] / file for name in "ab")
+    assert once.read_bytes() == twice.read_bytes()
+    monkeypatch.setattr(families.shutil, "disk_usage", lambda place: type("Usage", (), {"free": 0}))
+    with pytest.raises(OSError, match="less than .* GiB free; free some space or choose --cache"):
+        write_family(tmp_path / "full" / "c", tiny)
+    assert not list((tmp_path / "full").iterdir())
+
+
+def test_the_full_size_is_the_published_one_and_the_small_one_its_copy():
+    weights = 0
+    for part, config in FULL.configs.items():
+        shapes = shapes_of(part, config)
+        published = json.loads((KEYS / f"{part.replace('/', '_')}.json").read_text())
+        found = {key: list(shape) for key, shape in shapes.items()}
+        assert found == {key: shape for key, shape in published.items() if not key.endswith("position_ids")}
+        weights += sum(math.prod(shape) for shape in shapes.values())
+    assert 2 * weights / 2**30 == pytest.approx(6.745, abs=0.001)
+    assert SMALL.configs.keys() == PARTS.keys()
+    shapes = shapes_of("multi_frame/unet", SMALL.configs["multi_frame/unet"])
+    assert 30e6 < sum(math.prod(shape) for shape in shapes.values()) < 65e6

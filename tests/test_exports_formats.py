@@ -48,8 +48,11 @@ def misnamed(tmp_path_factory):
         pytest.skip("this system has no such names")
 
 
-@pytest.mark.parametrize("title", ["", "\udcff\ud800 x"])
-@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.write])
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [(name, "") for name, each in FORMATS.items() if each.write]
+    + [(name, "\udcff\ud800 x") for name in ("psd", "ora", "contact", "steps", "steps-png", "html", "curves")],
+)
 def test_a_title_that_is_no_text_has_a_sign_in_its_place(misnamed, tmp_path, name, title):
     options = ExportOptions(Pacing(fps=2, seconds=3), longest_side=64, title=title)
     assert options.title == title and not title or options.title == "\ufffd\ufffd x"

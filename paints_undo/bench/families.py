@@ -1,19 +1,16 @@
-"""Model families without training, of the published sizes or smaller: every tensor random, or no disk used."""
+"""Model families without training, of the published sizes or smaller: every tensor random."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
-import struct
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from paints_undo.atomic import temporary_for
 from paints_undo.errors import InputError
@@ -23,6 +20,7 @@ from paints_undo.models.image_projection import ImageProjectionConfig
 from paints_undo.models.video_unet_config import VideoUNetConfig
 from paints_undo.models.video_vae import VideoVAEConfig
 from paints_undo.options import FAMILY_FILE
+from paints_undo.training.family_files import write_json
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
 log = logging.getLogger(__name__)
@@ -130,8 +128,6 @@ SMALL = FamilySizes(
 
 SIZES = {"full": FULL, "small": SMALL}
 
-WriteTensor = Callable[[BinaryIO, str, tuple[int, ...], np.random.Generator], None]
-
 
 def random_family(size: str, cache: Path = CACHE) -> ModelFamily:
     """The random family "small" or "full" in half precision, written to `cache` the first time (full: 6.8 GiB).
@@ -142,39 +138,22 @@ def random_family(size: str, cache: Path = CACHE) -> ModelFamily:
         raise InputError(f"size is {size!r}; use one of {', '.join(SIZES)}")
     folder = cache / size
     if not (folder / FAMILY_FILE).exists():
-        write_family(folder, SIZES[size], random_tensor)
+        write_family(folder, SIZES[size])
     return open_family(folder)
 
 
-def sizes_of(family: ModelFamily) -> FamilySizes:
-    """The sizes of any family, for a copy of it without weights."""
-    width, height = family.keyframe_size
-    described = {
-        "name": family.name,
-        "keyframe_size": {"width": width, "height": height},
-        "video_sizes": [list(size) for size in family.video_sizes],
-        "segment_hint": family.segment_hint,
-        "keyframe_prediction": family.keyframe_prediction,
-    }
-    return FamilySizes({part: family.config(part) for part in PARTS}, described)
-
-
-def write_family(folder: Path, sizes: FamilySizes, write_tensor: WriteTensor, data_type: str = "F16") -> ModelFamily:
-    """Write a family aside and rename it to `folder` when it is whole.
-
-    data_type: safetensors' name of a format of two bytes, "F16" or "BF16".
-    """
+def write_family(folder: Path, sizes: FamilySizes) -> ModelFamily:
+    """Write a family aside and rename it to `folder` when it is whole; the same one every time."""
     aside = temporary_for(folder)
     aside.mkdir(parents=True)
     try:
         for part, config in sizes.configs.items():
-            place = aside / part
-            place.mkdir(parents=True)
-            (place / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-            write_weights(place / PARTS[part].weights, shapes_of(part, config), write_tensor, data_type)
+            (aside / part).mkdir(parents=True)
+            write_json(aside / part / CONFIG_FILE, config)
+            write_weights(aside / part / PARTS[part].weights, shapes_of(part, config))
         for tokenizer in TOKENIZERS:
             write_tokenizer(aside / tokenizer, known_words([]))
-        (aside / FAMILY_FILE).write_text(json.dumps(sizes.described, indent=2) + "\n", encoding="utf-8")
+        write_json(aside / FAMILY_FILE, sizes.described)
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     finally:
@@ -189,39 +168,21 @@ def shapes_of(part: str, config: dict) -> dict[str, tuple[int, ...]]:
     return {PARTS[part].prefix + key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
-def write_weights(file: Path, shapes: dict[str, tuple[int, ...]], write_tensor: WriteTensor, data_type: str) -> None:
-    """A safetensors file, tensor by tensor, so that no more than one of them is ever in memory."""
-    if write_tensor is random_tensor:
-        room = BYTES_PER_WEIGHT * sum(math.prod(shape) for shape in shapes.values())
-        log.info("writing %s, %.2f GiB", file, room / 2**30)
-        if shutil.disk_usage(file.parent).free < room:
-            raise OSError(f"{file.parent} has less than {room / 2**30:.1f} GiB free; free some space or choose --cache")
-    header, position = {}, 0
-    for key, shape in shapes.items():
-        end = position + BYTES_PER_WEIGHT * math.prod(shape)
-        header[key] = {"dtype": data_type, "shape": list(shape), "data_offsets": [position, end]}
-        position = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # so that the tensors, mapped from disk, are aligned
-    generator = np.random.Generator(np.random.PCG64([SEED, len(shapes), position]))
-    with open(file, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        for key, shape in shapes.items():
-            write_tensor(stream, key, shape, generator)
+def write_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """A safetensors file of random values in half precision."""
+    room = BYTES_PER_WEIGHT * sum(math.prod(shape) for shape in shapes.values())
+    log.info("writing %s, %.2f GiB", file, room / 2**30)
+    if shutil.disk_usage(file.parent).free < room:
+        raise OSError(f"{file.parent} has less than {room / 2**30:.1f} GiB free; free some space or choose --cache")
+    generator = torch.Generator().manual_seed(SEED)
+    save_file({key: random_tensor(key, shape, generator) for key, shape in shapes.items()}, file)
 
 
-def random_tensor(stream: BinaryIO, key: str, shape: tuple[int, ...], generator: np.random.Generator) -> None:
+def random_tensor(key: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Normal values over the root of the inputs of each output, so that activations keep their scale; norms near 1."""
-    values = generator.standard_normal(shape, dtype=np.float32)
+    values = torch.randn(shape, generator=generator)
     if len(shape) >= 2:
         values *= math.prod(shape[1:]) ** -0.5
     else:
-        values *= 0.1
-        if key.endswith("weight"):
-            values += 1
-    stream.write(values.astype("<f2").tobytes())
-
-
-def no_tensor(stream: BinaryIO, key: str, shape: tuple[int, ...], generator: np.random.Generator) -> None:
-    """Zeros that take no room on the disk: a hole in the file."""
-    stream.truncate(stream.seek(BYTES_PER_WEIGHT * math.prod(shape), 1))
+        values = 0.1 * values + float(key.endswith("weight"))
+    return values.half()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,8 +14,7 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from paints_undo.bench import report
-from paints_undo.bench.count import Count, count
-from paints_undo.bench.families import CACHE, SIZES, no_tensor, random_family, write_family
+from paints_undo.bench.families import CACHE, random_family
 from paints_undo.bench.measure import Request, check_plan, measure
 from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
@@ -53,7 +50,7 @@ def ssim(exact: np.ndarray, other: np.ndarray) -> float:
 
 
 def bench_command(chosen: argparse.Namespace) -> int:
-    """Measure or count, print the tables, and write what was asked for."""
+    """Measure, print the tables, and write what was asked for."""
     logging.getLogger("paints_undo").setLevel(logging.INFO)
     if chosen.quality:
         print(json.dumps(compare_profiles(chosen), indent=2))
@@ -61,29 +58,12 @@ def bench_command(chosen: argparse.Namespace) -> int:
     plans = chosen.plan.split(",")
     for plan in plans:
         check_plan(plan)
-    values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
+    values = {"machine": report.machine(chosen.device, chosen.threads)}
     print(json.dumps(values["machine"], indent=2))
-    counted = {plan: count_plan(chosen, plan) for plan in plans}
-    if chosen.count:
-        values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
-        for plan, count in counted.items():
-            moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
-            print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
-    else:
-        values["plans"] = measure_plans(chosen, counted)
+    values["plans"] = measure_plans(chosen, plans)
     if chosen.json:
         chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
-    """A run of the chosen family, counted; the random families need not have been written for that."""
-    if chosen.models:
-        return count(find_networks(chosen.models), chosen_options(chosen, chosen.models), plan)
-    with tempfile.TemporaryDirectory() as folder:
-        models = Path(folder) / "family"
-        family = write_family(models, SIZES[chosen.size or "small"], no_tensor)
-        return count(family, chosen_options(chosen, str(models)), plan)
 
 
 def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
@@ -100,13 +80,13 @@ def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
     return options if family.tagger_model is not None else with_prompt(options, PROMPT)
 
 
-def measure_plans(chosen: argparse.Namespace, counted: dict[str, Count]) -> dict[str, Any]:
+def measure_plans(chosen: argparse.Namespace, plans: list[str]) -> dict[str, Any]:
     """The figures of each plan, run in turn; they go onto the screen, too."""
     models = models_of(chosen)
     options, common = chosen_options(chosen, models), (chosen.device, chosen.dtype, chosen.threads, chosen.compiled)
-    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in counted]
-    measured = dict(zip(counted, measure(requests, chosen.repeats), strict=True))
-    values = {plan: report.summary(runs, counted[plan]) for plan, runs in measured.items()}
+    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in plans]
+    measured = dict(zip(plans, measure(requests, chosen.repeats), strict=True))
+    values = {plan: report.summary(runs) for plan, runs in measured.items()}
     for figures in values.values():
         print("", *report.plan_lines(figures), report.stage_table(figures), sep="\n")
     first, *others = measured
