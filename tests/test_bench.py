@@ -72,7 +72,7 @@ def test_the_fast_profile_is_compared_with_the_exact_one(parse, tiny_family, cap
 
 def test_a_family_without_a_tagger_gets_a_prompt(parse, tiny_family, tmp_path):
     chosen = parse("bench", "--sampling-steps", 3)
-    assert work.chosen_options(chosen, str(tiny_family)).tag
+    assert work.chosen_options(chosen, str(tiny_family)).tag and chosen.artwork.is_file()
     shutil.copytree(tiny_family, tmp_path / "bare", ignore=shutil.ignore_patterns("tagger"))
     options = work.chosen_options(chosen, str(tmp_path / "bare"))
     assert not options.tag and options.keyframes.prompt == work.PROMPT and options.segments.sampling_steps == 3

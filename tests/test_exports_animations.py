@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from export_runs import make_source
 from PIL import Image
-from test_provenance_embedding import chunks, frames_of_ffmpeg
+from test_provenance_files import chunks, frames_of_ffmpeg
 
 from paints_undo.exports import animations
 from paints_undo.exports.formats import export

@@ -1,23 +1,117 @@
-"""The contact sheet and the step sheets; the PDF read and rendered by poppler, and looked through by qpdf."""
+"""The contact sheet and the step sheets: phases, words in every language, pages; the PDF read by poppler and qpdf."""
 
+import ast
+import re
 import shutil
+import string
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from export_runs import make_source
+from awkward_pictures import scene
+from export_runs import at_step, make_source, picture
 from PIL import Image
 
+from paints_undo import exports
 from paints_undo.exports import sheets
+from paints_undo.exports.curves import measure
+from paints_undo.exports.lessons import what_is_done
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
+from paints_undo.exports.papers import size_within
 from paints_undo.exports.pdf import parts_of
+from paints_undo.exports.phases import BLANK, NAMES, phases, phases_of, what_is_new
 from paints_undo.exports.sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
-from paints_undo.exports.words import LANGUAGES, Phrase, said
+from paints_undo.exports.words import LANGUAGES, Phrase, said, table
+from paints_undo.pictures.fit import crop_to
+from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.metadata import read_record
-from paints_undo.provenance.records import read_xmp_packet
+from paints_undo.provenance.records import CONTENTS, MIXED, read_xmp_packet
+from paints_undo.strokes.look import KINDS
+from paints_undo.strokes.operations import Operation
+from paints_undo.strokes.painting import TITLES
+from paints_undo.strokes.process import plan_process
+
+OTHERS = LANGUAGES[1:]
+
+
+def test_blank_lines_colours_finished():
+    finished = crop_to(picture(), 96, 120)
+    frames = [at_step(finished, moment) for moment in (0, 0.5, 0.8)] + [finished]
+    told = phases(frames, measure(frames, finished))
+    assert [phase.name for phase in told] == [BLANK, "line art", "colours", "finished artwork"]
+    assert told[0].changed == 0 and told[2].changed > 0.4
+    assert "lines" in told[1].words and "%" in told[2].words
+
+
+def test_a_step_that_changes_little_says_so_and_a_run_has_a_phase_for_each_keyframe(tmp_path):
+    finished = crop_to(picture(), 96, 120)
+    told = phases([finished, finished, finished], measure([finished] * 3, finished))
+    assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
+    told = phases_of(make_source(tmp_path))
+    assert len(told) == 4 and told[-1].name == "finished artwork"
+
+
+def test_what_is_new_is_where_the_pictures_differ():
+    before = np.full((60, 60, 3), 255, np.uint8)
+    after = before.copy()
+    after[20:40, 20:40] = (200, 30, 30)
+    new = what_is_new(before, after)
+    assert new[25:35, 25:35].all() and not new[:15].any() and not what_is_new(after, after).any()
+
+
+def test_a_picture_fits_into_its_place():
+    assert size_within(picture(120, 150), 60, 60) == (48, 60)
+    assert size_within(picture(120, 150), 1200, 300) == (240, 300)
+
+
+def test_all_that_is_written_in_the_program_is_there_in_every_language():
+    written = set(NAMES) - {BLANK} | {CONTENTS[MIXED][1]}
+    for file in Path(exports.__file__).parent.glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        named = [[ast.unparse(node.func), *map(ast.unparse, node.args[:1])] for node in calls]
+        given = [node.args[name[0] == "partial"] for node, name in zip(calls, named, strict=True) if "Phrase" in name]
+        for said_there in given:
+            choices = (said_there.body, said_there.orelse) if isinstance(said_there, ast.IfExp) else (said_there,)
+            written |= {str(each.value) for each in choices if isinstance(each, ast.Constant)} - {""}
+    assert len(written) > 20
+    for language in OTHERS:
+        assert written <= set(table()[language])
+        for template, words in table()[language].items():
+            fields = [
+                sorted(name for _, name, _, _ in string.Formatter().parse(each) if name) for each in (template, words)
+            ]
+            assert words.strip() and fields[0] == fields[1], template
+
+
+@pytest.fixture(scope="module")
+def titles():
+    """Of strokes: of a scene that is painted and a person that is drawn, and whatever else the route has a name for."""
+    girl = read_picture("paints_undo/examples/girl.png")
+    drawn = [one for picture in (scene(), girl) for one in plan_process(picture, 1).operations if one.kind == "stroke"]
+    painted = [f"{word} {where}" for word in ("block in", "model", "details of", "highlight on") for where in TITLES]
+    flat = [f"{word} {kind}" for word in ("flat colour of", "shadow on", "light on") for kind in KINDS]
+    return sorted(
+        {one.title for one in drawn} | {*painted, *flat, "rub out the skull", "rub out what is not right yet"}
+    )
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_whatever_is_done_is_said_in_every_language(language, titles):
+    for title in titles:
+        done = what_is_done([Operation("ink", "ink", "ink", np.zeros((0, 3), np.float32), title=title)])
+        assert done and re.search("[A-Za-z{}]", said(done, language)) is None, said(done, language)
+        assert said(done, "en") == done
+
+
+def test_what_a_person_wrote_and_what_nobody_translated_stays():
+    assert said("line art", "ja") == "line art"
+    told = Phrase("{one} and {other}", Phrase("skin"), Phrase("unheard of"))
+    assert said(told, "zh-CN") == "皮肤和unheard of" and told == "skin and unheard of"
+
 
 OPTIONS = ExportOptions(title="夏の少女")
 
