@@ -1,7 +1,5 @@
 """Frames at the artwork's size: true colours, no noise, exact at the end; and more of them in the widest jumps."""
 
-from collections.abc import Callable, Sequence
-
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from paints_undo.exports.midpoints import with_midpoints
 from paints_undo.exports.settling import hold_still, match_colours, settle
 from paints_undo.options import SegmentOptions
 from paints_undo.pictures.fit import crop_to
-from paints_undo.progress import OnProgress
 
 
 @pytest.fixture(scope="module", params=["pad", "crop"])
@@ -104,15 +101,7 @@ def test_blank_canvas_shows_no_detail_and_the_finished_picture_all(film):
 class Even(FakeEngine):
     """Segments that run evenly from the first picture to the last."""
 
-    def fill_pairs(
-        self,
-        pictures: Sequence[np.ndarray] | np.ndarray,
-        options: SegmentOptions,
-        on_progress: OnProgress,
-        wanted: Sequence[int],
-        seeds: Sequence[int],
-        keep: Callable[[int, np.ndarray], None],
-    ) -> None:
+    def fill_pairs(self, pictures, options, on_progress, wanted, seeds, keep):
         share = np.linspace(0, 1, 16)[:, None, None, None]
         for pair in wanted:
             keep(pair, (pictures[pair] * (1 - share) + pictures[pair + 1] * share).round().astype(np.uint8))
