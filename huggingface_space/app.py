@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 try:
@@ -21,15 +22,22 @@ from typing import Any
 import numpy as np
 
 import gradio_app
+from paints_undo.family.choice import find_networks
+from paints_undo.family.model_family import PARTS, ModelFamily
 from paints_undo.family.released import download_released
 from paints_undo.options import KeyframeOptions, SegmentOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo, Picture
-from paints_undo.progress import OnProgress, Progress, ignore
+from paints_undo.progress import OnProgress, Part, Progress, ignore
+from paints_undo.run.course import keyframe_parts, segment_parts
+from paints_undo.time_left import COSTS
 
 MODELS = os.environ.get("PAINTS_UNDO_MODELS", "strokes")
 OUT = Path(os.environ.get("PAINTS_UNDO_OUT", "outputs")).absolute()
-SECONDS = int(os.environ.get("PAINTS_UNDO_GPU_SECONDS", "120"))
+LONGEST = float(os.environ.get("PAINTS_UNDO_GPU_SECONDS", "inf"))
+STARTING_S = 15  # a call's own process
+READ_A_SECOND = 2e8  # bytes of weights, which every such process reads anew
+SLOWER = 2  # than expected: so much longer a call may take before it is ended
 
 
 class OneCallEach(PaintsUndo):
@@ -74,23 +82,50 @@ class OneCallEach(PaintsUndo):
 
 
 @cache
+def family() -> ModelFamily:
+    """The family of this Space; no network is made."""
+    return find_networks(MODELS)
+
+
+def seconds(checkpoint: str, work: Sequence[Part]) -> int:
+    """How long a GPU is wanted for this work of a checkpoint's networks, by what its parts usually take."""
+    files = [family().part_folder(part) / PARTS[part].weights for part in PARTS if part.startswith(f"{checkpoint}/")]
+    reading = sum(file.stat().st_size for file in files) / READ_A_SECOND
+    computing = sum(COSTS.of(f"{family().name} cuda", part) for part in work)
+    return math.ceil(min(LONGEST, STARTING_S + reading + SLOWER * computing))
+
+
+def seconds_for_keyframes(artwork: np.ndarray, options: KeyframeOptions, seeds: Sequence[int] | None) -> int:
+    """What borrow_for_keyframes asks for."""
+    return seconds("single_frame", keyframe_parts(len(options.operation_steps), options))
+
+
+def seconds_for_segment(pictures: Sequence[np.ndarray], options: SegmentOptions) -> int:
+    """What borrow_for_segment asks for."""
+    return seconds("multi_frame", segment_parts(family(), pictures[0].shape, [0], options))
+
+
+@cache
 def engine_of_the_call() -> PaintsUndo:
     """The engine of a process that has a GPU; it lives as long as that process."""
     return PaintsUndo.load(MODELS)
 
 
-def lent(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a GPU call, where GPUs are lent; what goes in and comes out is pickled then."""
-    return spaces.GPU(duration=SECONDS)(function) if LENDS_GPUS else function
+def lent(duration: Callable[..., int]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a function a GPU call, where GPUs are lent; what goes in and comes out is pickled then.
+
+    duration: the seconds that it asks for, of the same arguments.
+    """
+    return spaces.GPU(duration=duration) if LENDS_GPUS else lambda function: function
 
 
-@lent
+@lent(seconds_for_keyframes)
 def borrow_for_keyframes(artwork: np.ndarray, options: KeyframeOptions, seeds: Sequence[int] | None) -> np.ndarray:
     """Keyframes as PaintsUndo draws them."""
     return engine_of_the_call().draw_keyframes(artwork, options, seeds=seeds)
 
 
-@lent
+@lent(seconds_for_segment)
 def borrow_for_segment(pictures: Sequence[np.ndarray], options: SegmentOptions) -> np.ndarray:
     """The frames of one segment, uint8 (16, h, w, 3), with the seed of the options."""
     return engine_of_the_call().fill_segments(pictures, options)[0]

@@ -111,17 +111,15 @@ def test_bad_input_is_one_sentence(engine, art, tmp_path, capsys, arguments, mes
     assert message in said and said.count("\n") == 1 and engine.steps_done == 0
 
 
-def test_nothing_to_draw(engine, tmp_path, capsys):
+def test_nothing_to_draw_and_results_of_another_version(engine, tmp_path, capsys):
     (tmp_path / "art").mkdir()
     assert batch(tmp_path / "art", tmp_path / "gone", "--out", tmp_path / "out") == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and "art is empty" in said[0] and "gone cannot be read" in said[1]
-
-
-def test_results_of_another_version_are_left_alone(engine, art, tmp_path, capsys):
+    write_pictures(tmp_path / "art", 1)
     (tmp_path / "out" / "batch").mkdir(parents=True)
     (tmp_path / "out" / "batch" / "format.json").write_text('{"format": 7}')
-    assert batch(art, "--out", tmp_path / "out") == 2
+    assert batch(tmp_path / "art", "--out", tmp_path / "out") == 2
     assert "the results folder has format 7" in capsys.readouterr().err
     assert sorted(scan(tmp_path / "out")) == ["batch/format.json"]
 

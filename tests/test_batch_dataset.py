@@ -1,4 +1,4 @@
-"""Datasets are read back by the libraries they are for."""
+"""Samples hold what they say, and datasets of them are read back by the libraries they are for."""
 
 import dataclasses
 import gzip
@@ -12,15 +12,78 @@ import numpy as np
 import PIL.Image
 import pytest
 import webdataset
-from batch_pictures import items, scan
+from batch_pictures import QuickEngine, items, scan
+from fake_engine import FakeEngine, FakeFamily
 
-from paints_undo.batch.dataset import Sample, SampleOptions, draw_sample, packed, write_dataset
+from paints_undo.batch.dataset import (
+    Sample,
+    SampleOptions,
+    draw_sample,
+    packed,
+    probable_tags,
+    tagger_of,
+    unpacked,
+    write_dataset,
+)
 from paints_undo.batch.items import Shard
 from paints_undo.batch.store import open_store
-from paints_undo.errors import InputError
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.strokes.process import Process
 from paints_undo.strokes_engine import Strokes
+from wd14_tagger import Tagger
+
+PICTURE = np.zeros((64, 64, 3), np.uint8)
+
+
+class FewTags(Tagger):
+    def __init__(self) -> None:
+        self.names = ["general", "1girl", "solo", "hat"]
+
+    def probabilities(self, picture: np.ndarray) -> np.ndarray:
+        return np.array([0.9, 0.25, 0.9, 0.05], np.float32)
+
+    def prompt(self, picture: np.ndarray, *thresholds: Any, **others: Any) -> str:
+        return "1girl, solo"
+
+
+def drawn(tmp_path, options=None, **values):
+    (item,) = items(tmp_path, 1, **values)
+    item = dataclasses.replace(item, options=dataclasses.replace(item.options, tag=True))
+    picture = read_picture(item.artwork)
+    return draw_sample(QuickEngine(), FewTags(), item, picture, options or SampleOptions()), item
+
+
+def test_a_sample_and_its_arrays(tmp_path):
+    sample, _ = drawn(tmp_path, prompt="", operation_steps=(400, 950))
+    assert str(sample.prompt) == "1girl, solo" and sample.steps.tolist() == [400, 950]
+    assert sample.artwork.shape == sample.line_art.shape == (48, 32, 3)
+    assert np.array_equal(sample.sketch, sample.keyframes[1]) and not np.array_equal(sample.sketch, sample.line_art)
+    assert list(sample.probable) == ["general", "solo", "1girl"] and sample.probable["1girl"] == 0.25
+
+    again = Sample(**unpacked(packed(**vars(sample))))
+    assert again.probable == sample.probable and again.steps.tolist() == [400, 950]
+    for name in ("artwork", "line_art", "sketch", "keyframes", "prompt"):
+        assert np.array_equal(getattr(again, name), getattr(sample, name))
+    none, _ = drawn(tmp_path, SampleOptions(least_probability=1.0), prompt="x")
+    assert Sample(**unpacked(packed(**vars(none)))).probable == {}
+
+
+def test_the_seed_and_a_prompt_of_ones_own_decide(tmp_path):
+    first, second = (vars(drawn(tmp_path, seed=7)[0]) for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    other, _ = drawn(tmp_path, seed=8, prompt="a cat")
+    assert not np.array_equal(first["keyframes"], other.keyframes) and str(other.prompt) == "a cat"
+
+
+def test_what_a_sample_cannot_hold_is_refused():
+    for values in ({"line_art_step": 1000}, {"sketch_step": -1}, {"least_probability": 1.5}):
+        with pytest.raises(InputError, match="; use a"):
+            SampleOptions(**values)
+    assert list(probable_tags(FewTags(), PICTURE, 0.0)) == ["general", "solo", "1girl", "hat"]
+    assert probable_tags(FewTags(), PICTURE, 1.0) == {}
+    with pytest.raises(CheckpointError, match="bare has no tagger"):
+        tagger_of(FakeEngine(family=FakeFamily(name="bare")))
 
 
 def sample_of(number):

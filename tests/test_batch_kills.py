@@ -82,7 +82,7 @@ def killed_again_and_again(folder, family, count, kills, seed, flags=(), workers
 
 @pytest.mark.slow
 def test_a_killed_driver_goes_on(tiny_family, tmp_path):
-    killed_again_and_again(tmp_path, tiny_family, count=6, kills=2, seed=0)
+    killed_again_and_again(tmp_path, tiny_family, count=4, kills=1, seed=0)
 
 
 @pytest.mark.soak

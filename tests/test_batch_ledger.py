@@ -1,13 +1,27 @@
-"""The ledger knows what was begun and how it ended, whoever wrote it and however that one ended."""
+"""The ledger: what was begun and how it ended, whoever wrote it; who holds an item; and the run table of it all."""
 
 import json
+import subprocess
+import sys
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from batch_pictures import items
 
-from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Ledger
+from paints_undo.batch.items import Found
+from paints_undo.batch.ledger import BEGUN, COLUMNS, DIED, DONE, FAILED, STOPPED, Leases, Ledger, rows_of, write_table
 from paints_undo.batch.store import open_store
 from paints_undo.errors import InputError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from paints_undo.batch.ledger import Leases
+leases = Leases(Path(sys.argv[1]))
+print(leases.take("a" * 64), flush=True)
+time.sleep(60)
+"""
 
 
 def ledger(folder):
@@ -57,16 +71,65 @@ def test_torn_and_damaged_lines_are_left_out(tmp_path, caplog):
     assert ledger(tmp_path).history(item.key).done
 
 
-def test_other_folders_are_refused(tmp_path):
-    ledger(tmp_path / "a")
-    file = tmp_path / "a" / "batch" / "format.json"
-    file.write_text(json.dumps({"format": 99}))
-    with pytest.raises(InputError, match="has format 99 and this version works with format 1"):
-        ledger(tmp_path / "a")
-    file.write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        ledger(tmp_path / "a")
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "run.json").write_text("{}")
-    with pytest.raises(InputError, match="folder of one run"):
-        ledger(tmp_path / "run")
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("batch/format.json", '{"format": 99}', "has format 99 and this version works with format 1"),
+        ("batch/format.json", "{", "damaged"),
+        ("run.json", "{}", "folder of one run"),
+    ],
+)
+def test_other_folders_are_refused(tmp_path, name, content, said):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=said):
+        ledger(tmp_path)
+
+
+def test_one_holder_at_a_time(tmp_path):
+    first, second = Leases(tmp_path / "leases"), Leases(tmp_path / "leases")
+    assert first.take("a" * 64) and not second.take("a" * 64) and second.take("b" * 64)
+    first.give_back("a" * 64)
+    assert second.take("a" * 64)
+    second.give_back("a" * 64, done=True)
+    second.give_back("b" * 64, done=True)
+    assert not list((tmp_path / "leases").iterdir())
+    second.give_back("c" * 64)  # what was never taken
+    assert Leases(None).take("a") and Leases(None).take("a")  # a place without locks hands out everything
+    Leases(None).give_back("a", done=True)
+
+
+def test_a_killed_holder_leaves_nothing_behind(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "True\n"
+    leases = Leases(tmp_path)
+    assert not leases.take("a" * 64)
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert leases.take("a" * 64)
+
+
+def test_every_input_has_its_row(tmp_path):
+    store = open_store(str(tmp_path / "out"))
+    ledger, some = Ledger(store), items(tmp_path / "art", 6)
+    for item, state in zip(some, [DONE, FAILED, STOPPED, DIED, BEGUN], strict=False):
+        ledger.note(item, BEGUN)
+        if state != BEGUN:
+            ledger.note(item, state, **({"reason": "too dark"} if state == FAILED else {}))
+    found = Found(some, {}, [("b\udcff.png", some[0])], [("list.jsonl, line 731", "is no JSON")])
+    write_table(store, rows_of(ledger.histories, found))
+    rows = [json.loads(line) for line in (tmp_path / "out" / "runs.jsonl").read_text("utf-8").splitlines()]
+    states = [row["state"] for row in sorted(rows, key=lambda row: row["artwork"]) if row["artwork"].startswith("/")]
+    assert states == ["done", "failed", "waiting", "failed", "begun", "waiting"]
+    others = {row["artwork"]: row["state"] for row in rows if not row["artwork"].startswith("/")}
+    assert others == {"b\\udcff.png": "duplicate", "list.jsonl, line 731": "rejected"}
+    assert {row["reason"] for row in rows if row["reason"]} == {"too dark", "is no JSON"}
+
+    table = pyarrow.parquet.read_table(tmp_path / "out" / "runs.parquet")
+    assert table.column_names == list(COLUMNS)
+    assert table.schema.field("time").type == pyarrow.timestamp("ms", "UTC")
+    read = table.to_pylist()
+    for row in read:
+        row["time"] = row["time"] and row["time"].timestamp()
+    assert read == rows and len({row["time"] for row in rows}) > 1

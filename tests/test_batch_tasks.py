@@ -54,21 +54,15 @@ def files_below(folder):
     return [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
 
 
-def test_pieces_that_are_there_are_not_drawn_again(tmp_path):
+def test_pieces_that_are_there_are_not_drawn_again_and_the_tagger_writes_a_prompt(tmp_path):
     (item,) = items(tmp_path / "art", 1)
-    store = open_store(str(tmp_path / "out"))
-    for _ in range(2):
-        engine = QuickEngine()
+    item = dataclasses.replace(item, options=dataclasses.replace(options(prompt=""), tag=True))
+    store, engines = open_store(str(tmp_path / "out")), [QuickEngine(), QuickEngine()]
+    for engine in engines:
         worker = Worker(lambda engine=engine: engine, store)
         worker.do(Task(item, KEYFRAMES, picture_file(item)))
         worker.do(Task(item, SEGMENT, pair=1))
-    assert engine.steps_done == 0
-
-
-def test_the_tagger_writes_a_prompt_where_none_is_given(tmp_path):
-    (item,) = items(tmp_path / "art", 1)
-    item = dataclasses.replace(item, options=dataclasses.replace(options(prompt=""), tag=True))
-    worker = Worker(QuickEngine, open_store(str(tmp_path / "out")))
+    assert engines[0].steps_done > 0 == engines[1].steps_done
     assert in_pieces(worker, item) == {"prompt": "1girl, solo, 40 wide"}
 
 
@@ -84,6 +78,8 @@ def test_an_engine_is_loaded_once_and_faulty_ones_are_no_pictures_fault(tmp_path
 
     with pytest.raises(CheckpointError, match="device is 'tpu'"):
         Worker(refuse, open_store(str(tmp_path / "out"))).do(Task(some[0], PICTURE, picture_file(some[0])))
+    with pytest.raises(InputError, match=r"^picture 000.png is not a readable picture"):
+        worker.do(Task(some[0], PICTURE, b"no picture"))
 
 
 def test_half_a_run_of_another_device_is_drawn_anew(tmp_path):
@@ -97,15 +93,17 @@ def test_half_a_run_of_another_device_is_drawn_anew(tmp_path):
     forget_unlike(tmp_path / "run", settings)
 
 
-def test_a_bad_picture_is_called_by_its_name(tmp_path):
-    (item,) = items(tmp_path / "art", 1)
-    worker = Worker(QuickEngine, open_store(str(tmp_path / "out")))
-    with pytest.raises(InputError, match=r"^picture 000.png is not a readable picture"):
-        worker.do(Task(item, PICTURE, b"no picture"))
-
-
-@pytest.mark.parametrize("place", ["local", "memory://damaged"])
-@pytest.mark.parametrize("damage", ["torn", "emptied", "of another pair", "of another picture", "another npz", "gone"])
+@pytest.mark.parametrize(
+    ("place", "damage"),
+    [
+        ("local", "torn"),
+        ("local", "gone"),
+        ("memory://damaged", "emptied"),
+        ("memory://damaged", "of another pair"),
+        ("memory://damaged", "of another picture"),
+        ("memory://damaged", "another npz"),
+    ],
+)
 def test_a_piece_that_is_not_the_one_kept_is_drawn_again(tmp_path, place, damage):
     first, second = items(tmp_path / "art", 2)
     store = open_store(str(tmp_path / "out") if place == "local" else f"{place}/{damage}".replace(" ", "-"))

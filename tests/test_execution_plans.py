@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from fake_engine import FakeFamily
+from live_bytes import LiveBytes
 from reference import DATA
 from torch.overrides import TorchFunctionMode
 
 from paints_undo import PaintsUndo
-from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.execution import plans
 from paints_undo.execution.plan import GIB, LADDER, LEAST, NAMES, STAGE, Plan, Work, next_plan_down, one_by_one

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from export_runs import make_source
 from PIL import Image
-from test_provenance_embedding import chunks, frames_of_ffmpeg
+from test_provenance_files import chunks, frames_of_ffmpeg
 
 from paints_undo.exports import animations
 from paints_undo.exports.formats import export
@@ -46,20 +46,16 @@ def test_an_animation_has_all_frames_times_and_the_record(source, tmp_path, writ
     assert read_record(tmp_path / name) == source.described("timelapse")
 
 
-def test_a_gif_shrinks_until_it_is_small_enough(source, tmp_path, monkeypatch):
-    animations.write_gif(source, tmp_path / "large.gif", OPTIONS)
+def test_a_gif_shrinks_until_it_is_small_enough_and_a_chosen_size_is_kept(source, tmp_path, monkeypatch):
+    few = Pacing(fps=10, seconds=4, curve="strokes")
+    animations.write_gif(source, tmp_path / "large.gif", ExportOptions(few))
     largest = (tmp_path / "large.gif").stat().st_size * 2 // 3
     monkeypatch.setattr(animations, "LARGEST_GIF", largest)
-    animations.write_gif(source, tmp_path / "a.gif", OPTIONS)
+    animations.write_gif(source, tmp_path / "a.gif", ExportOptions(few))
     assert (tmp_path / "a.gif").stat().st_size < largest + 10_000  # the record comes on top
-    with Image.open(tmp_path / "a.gif") as film:
-        assert max(film.size) < 150
-
-
-def test_a_chosen_size_is_kept(source, tmp_path):
-    animations.write_gif(source, tmp_path / "a.gif", ExportOptions(OPTIONS.pacing, longest_side=75))
-    with Image.open(tmp_path / "a.gif") as film:
-        assert film.size == (60, 75)
+    animations.write_gif(source, tmp_path / "b.gif", ExportOptions(few, longest_side=75))
+    with Image.open(tmp_path / "a.gif") as film, Image.open(tmp_path / "b.gif") as chosen:
+        assert max(film.size) < 150 and chosen.size == (60, 75)
 
 
 @pytest.mark.parametrize("name", ["gif", "webp", "apng"])

@@ -1,4 +1,4 @@
-"""Formats by name, whole files or none."""
+"""Formats by name, whole files or none; and `export` on the command line."""
 
 import errno
 import os
@@ -10,6 +10,7 @@ from export_runs import make_run, make_source
 from psd_tools import PSDImage
 
 from paints_undo.atomic import explained
+from paints_undo.cli import main
 from paints_undo.errors import InputError
 from paints_undo.exports import formats
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
@@ -21,16 +22,12 @@ from paints_undo.run.folder import RunFolder
 
 def test_names_of_formats():
     assert chosen_formats("psd, GIF,psd") == ["psd", "gif"] and chosen_formats(["mp4"]) == ["mp4"]
-    assert chosen_formats("all") == list(FORMATS)
+    assert chosen_formats("all") == list(FORMATS) and len({each.file for each in FORMATS.values()}) == len(FORMATS)
     with pytest.raises(InputError, match="format is 'avi'; use one or more of mp4, av1"):
         chosen_formats("mp4,avi")
     for nothing in ("", " , ", []):
         with pytest.raises(InputError, match="no format is given"):
             chosen_formats(nothing)
-
-
-def test_no_two_formats_share_a_file():
-    assert len({each.file for each in FORMATS.values()}) == len(FORMATS)
 
 
 def test_files_and_progress(tmp_path):
@@ -52,10 +49,13 @@ def misnamed(tmp_path_factory):
         pytest.skip("this system has no such names")
 
 
-@pytest.mark.parametrize("title", ["", "\udcff\ud800 x"])
-@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.write])
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [(name, "") for name, each in FORMATS.items() if each.write]
+    + [(name, "\udcff\ud800 x") for name in ("psd", "ora", "contact", "steps", "steps-png", "html", "curves")],
+)
 def test_a_title_that_is_no_text_has_a_sign_in_its_place(misnamed, tmp_path, name, title):
-    options = ExportOptions(Pacing(fps=12, seconds=3), longest_side=64, title=title)
+    options = ExportOptions(Pacing(fps=2, seconds=3), longest_side=64, title=title)
     assert options.title == title and not title or options.title == "\ufffd\ufffd x"
     source = Source.of_run(misnamed, title)
     assert source.name == (options.title or "girl\ufffd")
@@ -103,10 +103,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, n
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
-    source = make_source(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="Cannot make out in the folder .*file"):
-        export(source, "curves", tmp_path / "file" / "out")
+        export(make_source(tmp_path), "curves", tmp_path / "file" / "out")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills")
@@ -143,3 +142,46 @@ def test_the_next_export_sweeps_what_a_killed_one_left(tmp_path):
     at_work.communicate()
     assert at_work.returncode == 0
     assert sorted(file.name for file in (run / "exports").iterdir()) == ["contact-sheet.png", "curves.svg"]
+
+
+def test_exporting_prints_the_paths(tmp_path, capsys):
+    run = make_run(tmp_path / "girl")
+    assert main(["export", str(run), "--as", "curves,contact", "--title", "夏"]) == 0
+    paths = capsys.readouterr().out.split()
+    assert paths == [str(run / "exports" / "curves.svg"), str(run / "exports" / "contact-sheet.png")]
+    assert "夏" in (run / "exports" / "curves.svg").read_text(encoding="utf-8")
+
+
+def test_two_runs_are_compared(tmp_path, capsys):
+    runs = [make_run(tmp_path / name) for name in ("girl", "other")]
+    assert main(["export", str(runs[0]), "--compare", str(runs[1]), "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.png", "comparison.svg"]
+
+
+def test_the_list_of_formats(capsys):
+    assert main(["export", "--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--seconds", "0"], "seconds is 0"),
+        (["--fps", "0"], "fps is 0"),
+        (["--longest-side", "4"], "longest side is 4"),
+        (["--title", "x" * 201], "title has 201 characters"),
+        (["--as", "avi"], "format is 'avi'"),
+        (["--as", ""], "no format is given"),
+    ],
+)
+def test_bad_values_are_one_sentence_before_any_work(tmp_path, capsys, flags, sentence):
+    assert main(["export", str(tmp_path / "absent"), *flags]) == 2
+    said = capsys.readouterr().err
+    assert sentence in said and said.count("\n") == 1 and not (tmp_path / "absent").exists()
+
+
+def test_no_run(tmp_path, capsys):
+    assert main(["export"]) == 2
+    assert "no run is given" in capsys.readouterr().err
+    assert main(["export", str(tmp_path)]) == 2
+    assert "no run.json" in capsys.readouterr().err

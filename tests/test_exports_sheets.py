@@ -1,4 +1,4 @@
-"""The contact sheet and the step sheets; the PDF read and rendered by poppler, and looked through by qpdf."""
+"""The contact sheet and the step sheets: phases, words in every language, pages; the PDF read by poppler and qpdf."""
 
 import shutil
 import subprocess
@@ -7,18 +7,53 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from export_runs import make_source
+from export_runs import at_step, make_source, picture
 from PIL import Image
 
 from paints_undo.errors import Sentence
 from paints_undo.exports import sheets
+from paints_undo.exports.curves import measure
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
+from paints_undo.exports.papers import size_within
 from paints_undo.exports.pdf import parts_of
-from paints_undo.exports.step_sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
+from paints_undo.exports.phases import BLANK, phases, phases_of, what_is_new
+from paints_undo.exports.sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
+from paints_undo.pictures.fit import crop_to
 from paints_undo.provenance.metadata import read_record
 from paints_undo.provenance.records import read_xmp_packet
 from paints_undo.words.languages import LANGUAGES, sentence_in
+
+
+def test_blank_lines_colours_finished():
+    finished = crop_to(picture(), 96, 120)
+    frames = [at_step(finished, moment) for moment in (0, 0.5, 0.8)] + [finished]
+    told = phases(frames, measure(frames, finished))
+    assert [phase.name for phase in told] == [BLANK, "line art", "colours", "finished artwork"]
+    assert told[0].changed == 0 and told[2].changed > 0.4
+    assert "lines" in told[1].words and "%" in told[2].words
+
+
+def test_a_step_that_changes_little_says_so_and_a_run_has_a_phase_for_each_keyframe(tmp_path):
+    finished = crop_to(picture(), 96, 120)
+    told = phases([finished, finished, finished], measure([finished] * 3, finished))
+    assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
+    told = phases_of(make_source(tmp_path))
+    assert len(told) == 4 and told[-1].name == "finished artwork"
+
+
+def test_what_is_new_is_where_the_pictures_differ():
+    before = np.full((60, 60, 3), 255, np.uint8)
+    after = before.copy()
+    after[20:40, 20:40] = (200, 30, 30)
+    new = what_is_new(before, after)
+    assert new[25:35, 25:35].all() and not new[:15].any() and not what_is_new(after, after).any()
+
+
+def test_a_picture_fits_into_its_place():
+    assert size_within(picture(120, 150), 60, 60) == (48, 60)
+    assert size_within(picture(120, 150), 1200, 300) == (240, 300)
+
 
 OPTIONS = ExportOptions(title="夏の少女")
 
@@ -80,10 +115,11 @@ def test_its_words_are_text_that_poppler_finds(source, tmp_path, language):
 
 
 def test_its_pages_look_as_they_should(source, tmp_path):
-    write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
-    asked("pdftoppm", "-r", "150", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page"))
     write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
     drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert drawn.shape == (2 * 1754, 1240, 3) and read_record(tmp_path / "a.png").piece == "sheet"
+    write_step_sheet_pdf(source, tmp_path / "a.pdf", OPTIONS)
+    asked("pdftoppm", "-r", "150", "-png", str(tmp_path / "a.pdf"), str(tmp_path / "page"))
     for number, page in enumerate(sorted(tmp_path.glob("page*.png"))):
         rendered = np.asarray(Image.open(page).convert("RGB"))
         assert rendered.shape == (1754, 1240, 3)
@@ -103,9 +139,3 @@ def test_any_letters_have_a_font_or_a_sign():
     )
     assert fonts["夏天的书"].startswith("STSong")
     assert {font for font, part in parts_of("線稿", "zh-TW")} == {"MSung-Light"}
-
-
-def test_the_same_as_a_picture(source, tmp_path):
-    write_step_sheet_png(source, tmp_path / "a.png", OPTIONS)
-    assert Image.open(tmp_path / "a.png").size == (1240, 2 * 1754)
-    assert read_record(tmp_path / "a.png").piece == "sheet"

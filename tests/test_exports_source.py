@@ -10,7 +10,6 @@ from paints_undo.errors import InputError
 from paints_undo.exports.pacing import Pacing
 from paints_undo.exports.source import Source
 from paints_undo.pictures.fit import Fit
-from paints_undo.pictures.pixels import read_picture
 from paints_undo.provenance.records import MIXED
 
 
@@ -34,13 +33,9 @@ def test_the_artwork_lies_where_it_is_said_to(tmp_path):
     assert np.array_equal(source.finished_small[:, 7:57], source.fit.uncover(source.finished_small))
 
 
-def test_sizes_keep_the_shape_and_never_grow(tmp_path):
+def test_sizes_keep_the_shape_and_never_grow_and_the_last_frame_played_is_the_artwork(tmp_path):
     source = make_source(tmp_path)
     assert source.sized(None) == (120, 150) and source.sized(75) == (60, 75) and source.sized(4000) == (120, 150)
-
-
-def test_the_last_frame_played_is_the_artwork_bit_for_bit_with_its_hold(tmp_path):
-    source = make_source(tmp_path)
     *_, (last, stands) = source.played(source.size, Pacing(fps=10, hold_end=1.5))
     assert np.array_equal(last, source.artwork) and stands == 15
 
@@ -52,23 +47,18 @@ def test_a_run_that_wants_a_mark_has_it_in_every_frame(tmp_path):
     assert first.min() < 250
 
 
-def test_a_run_without_segments(tmp_path):
+@pytest.mark.parametrize(
+    ("pieces", "sentence"),
+    [
+        ("segments", "has 3 of 4 segments; generate its video first"),
+        ("keyframes", r"keyframes/\d+.*png .*is gone; generate its keyframes again"),
+    ],
+)
+def test_a_run_without_one_of_its_pieces(tmp_path, pieces, sentence):
     folder = make_run(tmp_path / "girl")
-    next((folder / "segments").iterdir()).unlink()
-    with pytest.raises(InputError, match="has 3 of 4 segments; generate its video first"):
+    next((folder / pieces).iterdir()).unlink()
+    with pytest.raises(InputError, match=sentence):
         Source.of_run(folder)
-
-
-def test_a_run_without_a_keyframe(tmp_path):
-    folder = make_run(tmp_path / "girl")
-    next((folder / "keyframes").iterdir()).unlink()
-    with pytest.raises(InputError, match=r"keyframes/\d+.*png .*is gone; generate its keyframes again"):
-        Source.of_run(folder)
-
-
-def test_no_run_at_all(tmp_path):
-    with pytest.raises(InputError, match=r"no run in .* \(no run.json\)"):
-        Source.of_run(tmp_path)
 
 
 def test_five_hundred_keyframes_are_refused(tmp_path):
@@ -79,14 +69,6 @@ def test_five_hundred_keyframes_are_refused(tmp_path):
     (folder / "run.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="there are 500 keyframes; use at most 32"):
         Source.of_run(folder)
-
-
-@pytest.mark.parametrize(
-    ("size", "sentence"), [((10_000, 200), "too narrow .*sides at most 8:1"), ((20, 20), "too small")]
-)
-def test_a_banner_and_an_icon_are_refused_when_they_are_read(size, sentence):
-    with pytest.raises(InputError, match=sentence):
-        read_picture(np.zeros((size[1], size[0], 3), np.uint8))
 
 
 def test_the_narrowest_picture_that_is_read_can_be_exported(tmp_path):

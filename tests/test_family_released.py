@@ -70,6 +70,15 @@ def test_the_published_files() -> None:
     assert not any(file.path.endswith((".bin", ".ckpt", ".pt", ".py")) for file in wanted)
 
 
+def test_another_cache_is_the_only_one(hub: LocalHub, tmp_path: Path) -> None:
+    family = download_released(cache=tmp_path / "other")
+    assert find_released(tmp_path / "other").folders == family.folders
+    assert all(tmp_path / "other" in folder.parents for folder in family.folders.values())
+    for cache, place in ((None, "cache"), (tmp_path / "none", "none")):
+        with pytest.raises(CheckpointError, match=f"not in {tmp_path / place};"):
+            find_released(cache)
+
+
 def test_everything_is_fetched_once_and_a_family(hub: LocalHub) -> None:
     family = download_released()
     assert family.name == "released" and sorted(gets(hub)) == sorted(f"{f.repository}/{f.path}" for f in files())

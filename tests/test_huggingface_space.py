@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 import os
 import re
 import shutil
@@ -9,31 +11,40 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from huggingface_hub import metadata_load
 from packaging.requirements import Requirement
 from served_elsewhere import free_port, served
 
-from paints_undo import examples
+from paints_undo import KeyframeOptions, SegmentOptions, examples
+from paints_undo.family.choice import MINI_FOLDER
+from paints_undo.family.model_family import ModelFamily, open_family
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "huggingface_space"
 # What ZeroGPU does as far as it matters here: arguments and results cross a process boundary.
 SPACES = """
 import functools, os, pickle
-def GPU(duration):
-    def lend(function):
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+Given, Made = ParamSpec("Given"), TypeVar("Made")
+def GPU(*, duration: Callable[Given, int]) -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
+    def lend(function: Callable[Given, Made]) -> Callable[Given, Made]:
         @functools.wraps(function)
-        def call(*arguments):
+        def call(*arguments: Given.args, **named: Given.kwargs) -> Made:
             import gradio.context
+            seconds = duration(*arguments, **named)
+            assert type(seconds) is int and not named
             told = pickle.dumps(arguments)
             result = function(*pickle.loads(told))
             visitor = gradio.context.LocalContext.request.get(None)
             with open(os.environ["LENT"], "a") as file:
-                file.write(f"{function.__name__} {duration} {visitor is not None}\\n")
+                file.write(f"{function.__name__} {seconds} {visitor is not None}\\n")
             return pickle.loads(pickle.dumps(result))
         return call
     return lend
@@ -85,8 +96,8 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
     pretend_spaces(space)
     shutil.copy(Path(examples.__file__).parent / "girl.png", tmp_path)
     port = free_port()
-    settings = {"GRADIO_SERVER_PORT": str(port), "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_GPU_SECONDS": "45"}
-    settings["PAINTS_UNDO_MODELS"] = "mini"
+    settings = {"GRADIO_SERVER_PORT": str(port), "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_MODELS": "mini"}
+    settings["PAINTS_UNDO_GPU_SECONDS"] = "16"
     with served(["app.py"], space, port, **settings) as address:
         client = Client(address, verbose=False, analytics_enabled=False)
         given = {"prompt": "1girl", "operation_steps": [500, 999], "sampling_steps": 1}
@@ -94,8 +105,34 @@ def test_every_segment_is_a_gpu_call_of_its_own(space, tmp_path):
         _, frames = client.predict(sampling_steps=1, api_name="/generate_video")
     assert len(drawn) == 2 and len(frames) == 45
     calls = (tmp_path / "lent").read_text().splitlines()
-    assert calls == ["borrow_for_keyframes 45 True"] + ["borrow_for_segment 45 True"] * 3
+    assert calls == ["borrow_for_keyframes 16 True"] + ["borrow_for_segment 16 True"] * 3
     assert (space / "outputs").is_dir()
+
+
+def test_a_gpu_call_asks_for_what_its_work_takes(monkeypatch):
+    """At the published sizes: more for more keyframes, sampling steps, guidance, pixels and bytes of weights."""
+    monkeypatch.syspath_prepend(FOLDER)
+    app = importlib.import_module("app")
+    monkeypatch.setattr(app, "LONGEST", math.inf)
+    published = replace(open_family(MINI_FOLDER), name="released", video_sizes=ModelFamily.video_sizes)
+    monkeypatch.setattr(app, "family", lambda: published)
+    small = np.zeros((640, 512, 3), np.uint8)
+
+    def keyframes(**chosen):
+        return app.seconds_for_keyframes(small, KeyframeOptions(**chosen), None)
+
+    def segment(**chosen):
+        return app.seconds_for_segment([small, small], SegmentOptions(**chosen))
+
+    usual = keyframes(), segment()
+    assert 25 < usual[0] < 40 and 35 < usual[1] < 60
+    assert keyframes(operation_steps=(500,)) < keyframes(sampling_steps=10) < keyframes(guidance_scale=1) < usual[0]
+    assert keyframes(width=1024, height=1280) > 2 * usual[0]
+    assert segment(sampling_steps=10) < segment(guidance_scale=1) < usual[1] < segment(sampling_steps=100)
+    monkeypatch.setattr(app, "READ_A_SECOND", app.READ_A_SECOND / 1000)
+    assert keyframes() > usual[0] + 20 and segment() > usual[1] + 60
+    monkeypatch.setattr(app, "LONGEST", 20.0)
+    assert (keyframes(), segment()) == (20, 20)
 
 
 @pytest.mark.slow

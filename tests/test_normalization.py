@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from live_bytes import LiveBytes
 from torch import nn
 from torch.nn import functional as F
 
-from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.models import normalization
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU, channels_last
 

@@ -1,10 +1,13 @@
 """verify: what a file says it is, and whether it holds."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 from throwaway_certificate import write_certificate
 
+from paints_undo.cli import main
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import GIVEN
@@ -43,34 +46,23 @@ def test_files_say_what_they_are(run, tmp_path):
     assert found.state == RECORDED and "made by AI" not in found.sentence and "not compared" in found.text
 
 
-def test_another_artwork_contradicts(run, tmp_path):
+def test_another_artwork_contradicts(run, tmp_path, artwork):
     found = verify(run.timelapse_file, tmp_path / "other.png")
     assert (found.state, found.artwork) == (CONTRADICTED, False)
     assert verify(run.path, tmp_path / "other.png").state == CONTRADICTED
-
-
-def test_an_artwork_that_shows_another_picture_contradicts(run, artwork):
-    changed = embed(encode_png(255 - artwork), run.record("artwork", GIVEN))
-    (run.path / "artwork.png").write_bytes(changed)
+    found = verify(run.path, tmp_path / "given.png")
+    assert found.state == RECORDED and "6 of 6 files are whole and of this run" in found.text, found.text
+    (run.path / "artwork.png").write_bytes(embed(encode_png(255 - artwork), run.record("artwork", GIVEN)))
     found = verify(run.path / "artwork.png")
     assert found.state == CONTRADICTED and "shows another picture" in found.sentence
 
 
-def test_no_record(run, tmp_path):
+def test_files_without_a_record_and_what_cannot_be_read(run, tmp_path):
     found = verify(tmp_path / "other.png")
     assert found.state == NO_RECORD and "carries no record" in found.sentence and "can be removed" in found.sentence
-
-
-def test_what_cannot_be_read(tmp_path):
     (tmp_path / "a.txt").write_text("text")
-    assert verify(tmp_path / "a.txt").state == verify(tmp_path / "nowhere.png").state == UNREADABLE
     (tmp_path / "empty").mkdir()
-    assert verify(tmp_path / "empty").state == UNREADABLE
-
-
-def test_a_whole_run(run, tmp_path):
-    found = verify(run.path, tmp_path / "given.png")
-    assert found.state == RECORDED and "6 of 6 files are whole and of this run" in found.text, found.text
+    assert {verify(tmp_path / name).state for name in ("a.txt", "nowhere.png", "empty")} == {UNREADABLE}
 
 
 @pytest.mark.parametrize(
@@ -109,3 +101,16 @@ def test_a_signature_is_told_and_a_change_after_it(run, tmp_path):
     changed[-300] ^= 1
     run.timelapse_file.write_bytes(changed)
     assert verify(run.timelapse_file).state == CONTRADICTED
+
+
+def test_the_command_s_text_json_and_status(run, tmp_path, capsys):
+    files = [str(run.timelapse_file), str(tmp_path / "other.png")]
+    assert main(["verify", files[0], str(run.path)]) == 0
+    assert "made by AI" in capsys.readouterr().out
+    assert main(["verify", *files, "--json", "--artwork", str(tmp_path / "given.png")]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [each["state"] for each in told] == ["recorded", "no record"]
+    assert told[0]["artwork_matches"] is True and told[0]["record"]["settings"] == SETTINGS
+    assert told[0]["record"]["digital_source_type"].endswith("/trainedAlgorithmicMedia")
+    assert main(["verify", str(tmp_path / "nowhere.png")]) == 2
+    assert main(["verify", files[0], "--artwork", str(tmp_path / "nowhere.png")]) == 2

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from live_bytes import LiveBytes
 from reference import FORWARD, deviation, recorded
 from reference_fill import fill
 from torch import Tensor, nn
 
 from memory_management import Transfer
-from paints_undo.bench.live_bytes import LiveBytes
 from paints_undo.models.streamed_decoder import WaitingRoom, mixed
 from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
 

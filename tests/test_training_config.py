@@ -1,5 +1,7 @@
+"""Settings and config files."""
+
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
@@ -13,6 +15,52 @@ from paints_undo.training.config import (
     read_config,
     write_config,
 )
+from paints_undo.training.dataset import DatasetOptions
+from paints_undo.training.keyframe_training import KeyframeSizes, KeyframeTrainingOptions
+from paints_undo.training.loop import LoopOptions
+from paints_undo.training.picture_vae import VaeOptions
+from paints_undo.training.process import Habits
+from paints_undo.training.segment_training import SegmentSizes, SegmentTrainingOptions
+from paints_undo.training.settings import Checked, Settings, share, within
+from paints_undo.training.tagger import TaggerOptions
+from paints_undo.training.video_vae_training import VideoVaeOptions
+
+
+@dataclass(frozen=True)
+class Sizes(Checked):
+    widths: tuple[int, ...] = within((8, 16), 1)
+    limit: int | None = within(None, 1)
+    part: float = share(0.5)
+    free: int = -3
+
+
+@dataclass(frozen=True)
+class Crops(Settings):
+    COUNTED = "crops"
+
+    crops: int = within(4, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"widths": (8, 0)}, r"widths must be at least 1, got \(8, 0\)"),
+        ({"widths": ()}, "widths must be at least 1"),
+        ({"limit": 0}, "limit must be at least 1, got 0"),
+        ({"part": 1.5}, "part must lie in 0 to 1, got 1.5"),
+        ({"part": float("nan")}, "part must lie in 0 to 1"),
+    ],
+)
+def test_the_first_field_out_of_range_is_named(wrong, problem):
+    assert Sizes().limit is None and Sizes(limit=1, part=1).free == -3
+    with pytest.raises(ValueError, match=problem):
+        replace(Sizes(), **wrong)
+
+
+def test_an_update_has_what_the_counted_field_says():
+    assert Crops().count == 4 and Crops().with_batch(9) == Crops(9) and Crops().for_size(256) == Crops()
+    with pytest.raises(ValueError, match="crops must be at least 1"):
+        Crops().with_batch(0)
 
 
 def test_every_part_has_a_shipped_file_with_every_setting():
@@ -35,9 +83,7 @@ def test_a_file_changes_what_it_names(tmp_path):
     assert config.loop.learning_rate == shipped.loop.learning_rate
     assert config.options.batch == 4 and config.options.sizes == replace(shipped.options.sizes, heads=(1, 2, 3))
     assert read_config("keyframes", file, on_gpu=True).options.batch == 4  # a file says more than a device
-
-
-def test_a_folder_holds_files_for_some_parts(tmp_path):
+    # a folder holds files for some parts
     (tmp_path / "vae.json").write_text('{"options": {"crops": 3}}')
     assert read_config("vae", tmp_path).options.crops == 3
     assert read_config("tagger", tmp_path) == read_config("tagger")
@@ -103,3 +149,35 @@ def test_the_command_line_has_the_last_word_and_the_decoder_keeps_its_share():
     for wrong in ({"minutes": -1}, {"steps": 0}, {"batch": 0}, {"seed": -1}):
         with pytest.raises(InputError, match=next(iter(wrong)) if "batch" not in wrong else "crops"):
             read_config("vae").chosen(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "problem"),
+    [
+        (LoopOptions, {"warmup_steps": 0}, "warmup_steps"),
+        (VaeOptions, {"latent_channels": 8}, "latent_channels 8 has to be 4"),
+        (VaeOptions, {"base_channels": 20}, "norm_groups"),
+        (VaeOptions, {"crop": 30}, "crop"),
+        (TaggerOptions, {"widths": (8,), "depths": (1, 1)}, "equally many"),
+        (TaggerOptions, {"size": 100}, "multiple of 32"),
+        (KeyframeSizes, {"text_layers": 0}, "at least 1"),
+        (KeyframeSizes, {"widths": (50,), "heads": (1,)}, "norm_groups"),
+        (KeyframeSizes, {"widths": (48, 96), "heads": (2, 0)}, "last level"),
+        (KeyframeSizes, {"widths": (48, 96), "heads": (2,)}, "equally many"),
+        (KeyframeTrainingOptions, {"batch": 4, "fresh": 5}, "fresh must lie in 1 to batch"),
+        (KeyframeTrainingOptions, {"empty_prompts": 2}, "empty_prompts"),
+        (SegmentSizes, {"channels": 20}, "multiple of norm_groups"),
+        (SegmentSizes, {"picture": 100}, "patch"),
+        (SegmentTrainingOptions, {"sparse_frames": 17}, "sparse_frames"),
+        (VideoVaeOptions, {"frames": 1}, "frames"),
+        (VideoVaeOptions, {"crop": 20}, "crop"),
+        (DatasetOptions, {"split": "test"}, "split"),
+        (DatasetOptions, {"count": 0}, "count"),
+        (DatasetOptions, {"size": 100}, "size must be a multiple of 8"),
+        (Habits, {"sketch_scale": 5}, "sketch_scale"),
+        (Habits, {"flip_check_at": 2}, "flip_check_at"),
+    ],
+)
+def test_senseless_settings_are_refused(kind, wrong, problem):
+    with pytest.raises(ValueError, match=problem):
+        kind(**wrong)

@@ -1,11 +1,16 @@
+"""The tagger, and the tokenizer for its tags."""
+
 import csv
 
 import numpy as np
 import pytest
 import torch
-from training_pictures import a_face
+from training_pictures import a_face, quick
+from transformers import CLIPTokenizer
 
-from paints_undo.training.loop import LoopOptions, Training
+from paints_undo.family.model_family import TOKENIZER_FILES
+from paints_undo.stages.prompts import token_ids
+from paints_undo.training.loop import Training
 from paints_undo.training.own_timelapses import TimelapseSet
 from paints_undo.training.tagger import (
     RATINGS,
@@ -22,11 +27,57 @@ from paints_undo.training.tagger import (
     write_tag_table,
     write_tagger,
 )
+from paints_undo.training.tokenizer import PROMPT_LENGTH, known_words, learn_merges, write_tokenizer
 from wd14_tagger import Tagger
 from wd14_tagger.tagger import _read_tags
 
-TINY = TaggerOptions(widths=(8, 16), depths=(1, 1), size=32, batch=8)
+WORDS = ("hair", "chair", "air", "blue", "girl", "girls", "solo")
 TAGS = [("solo", "smile", "143"), ("solo", "blue hair"), ("solo", "smile", "")]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokenizer")
+    size = write_tokenizer(folder, WORDS)
+    assert {path.name for path in folder.iterdir()} == set(TOKENIZER_FILES)
+    tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    assert len(tokenizer) == size
+    return tokenizer
+
+
+def test_every_known_word_is_one_token(tokenizer):
+    assert len(tokenizer(" ".join(WORDS)).input_ids) == len(WORDS) + 2
+    assert tokenizer.convert_ids_to_tokens(tokenizer("1girl, blue hair").input_ids)[1:-1] == [
+        "1</w>",
+        "girl</w>",
+        ",</w>",
+        "blue</w>",
+        "hair</w>",
+    ]
+
+
+@pytest.mark.parametrize("text", ["xylophone", "naïve", "猫", "😀 #!"])
+def test_any_other_text_falls_back_to_its_bytes(tokenizer, text):
+    ids = tokenizer(text).input_ids
+    assert tokenizer.eos_token_id not in ids[1:-1] and len(ids) > 2
+    assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", "")
+
+
+def test_prompts_are_padded_and_cut_to_the_length_of_the_networks(tokenizer):
+    for prompt in ("", "solo", "solo " * 200):
+        ids = token_ids(tokenizer, prompt)
+        assert ids.shape == (1, PROMPT_LENGTH)
+        assert ids[0, 0] == tokenizer.bos_token_id and ids[0, -1] == tokenizer.eos_token_id
+
+
+def test_merges_are_the_same_each_time_and_words_of_rare_tags_are_left_out():
+    assert learn_merges(WORDS) == learn_merges(WORDS)
+    assert learn_merges(["ab"]) == [("a", "b</w>")]
+    words = known_words([("blue hair",)] * 3 + [("xylophone",)], fewest=2)
+    assert "hair" in words and "xylophone" not in words and "masterpiece" in words
+
+
+TINY = TaggerOptions(widths=(8, 16), depths=(1, 1), size=32, batch=8)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +90,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def trained(data, tmp_path_factory):
-    loop = LoopOptions(steps=60, learning_rate=1e-2, warmup_steps=5, averaging=0.5, mixed_precision=False)
-    return train_tagger(Training(data, tmp_path_factory.mktemp("run"), TINY, loop))
+    return train_tagger(Training(data, tmp_path_factory.mktemp("run"), TINY, quick(60)))
 
 
 def test_it_learns_and_the_exported_model_is_a_wd14_model(trained, data, tmp_path):
@@ -86,19 +136,9 @@ def test_f1_counts_tags_and_not_ratings():
     assert micro_f1(torch.tensor([[0.0, 1, 1, 1, 0.9, 0.1, 0.9]]), targets) == 0.5
 
 
-def test_senseless_sizes_are_refused():
-    with pytest.raises(ValueError, match="equally many"):
-        TaggerOptions(widths=(8,), depths=(1, 1))
-    with pytest.raises(ValueError, match="multiple of 32"):
-        TaggerOptions(size=100)
-
-
-def test_common_tags_come_first_and_numbers_are_none():
+def test_common_tags_come_first_numbers_are_none_and_a_small_set_keeps_rare_ones():
     assert common_tags(TAGS, 1) == {"solo": 3, "smile": 2, "blue hair": 1}
     assert common_tags(TAGS, 2) == {"solo": 3, "smile": 2}
-
-
-def test_a_small_set_keeps_its_rare_tags_and_a_large_one_does_not():
     assert "blue hair" in common_tags(TAGS)
     many = [("solo",)] * 3000 + [("fox",)] * 29 + [("cat",)] * 30
     assert list(common_tags(many)) == ["solo", "cat"]

@@ -73,7 +73,6 @@ UNSEEN: tuple[str, ...] = ("bench", "training", "cli", "commands", "run/plain_va
 UNSEEN += (
     "batch",
     "diffusers_pipelines",
-    "stages/diffusers_values",
     "exports/command",
     "execution/workers",
     "verification/content_credentials",

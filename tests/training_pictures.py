@@ -1,11 +1,18 @@
 """Small pictures and processes for the tests of paints_undo.training."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch
 
+from paints_undo.training.dataset import PictureSet
+from paints_undo.training.keyframe_training import KeyframeSizes
 from paints_undo.training.layering import build_process
+from paints_undo.training.loop import LoopOptions
+from paints_undo.training.picture_vae import VaeOptions
 from paints_undo.training.process import DrawingProcess, compose_batch
+from paints_undo.training.segment_training import SegmentSizes, SegmentTrainingOptions
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><defs><linearGradient id="g"><stop offset="0" '
@@ -44,3 +51,27 @@ def labels_of(picture: np.ndarray) -> np.ndarray:
 def a_process(size: int = 64) -> DrawingProcess:
     working = a_face(2 * size)
     return build_process(working, labels_of(working))
+
+
+def a_set(count: int = 2, size: int = 64, tags: Sequence[tuple[str, ...]] = ()) -> PictureSet:
+    """So many times the same process, as training reads it."""
+    maps = torch.from_numpy(a_process(size).to_maps())[None].repeat(count, 1, 1, 1)
+    return PictureSet(maps, list("abcdefgh"[:count]), list(tags) or [()] * count)
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def quick(steps: int, rate: float = 1e-2) -> LoopOptions:
+    """Of a few updates that teach much."""
+    return LoopOptions(steps=steps, learning_rate=rate, warmup_steps=2, averaging=0.5, mixed_precision=False)
+
+
+TINY_VAE = VaeOptions(base_channels=8, channel_multipliers=(1, 2), norm_groups=4, crop=16, crops=2, whole_share=0.5)
+TINY_KEYFRAMES = KeyframeSizes(widths=(16, 32), heads=(0, 2), norm_groups=8, text_width=16, text_layers=1, text_heads=2)
+TINY_SEGMENTS = SegmentSizes(channels=8, multipliers=(1, 2), attention_at=(2,), head_width=4, norm_groups=4, context=16,
+                             image_tokens=2, vision_width=16, vision_layers=1, picture=32, patch=16)  # fmt: skip
+QUICK_SEGMENTS = SegmentTrainingOptions(
+    sparse_frames=3, sparse_share=0.6, sparse_batch=2, buffer=6, sizes=TINY_SEGMENTS
+)

@@ -13,7 +13,7 @@ ARTWORK = Path(examples.__file__).parent / "girl.png"
 
 def add_commands(subparsers: argparse._SubParsersAction) -> None:
     """Add `bench` to the command line; it sets `work` to the function that does it."""
-    bench = subparsers.add_parser("bench", help="measure where a run's time and memory go, or count them")
+    bench = subparsers.add_parser("bench", help="measure where a run's time and memory go")
     family = bench.add_mutually_exclusive_group()
     family.add_argument("--size", choices=["small", "full"], help="networks of random weights (small), written once")
     family.add_argument("--models", metavar="mini|released|FOLDER", help="a model family instead")
@@ -25,7 +25,6 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
         "are compared with (auto)",
     )
     bench.add_argument("--repeats", type=int, default=3, help="runs of each plan, in turn (3)")
-    bench.add_argument("--count", action="store_true", help="run nothing: count FLOP, bytes and memory, needing no GPU")
     bench.add_argument(
         "--quality", action="store_true", help="instead: compare the frames of --profile fast with the exact ones"
     )

@@ -1,34 +1,132 @@
-"""Model families without training: every tensor random, or every byte zero and no disk used."""
+"""Model families without training, of the published sizes or smaller: every tensor random."""
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import shutil
-import struct
-from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from paints_undo.atomic import temporary_for
-from paints_undo.bench.sizes import SIZES, FamilySizes
 from paints_undo.errors import InputError
 from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZERS, ModelFamily, open_family
 from paints_undo.family.weights import BUILD
+from paints_undo.models.image_projection import ImageProjectionConfig
+from paints_undo.models.video_unet_config import VideoUNetConfig
+from paints_undo.models.video_vae import VideoVAEConfig
 from paints_undo.options import FAMILY_FILE
+from paints_undo.training.family_files import write_json
 from paints_undo.training.tokenizer import known_words, write_tokenizer
 
 log = logging.getLogger(__name__)
-
 CACHE = Path.home() / ".cache" / "paints_undo" / "bench"
 SEED = 0
 BYTES_PER_WEIGHT = 2
 
-WriteTensor = Callable[[BinaryIO, str, tuple[int, ...], np.random.Generator], None]
+
+@dataclass(frozen=True)
+class FamilySizes:
+    """A model family without weights: each part's config.json and what model_family.json says.
+
+    What a config.json leaves out is the libraries' own default, and the published value.
+    """
+
+    configs: dict[str, dict[str, Any]]
+    described: dict[str, Any]
+
+
+def text_encoder(width: int, layers: int, heads: int, activation: str) -> dict[str, Any]:
+    return {
+        "model_type": "clip_text_model",
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "projection_dim": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "hidden_act": activation,
+    }
+
+
+def picture_vae(widths: tuple[int, ...], layers: int) -> dict[str, Any]:
+    return {
+        "_class_name": "AutoencoderKL",
+        "block_out_channels": list(widths),
+        "down_block_types": ["DownEncoderBlock2D"] * len(widths),
+        "up_block_types": ["UpDecoderBlock2D"] * len(widths),
+        "layers_per_block": layers,
+    }
+
+
+def keyframe_unet(widths: tuple[int, ...], layers: int, text_width: int) -> dict[str, Any]:
+    """Stable Diffusion 1.5's arrangement: attention everywhere but at the lowest resolution."""
+    attending = len(widths) - 1
+    return {
+        "_class_name": "KeyframeUNet",
+        "block_out_channels": list(widths),
+        "down_block_types": ["CrossAttnDownBlock2D"] * attending + ["DownBlock2D"],
+        "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * attending,
+        "layers_per_block": layers,
+        "cross_attention_dim": text_width,
+    }
+
+
+def image_encoder(width: int, layers: int, heads: int, projection: int) -> dict[str, Any]:
+    return {
+        "model_type": "clip_vision_model",
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "projection_dim": projection,
+        "patch_size": 14,
+        "hidden_act": "gelu",
+    }
+
+
+FULL = FamilySizes(
+    configs={
+        "single_frame/text_encoder": text_encoder(768, 11, 12, "quick_gelu"),
+        "single_frame/vae": picture_vae((128, 256, 512, 512), 2),
+        "single_frame/unet": keyframe_unet((320, 640, 1280, 1280), 2, 768),
+        "multi_frame/text_encoder": text_encoder(1024, 23, 16, "gelu"),
+        "multi_frame/image_encoder": image_encoder(1280, 32, 16, 1024),
+        "multi_frame/image_projection": asdict(ImageProjectionConfig()),  # whose defaults are the published sizes
+        "multi_frame/vae": asdict(VideoVAEConfig()),
+        "multi_frame/unet": asdict(VideoUNetConfig()),
+    },
+    described={"name": "full"},
+)
+"""The published family: 3.6 billion weights, the original app's pictures and numbers of steps."""
+
+SMALL = FamilySizes(
+    configs={
+        "single_frame/text_encoder": text_encoder(192, 4, 4, "quick_gelu"),
+        "single_frame/vae": picture_vae((32, 64, 128, 128), 2),
+        "single_frame/unet": keyframe_unet((64, 128, 256, 256), 2, 192),
+        "multi_frame/text_encoder": text_encoder(256, 6, 4, "gelu"),
+        "multi_frame/image_encoder": image_encoder(320, 8, 8, 256),
+        "multi_frame/image_projection": asdict(
+            ImageProjectionConfig(dim=256, heads=4, embedding_dim=320, output_dim=256)
+        ),
+        "multi_frame/vae": asdict(VideoVAEConfig(ch=32)),
+        "multi_frame/unet": asdict(VideoUNetConfig(model_channels=64, num_head_channels=32, context_dim=256)),
+    },
+    described={
+        "name": "small",
+        "keyframe_size": {"width": 256, "height": 320},
+        "video_sizes": [[192, 256], [256, 192]],
+        "keyframe_defaults": {"operation_steps": [400, 800], "sampling_steps": 4},
+        "segment_defaults": {"sampling_steps": 4},
+    },
+)
+"""The same arrangement at a fifth of the width and half the picture, in three pairs and few steps: minutes on a CPU."""
+
+SIZES = {"full": FULL, "small": SMALL}
 
 
 def random_family(size: str, cache: Path = CACHE) -> ModelFamily:
@@ -40,39 +138,22 @@ def random_family(size: str, cache: Path = CACHE) -> ModelFamily:
         raise InputError(f"size is {size!r}; use one of {', '.join(SIZES)}")
     folder = cache / size
     if not (folder / FAMILY_FILE).exists():
-        write_family(folder, SIZES[size], random_tensor)
+        write_family(folder, SIZES[size])
     return open_family(folder)
 
 
-def sizes_of(family: ModelFamily) -> FamilySizes:
-    """The sizes of any family, for a copy of it without weights."""
-    width, height = family.keyframe_size
-    described = {
-        "name": family.name,
-        "keyframe_size": {"width": width, "height": height},
-        "video_sizes": [list(size) for size in family.video_sizes],
-        "segment_hint": family.segment_hint,
-        "keyframe_prediction": family.keyframe_prediction,
-    }
-    return FamilySizes({part: family.config(part) for part in PARTS}, described)
-
-
-def write_family(folder: Path, sizes: FamilySizes, write_tensor: WriteTensor, data_type: str = "F16") -> ModelFamily:
-    """Write a family aside and rename it to `folder` when it is whole.
-
-    data_type: safetensors' name of a format of two bytes, "F16" or "BF16".
-    """
+def write_family(folder: Path, sizes: FamilySizes) -> ModelFamily:
+    """Write a family aside and rename it to `folder` when it is whole; the same one every time."""
     aside = temporary_for(folder)
     aside.mkdir(parents=True)
     try:
         for part, config in sizes.configs.items():
-            place = aside / part
-            place.mkdir(parents=True)
-            (place / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-            write_weights(place / PARTS[part].weights, shapes_of(part, config), write_tensor, data_type)
+            (aside / part).mkdir(parents=True)
+            write_json(aside / part / CONFIG_FILE, config)
+            write_weights(aside / part / PARTS[part].weights, shapes_of(part, config))
         for tokenizer in TOKENIZERS:
             write_tokenizer(aside / tokenizer, known_words([]))
-        (aside / FAMILY_FILE).write_text(json.dumps(sizes.described, indent=2) + "\n", encoding="utf-8")
+        write_json(aside / FAMILY_FILE, sizes.described)
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
     finally:
@@ -87,39 +168,21 @@ def shapes_of(part: str, config: dict) -> dict[str, tuple[int, ...]]:
     return {PARTS[part].prefix + key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
 
 
-def write_weights(file: Path, shapes: dict[str, tuple[int, ...]], write_tensor: WriteTensor, data_type: str) -> None:
-    """A safetensors file, tensor by tensor, so that no more than one of them is ever in memory."""
-    if write_tensor is random_tensor:
-        room = BYTES_PER_WEIGHT * sum(math.prod(shape) for shape in shapes.values())
-        log.info("writing %s, %.2f GiB", file, room / 2**30)
-        if shutil.disk_usage(file.parent).free < room:
-            raise OSError(f"{file.parent} has less than {room / 2**30:.1f} GiB free; free some space or choose --cache")
-    header, position = {}, 0
-    for key, shape in shapes.items():
-        end = position + BYTES_PER_WEIGHT * math.prod(shape)
-        header[key] = {"dtype": data_type, "shape": list(shape), "data_offsets": [position, end]}
-        position = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)  # so that the tensors, mapped from disk, are aligned
-    generator = np.random.Generator(np.random.PCG64([SEED, len(shapes), position]))
-    with open(file, "wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        for key, shape in shapes.items():
-            write_tensor(stream, key, shape, generator)
+def write_weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> None:
+    """A safetensors file of random values in half precision."""
+    room = BYTES_PER_WEIGHT * sum(math.prod(shape) for shape in shapes.values())
+    log.info("writing %s, %.2f GiB", file, room / 2**30)
+    if shutil.disk_usage(file.parent).free < room:
+        raise OSError(f"{file.parent} has less than {room / 2**30:.1f} GiB free; free some space or choose --cache")
+    generator = torch.Generator().manual_seed(SEED)
+    save_file({key: random_tensor(key, shape, generator) for key, shape in shapes.items()}, file)
 
 
-def random_tensor(stream: BinaryIO, key: str, shape: tuple[int, ...], generator: np.random.Generator) -> None:
+def random_tensor(key: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Normal values over the root of the inputs of each output, so that activations keep their scale; norms near 1."""
-    values = generator.standard_normal(shape, dtype=np.float32)
+    values = torch.randn(shape, generator=generator)
     if len(shape) >= 2:
         values *= math.prod(shape[1:]) ** -0.5
     else:
-        values *= 0.1
-        if key.endswith("weight"):
-            values += 1
-    stream.write(values.astype("<f2").tobytes())
-
-
-def no_tensor(stream: BinaryIO, key: str, shape: tuple[int, ...], generator: np.random.Generator) -> None:
-    """Zeros that take no room on the disk: a hole in the file."""
-    stream.truncate(stream.seek(BYTES_PER_WEIGHT * math.prod(shape), 1))
+        values = 0.1 * values + float(key.endswith("weight"))
+    return values.half()

@@ -1,4 +1,4 @@
-"""Runs with a clock: each in a fresh process, so that none warms or burdens the next."""
+"""Runs with a clock, each by a plan of one's choice and in a fresh process, so that none warms or burdens the next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import multiprocessing
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,14 +16,81 @@ import torch
 
 from memory_management import peak_memory, pick_device, synchronize
 from paints_undo.bench.host_memory import peak_resident_bytes, resident_bytes
-from paints_undo.bench.plans import engine_by
-from paints_undo.bench.watch import Watch
+from paints_undo.engine import Engine
 from paints_undo.errors import InputError
+from paints_undo.execution.plan import GIB, NAMES
 from paints_undo.options import UndoOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pipeline import PaintsUndo
+from paints_undo.progress import Progress
 
+PLANS = ("auto", *NAMES)
+PLENTY = 1024.0  # GiB, more than the fastest plan of any run needs
 SAMPLED_EVERY = 0.05  # seconds
+
+
+def check_plan(plan: str) -> None:
+    """Raises InputError for a name that is none."""
+    if plan not in PLANS:
+        raise InputError(f"plan is {plan!r}; use one or more of {', '.join(PLANS)}, with commas between them")
+
+
+def engine_by(plan: str, options: UndoOptions, load: Callable[[str], Engine]) -> Engine:
+    """The engine that works by this plan, in as little memory as it has under that name; "auto": its own choice.
+
+    load: gives an engine for so many GiB, as PaintsUndo.load(vram=...).  Raises InputError where the device has no
+    such plan, or too little memory for it.
+    """
+    check_plan(plan)
+    if plan == "auto":
+        return load("auto")
+    found, vram, names = None, PLENTY, []
+    while found is None or names[-1] == plan:
+        engine = load(str(vram))
+        try:
+            candidate = engine.plan(options)
+        except InputError:  # too little memory for any
+            break
+        if candidate.need > vram * GIB:  # on a CPU too little is no hindrance
+            break
+        names.append(candidate.plan.name)
+        found = engine if names[-1] == plan else found
+        vram = candidate.need / GIB - 0.001  # too little for this one
+    if found is None:
+        raise InputError(f"the plan {plan} is none of those that this device has memory for: {', '.join(names)}")
+    return found
+
+
+class Watch:
+    """Follows one run: what each of its stages took, by the names of its reports, such as "segments sampling".
+
+    A stage begins where the one before has reported its last unit, so that what it loads is its own.
+    """
+
+    def __init__(self, peak: Callable[[], int] = int, clock: Callable[[], float] = time.perf_counter):
+        """peak: the highest number of living bytes since the last call."""
+        self.stages: dict[str, dict[str, float]] = {}  # in order -> seconds, loading, peak_bytes
+        self.first_step: dict[str, float] = {}  # "keyframes" and "segments" -> seconds since the run began
+        self._peak, self._clock = peak, clock
+        self._began = self._last = clock()
+
+    def on_progress(self, progress: Progress) -> None:
+        """To be given to the run."""
+        self._take(f"{progress.stage} {progress.detail}")
+        if progress.detail == "sampling" and progress.done:
+            self.first_step.setdefault(progress.stage, self._last - self._began)
+
+    def finish(self) -> None:
+        """The run has ended: what came after its last report was the last stage's."""
+        self._take(next(reversed(self.stages)))
+
+    def _take(self, stage: str) -> None:
+        """Give everything since the last reading to this stage; until its first report its network was loading."""
+        now = self._clock()
+        numbers = self.stages.setdefault(stage, {"seconds": 0.0, "loading": now - self._last, "peak_bytes": 0})
+        numbers["seconds"] += now - self._last
+        numbers["peak_bytes"] = max(numbers["peak_bytes"], self._peak())
+        self._last = now
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""Measurements and counts as JSON and as plain tables."""
+"""Measurements as JSON and as plain tables."""
 
 from __future__ import annotations
 
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import numpy as np
 import torch
 
 from memory_management import device_in_words, pick_device
-from paints_undo.bench.count import Count
 from paints_undo.bench.measure import Measurement
 from paints_undo.run.packages import package_versions
 
@@ -40,21 +38,16 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def summary(measured: Sequence[Measurement], counted: Count) -> dict[str, Any]:
-    """One plan's runs in plain values: medians, smallest and largest, and what was counted."""
-    stages: dict[str, Any] = {}
-    for stage in measured[0].stages:
-        runs = [m.stages[stage] for m in measured]
-        seconds, loading = ([run[name] for run in runs] for name in ("seconds", "loading"))
-        computing = statistics.median(seconds) - statistics.median(loading)
-        flop = counted.stages.get(stage, {}).get("flop", 0.0)
-        stages[stage] = {
-            "seconds": spread(seconds),
-            "loading_seconds": spread(loading),
-            "peak_device_bytes": max(run["peak_bytes"] for run in runs),
-            "flop": flop,
-            "flop_per_second": flop / computing if computing > 0 else 0.0,
+def summary(measured: Sequence[Measurement]) -> dict[str, Any]:
+    """One plan's runs in plain values: medians, smallest and largest."""
+    stages = {
+        stage: {
+            "seconds": spread([m.stages[stage]["seconds"] for m in measured]),
+            "loading_seconds": spread([m.stages[stage]["loading"] for m in measured]),
+            "peak_device_bytes": max(m.stages[stage]["peak_bytes"] for m in measured),
         }
+        for stage in measured[0].stages
+    }
     return {
         "plan": measured[0].plan,
         "seconds": spread([m.seconds for m in measured]),
@@ -62,18 +55,11 @@ def summary(measured: Sequence[Measurement], counted: Count) -> dict[str, Any]:
         "peak_host_bytes": spread([m.host_peak for m in measured]),
         "stages": stages,
         "host_memory": measured[0].host_memory,
-        "counted": counts(counted),
     }
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
-
-
-def counts(counted: Count) -> dict[str, Any]:
-    """A count in plain values."""
-    sums = {"flop": counted.flop, "bytes_moved": counted.bytes_moved, "peak_device_bytes": counted.peak_bytes}
-    return {**asdict(counted), **sums}
 
 
 def compare(measured: Sequence[Measurement], against: Sequence[Measurement]) -> dict[str, Any]:
@@ -87,46 +73,19 @@ def compare(measured: Sequence[Measurement], against: Sequence[Measurement]) -> 
     }
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equal length, the first one the headings, in Markdown; numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        return f"| {' | '.join(cells)} |"
-
-    ruler = [("-" * w if i == 0 else "-" * (w - 1) + ":") for i, w in enumerate(widths)]
-    return "\n".join([line(rows[0]), line(ruler), *(line(row) for row in rows[1:])])
-
-
 def stage_table(values: dict[str, Any]) -> str:
-    """One plan's stages as measured."""
-    rows = [("stage", "seconds", "least .. most", "loading s", "TFLOP", "GFLOP/s", "device peak GiB")]
+    """One plan's stages as measured, in Markdown."""
+    rows = [("stage", "seconds", "least .. most", "loading s", "device peak GiB"), ("---", *("---:",) * 4)]
     for stage, numbers in values["stages"].items():
-        seconds = numbers["seconds"]
-        rows.append(
-            (
-                stage,
-                f"{seconds['median']:.2f}",
-                f"{seconds['least']:.2f} .. {seconds['most']:.2f}",
-                f"{numbers['loading_seconds']['median']:.2f}",
-                f"{numbers['flop'] / 1e12:.3f}" if numbers["flop"] else "",
-                f"{numbers['flop_per_second'] / 1e9:.0f}" if numbers["flop"] else "",
-                f"{numbers['peak_device_bytes'] / 2**30:.2f}" if numbers["peak_device_bytes"] else "",
-            )
-        )
-    return table(rows)
-
-
-def count_table(counted: Count) -> str:
-    """One plan's stages as counted, and the run."""
-    names = ("flop", "weight_bytes", "activation_bytes")
-    whole = {name: sum(numbers[name] for numbers in counted.stages.values()) for name in names}
-    rows: list[tuple[str, ...]] = [("stage", "TFLOP", "weights moved GB", "other moved GB", "device peak GiB")]
-    for stage, numbers in {**counted.stages, "run": {**whole, "peak_bytes": counted.peak_bytes}}.items():
-        moved = (f"{numbers[name] / 1e9:.3f}" for name in names[1:])
-        rows.append((stage, f"{numbers['flop'] / 1e12:.3f}", *moved, f"{numbers['peak_bytes'] / 2**30:.2f}"))
-    return table(rows)
+        seconds, peak = numbers["seconds"], numbers["peak_device_bytes"]
+        spread = f"{seconds['least']:.2f} .. {seconds['most']:.2f}"
+        loading = f"{numbers['loading_seconds']['median']:.2f}"
+        rows.append((stage, f"{seconds['median']:.2f}", spread, loading, f"{peak / 2**30:.2f}" if peak else ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = [
+        [cell.ljust(widths[0]) if i == 0 else cell.rjust(widths[i]) for i, cell in enumerate(row)] for row in rows
+    ]
+    return "\n".join(f"| {' | '.join(row)} |" for row in aligned)
 
 
 def plan_lines(values: dict[str, Any]) -> list[str]:

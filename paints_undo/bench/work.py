@@ -5,28 +5,52 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from skimage.metrics import structural_similarity
+
 from paints_undo.bench import report
-from paints_undo.bench.count import Count, count
-from paints_undo.bench.families import CACHE, no_tensor, random_family, write_family
-from paints_undo.bench.measure import Request, measure
-from paints_undo.bench.plans import check_plan
-from paints_undo.bench.quality import quality
-from paints_undo.bench.sizes import SIZES
+from paints_undo.bench.families import CACHE, random_family
+from paints_undo.bench.measure import Request, check_plan, measure
 from paints_undo.family.choice import defaults_of, find_networks
 from paints_undo.options import PROFILES, UndoOptions, with_profile, with_prompt
 from paints_undo.pipeline import PaintsUndo
 
+EQUAL = 100.0  # decibels given to pictures without any difference
 PROMPT = "1girl, solo, upper body"  # of families without a tagger
 
 
+def quality(exact_frames: np.ndarray, other_frames: np.ndarray) -> dict[str, float]:
+    """Compare frames uint8 (n, h, w, 3) one by one: the means "psnr" (decibels) and "ssim" (at most 1), and the worst.
+
+    Raises ValueError where the two have other shapes.
+    """
+    if exact_frames.shape != other_frames.shape:
+        raise ValueError(f"frames of shape {other_frames.shape} cannot be compared with {exact_frames.shape}")
+    pairs = list(zip(exact_frames, other_frames, strict=True))
+    psnrs, ssims = [psnr(a, b) for a, b in pairs], [ssim(a, b) for a, b in pairs]
+    means = {"psnr": float(np.mean(psnrs)), "ssim": float(np.mean(ssims))}
+    return {**means, "worst_psnr": min(psnrs), "worst_ssim": min(ssims)}
+
+
+def psnr(exact: np.ndarray, other: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two pictures uint8 (h, w, 3), in decibels."""
+    return min(EQUAL, cv2.PSNR(exact, other))
+
+
+def ssim(exact: np.ndarray, other: np.ndarray) -> float:
+    """Structural similarity of two pictures uint8 (h, w, 3), on their grey values, as Wang et al. 2004 compute it."""
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (exact, other)]
+    as_published = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    return float(structural_similarity(*grey, data_range=255, **as_published))
+
+
 def bench_command(chosen: argparse.Namespace) -> int:
-    """Measure or count, print the tables, and write what was asked for."""
+    """Measure, print the tables, and write what was asked for."""
     logging.getLogger("paints_undo").setLevel(logging.INFO)
     if chosen.quality:
         print(json.dumps(compare_profiles(chosen), indent=2))
@@ -34,29 +58,12 @@ def bench_command(chosen: argparse.Namespace) -> int:
     plans = chosen.plan.split(",")
     for plan in plans:
         check_plan(plan)
-    values = {"machine": report.machine(chosen.device, chosen.threads), "plans": {}}
+    values = {"machine": report.machine(chosen.device, chosen.threads)}
     print(json.dumps(values["machine"], indent=2))
-    counted = {plan: count_plan(chosen, plan) for plan in plans}
-    if chosen.count:
-        values["plans"] = {plan: {"counted": report.counts(count)} for plan, count in counted.items()}
-        for plan, count in counted.items():
-            moved = f"{count.loads} networks loaded, {count.bytes_moved / 1e9:.2f} GB moved"
-            print(f"\nplan {plan}: {moved}\n{report.count_table(count)}")
-    else:
-        values["plans"] = measure_plans(chosen, counted)
+    values["plans"] = measure_plans(chosen, plans)
     if chosen.json:
         chosen.json.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def count_plan(chosen: argparse.Namespace, plan: str) -> Count:
-    """A run of the chosen family, counted; the random families need not have been written for that."""
-    if chosen.models:
-        return count(find_networks(chosen.models), chosen_options(chosen, chosen.models), plan)
-    with tempfile.TemporaryDirectory() as folder:
-        models = Path(folder) / "family"
-        family = write_family(models, SIZES[chosen.size or "small"], no_tensor)
-        return count(family, chosen_options(chosen, str(models)), plan)
 
 
 def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
@@ -73,13 +80,13 @@ def chosen_options(chosen: argparse.Namespace, models: str) -> UndoOptions:
     return options if family.tagger_model is not None else with_prompt(options, PROMPT)
 
 
-def measure_plans(chosen: argparse.Namespace, counted: dict[str, Count]) -> dict[str, Any]:
+def measure_plans(chosen: argparse.Namespace, plans: list[str]) -> dict[str, Any]:
     """The figures of each plan, run in turn; they go onto the screen, too."""
     models = models_of(chosen)
     options, common = chosen_options(chosen, models), (chosen.device, chosen.dtype, chosen.threads, chosen.compiled)
-    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in counted]
-    measured = dict(zip(counted, measure(requests, chosen.repeats), strict=True))
-    values = {plan: report.summary(runs, counted[plan]) for plan, runs in measured.items()}
+    requests = [Request(models, str(chosen.artwork), options, plan, *common) for plan in plans]
+    measured = dict(zip(plans, measure(requests, chosen.repeats), strict=True))
+    values = {plan: report.summary(runs) for plan, runs in measured.items()}
     for figures in values.values():
         print("", *report.plan_lines(figures), report.stage_table(figures), sep="\n")
     first, *others = measured

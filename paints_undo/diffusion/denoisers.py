@@ -20,6 +20,11 @@ def along_batch(values: Tensor, like: Tensor) -> Tensor:
     return values.to(like).reshape(-1, *[1] * (like.ndim - 1))
 
 
+def size_of(sigma: float) -> float:
+    """The standard deviation of latents of unit variance with as much noise."""
+    return (sigma**2 + 1) ** 0.5
+
+
 PREDICTIONS = ("epsilon", "v_prediction")
 
 
@@ -44,8 +49,11 @@ class KeyframeDenoiser:
 
     def __call__(self, predict: Predict, x: Tensor, sigma: float) -> Tensor:
         """The clean latents in the noisy latents x."""
-        size = (sigma**2 + 1) ** 0.5
-        predicted = predict(x / size, timestep_of_sigma(self.sigmas, sigma))
+        return self.clean(x, sigma, predict(x / size_of(sigma), timestep_of_sigma(self.sigmas, sigma)))
+
+    def clean(self, x: Tensor, sigma: float, predicted: Tensor) -> Tensor:
+        """The clean latents in x, by what was predicted there."""
+        size = size_of(sigma)
         if self.prediction == "epsilon":
             return x - sigma * predicted
         return x / size**2 - (sigma / size) * predicted
@@ -72,7 +80,10 @@ class SegmentDenoiser:
 
     def __call__(self, predict: Predict, x: Tensor, timestep: int, a: float) -> tuple[Tensor, Tensor]:
         """The clean latents x0 (scaled for this timestep) and the noise e in the noisy latents x."""
-        v = predict(x, timestep)
+        return self.clean(x, a, predict(x, timestep))
+
+    def clean(self, x: Tensor, a: float, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The same by the v that was predicted there."""
         return a**0.5 * x - (1 - a) ** 0.5 * v, a**0.5 * v + (1 - a) ** 0.5 * x
 
     def loss(self, predict: PredictBatch, x0: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-# (noisy latents (b, ...), timestep) -> raw prediction (b, ...): a network with all its other conditions bound
-Predict = Callable[[Tensor, int], Tensor]
+# (noisy latents (b, ...), timestep) -> raw prediction (b, ...): a network with all its other conditions bound; for
+# schedulers of diffusers the timestep is a tensor () on the network's device, and may be no whole number
+Predict = Callable[[Tensor, Any], Tensor]
 
 
 @dataclass(frozen=True)

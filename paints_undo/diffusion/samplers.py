@@ -42,21 +42,25 @@ def dpm_solver_2m(
     x, x0_before = (noise * sigmas[0], None) if at.x is None else (at.x, at.x0_before)
     count = len(sigmas) - 1
     for i in range(at.done, count):
-        sigma, sigma_next = sigmas[i], sigmas[i + 1]
-        x0 = denoise(x, sigma)
-        if sigma_next == 0:
-            x = x0
-        else:
-            h = math.log(sigma / sigma_next)
-            slope = x0
-            if x0_before is not None:
-                half_ratio = h / (2 * math.log(sigmas[i - 1] / sigma))
-                slope = (1 + half_ratio) * x0 - half_ratio * x0_before
-            x = (sigma_next / sigma) * x - math.expm1(-h) * slope
-            x0_before = x0
+        x0 = denoise(x, sigmas[i])
+        x = dpm_solver_2m_step(x, x0, x0_before, sigmas, i)
+        x0_before = x0
         at.done, at.x, at.x0_before = i + 1, x, x0_before
         on_step(i + 1, count, x0)
     return x
+
+
+def dpm_solver_2m_step(x: Tensor, x0: Tensor, x0_before: Tensor | None, sigmas: Sequence[float], i: int) -> Tensor:
+    """x at sigmas[i + 1] from x at sigmas[i], with the clean latents seen there, and one step before unless first."""
+    sigma, sigma_next = sigmas[i], sigmas[i + 1]
+    if sigma_next == 0:
+        return x0
+    h = math.log(sigma / sigma_next)
+    slope = x0
+    if x0_before is not None:
+        half_ratio = h / (2 * math.log(sigmas[i - 1] / sigma))
+        slope = (1 + half_ratio) * x0 - half_ratio * x0_before
+    return (sigma_next / sigma) * x - math.expm1(-h) * slope
 
 
 def ddim(
@@ -70,9 +74,14 @@ def ddim(
     for done, step in enumerate(steps, start=1):
         x0, e = denoise(x, step.timestep, step.a)
         x0 = x0 * step.x0_ratio
-        x = step.a_previous**0.5 * x0 + step.direction * e + step.sigma * draw_noise()
+        x = ddim_step(x0, e, step, draw_noise())
         on_step(done, len(steps), x0)
     return x
+
+
+def ddim_step(x0: Tensor, e: Tensor, step: VideoStep, noise: Tensor) -> Tensor:
+    """Where a step leads, from the clean latents in the scale of that place, the noise seen and fresh noise."""
+    return step.a_previous**0.5 * x0 + step.direction * e + step.sigma * noise
 
 
 def draw_normal(shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -40,7 +40,7 @@ from paints_undo.strokes.process import plan_process
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 5e-3, torch.bfloat16: 4e-2}
 OUTPUT = 200 * 2**20  # bytes a run folder may take
 GIB = 2**30
-MINI_FLOP = 1.43e12  # of the mini family's default run, counted with `bench --count`
+MINI_FLOP = 1.43e12  # of the mini family's default run, counted on PyTorch's meta device
 TURING = (7, 5)  # compute capability; PyTorch's CUDA 13 build begins there
 
 

@@ -61,6 +61,7 @@ class ModelFamily:
     segment_hint: str = "ends"  # what the 3D UNet is told beside the noise: segments.keyframe_hint
     segment_defaults: dict[str, Any] = field(default_factory=dict)  # for SegmentOptions
     run_defaults: dict[str, Any] = field(default_factory=dict)  # for UndoOptions
+    configs: dict[str, dict] = field(default_factory=dict)  # of parts that somebody holds, in place of their files
     renew: Callable[[str], Path] | None = None  # fetches a part's weights anew; None for files that are not ours
 
     def __post_init__(self) -> None:
@@ -72,7 +73,7 @@ class ModelFamily:
                 self.segment_hint,
                 ", ".join(SEGMENT_HINTS),
             )
-        for height, width in self.video_sizes:
+        for height, width in self.video_sizes if self.holds("multi_frame") else ():
             multiple = self.video_size_multiple
             if height % multiple or width % multiple:
                 raise CheckpointError(
@@ -83,7 +84,12 @@ class ModelFamily:
                     width,
                     multiple,
                 )
-        self.check_keyframe_size(*self.keyframe_size)
+        if self.holds("single_frame"):
+            self.check_keyframe_size(*self.keyframe_size)
+
+    def holds(self, checkpoint: str) -> bool:
+        """Whether anything is known of the networks of "single_frame" or "multi_frame"."""
+        return checkpoint in self.folders or any(part.startswith(f"{checkpoint}/") for part in self.configs)
 
     def part_folder(self, part: str) -> Path:
         """The folder of a part such as "single_frame/unet"."""
@@ -92,7 +98,7 @@ class ModelFamily:
 
     def config(self, part: str) -> dict:
         """A part's config.json."""
-        return read_json(self.part_folder(part) / CONFIG_FILE)
+        return self.configs[part] if part in self.configs else read_json(self.part_folder(part) / CONFIG_FILE)
 
     @property
     def size_multiple(self) -> int:
@@ -155,6 +161,14 @@ def open_family(folder: Path, name: str | None = None) -> ModelFamily:
             tagger_tags=tags if tags_itself else None,
             **described_fields(folder / FAMILY_FILE, described),
         )
+
+
+def description_of(family: ModelFamily) -> dict[str, Any]:
+    """What a family's model_family.json says; described_fields reads it."""
+    width, height = family.keyframe_size
+    alike = ("name", "video_prompt", "keyframe_prediction", "keyframe_defaults", "segment_hint", "segment_defaults")
+    sizes = {"keyframe_size": {"width": width, "height": height}, "video_sizes": [*map(list, family.video_sizes)]}
+    return {**sizes, **{name: getattr(family, name) for name in alike}}
 
 
 def described_fields(file: Path, described: dict) -> dict[str, Any]:

@@ -75,17 +75,20 @@ def files() -> Iterator[HubFile]:
     yield from (weights_file(part) for part in PARTS)
 
 
-def find_released() -> ModelFamily:
-    """The published family, from the hub's cache or the original program's; CheckpointError says what is not there."""
-    own, wanted = own_cache(), list(files())
+def find_released(cache: Path | None = None) -> ModelFamily:
+    """The published family, from the hub's cache or the original program's; CheckpointError says what is not there.
+
+    cache: the only one to look into, laid out as the hub's.
+    """
+    own, wanted = cache or own_cache(), list(files())
     missing = [file for file in wanted if find(file, own) is None]
     if not missing:
         return assemble(own)
-    for cache in original_caches():
+    for original in original_caches() if cache is None else ():
         # the original kept the tagger's two files in its own folder
-        if all(_in_original(file, cache) for file in wanted):
-            log.info("the published family is taken from the original program's cache %s", cache)
-            return assemble(cache)
+        if all(_in_original(file, original) for file in wanted):
+            log.info("the published family is taken from the original program's cache %s", original)
+            return assemble(original)
     check_access(own)
     more = f" and {len(missing) - 1} more files are" if len(missing) > 1 else " is"
     raise _missing(missing[0], more, own)
@@ -161,16 +164,17 @@ def what_else(name: str, device_type: str) -> tuple[Sentence, Sentence]:
     return Sentence(sentence, slow), start
 
 
-def download_released(source: Path | None = None) -> ModelFamily:
-    """The published family, every file fetched that is not whole in the hub's cache.
+def download_released(source: Path | None = None, cache: Path | None = None) -> ModelFamily:
+    """The published family, every file fetched that is not whole in the hub's cache, or in `cache`, laid out as that.
 
     source: a folder to copy files from before the network is asked: a hub cache, a model family, or clones of the
     repositories.  Raises CheckpointError naming repository, file, folder and remedy; what is there by then stays.
     """
     if source is not None and not source.is_dir():
         raise CheckpointError("there is no folder {source}; give the one with the copied files", source)
-    check_access(own_cache())
-    cache, folders = own_cache(), [*([source] if source else []), *(found.parents[1] for found in original_caches())]
+    elsewhere, cache = cache, cache or own_cache()
+    check_access(cache)
+    folders = [*([source] if source else []), *(found.parents[1] for found in original_caches())]
     missing = [file for file in files() if not is_whole(file, cache)]
     lacking = [file for file in missing if not any(copy_from(folder, file, cache) for folder in folders)]
     remotes = {file: ask(file) for file in lacking}
@@ -179,7 +183,7 @@ def download_released(source: Path | None = None) -> ModelFamily:
     for number, (file, remote) in enumerate(remotes.items(), start=1):
         log.info("file %d of %d: %s, %.1f MB", number, len(remotes), file, remote.size / 1e6)
         download(file, remote, cache)
-    return find_released()
+    return find_released(elsewhere)
 
 
 def is_whole(file: HubFile, cache: Path) -> bool:

@@ -10,7 +10,6 @@ import mmap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,11 +23,10 @@ from paints_undo.errors import CheckpointError
 from paints_undo.family.model_family import CONFIG_FILE, PARTS, TOKENIZER_FILES, ModelFamily, read_json
 from paints_undo.family.readable_files import check_readable
 from paints_undo.models.image_encoder import ImageEncoder
-from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
+from paints_undo.models.image_projection import ImageProjection
 from paints_undo.models.keyframe_unet import KeyframeUNet
 from paints_undo.models.video_unet import VideoUNet
-from paints_undo.models.video_unet_config import VideoUNetConfig
-from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.models.video_vae import VideoVAE
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +41,6 @@ class DamagedFile(CheckpointError):
     """A file of weights is not what it should be; another copy of it may be."""
 
 
-def configured(network: type[nn.Module], config: type) -> Callable[[dict], nn.Module]:
-    """Builds `network` from the fields of the dataclass `config`."""
-    known = {f.name for f in fields(config)}
-
-    def build(values: dict) -> nn.Module:
-        unknown = sorted(values.keys() - known)
-        if unknown:
-            raise ValueError(f"{unknown[0]} is no setting of this network")
-        return network(config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}))
-
-    return build
-
-
 def text_encoder(values: dict) -> CLIPTextModel:
     return CLIPTextModel(CLIPTextConfig(**values))
 
@@ -66,9 +51,9 @@ BUILD: dict[str, Callable[[dict], nn.Module]] = {  # a part from the values in i
     "single_frame/unet": KeyframeUNet.from_config,
     "multi_frame/text_encoder": text_encoder,
     "multi_frame/image_encoder": lambda values: ImageEncoder(CLIPVisionConfig(**values)),
-    "multi_frame/image_projection": configured(ImageProjection, ImageProjectionConfig),
-    "multi_frame/vae": configured(VideoVAE, VideoVAEConfig),
-    "multi_frame/unet": configured(VideoUNet, VideoUNetConfig),
+    "multi_frame/image_projection": ImageProjection.from_config,
+    "multi_frame/vae": VideoVAE.from_config,
+    "multi_frame/unet": VideoUNet.from_config,
 }
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection, PreTrainedModel  # noqa: F401  # for diffusers
 from transformers.models.clip.modeling_clip import CLIPVisionEmbeddings
 from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 

@@ -6,10 +6,11 @@ A perceiver resampler (Alayrac et al. 2022, "Flamingo") over both pictures' toke
 from dataclasses import dataclass
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 
 from paints_undo.models.attention import attention
-from paints_undo.models.placed import Placed
+from paints_undo.models.sized import Sized
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,15 @@ def feed_forward(config: ImageProjectionConfig) -> nn.Sequential:
     )
 
 
-class ImageProjection(Placed):
+class ImageProjection(ModelMixin, Sized):
     """Image tokens for every frame between two keyframes."""
+
+    sizes = ImageProjectionConfig
+    config: ImageProjectionConfig
 
     def __init__(self, config: ImageProjectionConfig):
         super().__init__()
-        self.config = config
+        self.settle(config)
         self.latents = nn.Parameter(
             torch.randn(1, config.video_length * config.num_queries, config.dim) / config.dim**0.5
         )

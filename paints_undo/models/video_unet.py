@@ -3,11 +3,12 @@
 import math
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 
 from paints_undo.models.feature_reuse import deep_features
 from paints_undo.models.normalization import GroupNormSiLU
-from paints_undo.models.placed import Placed
+from paints_undo.models.sized import Sized
 from paints_undo.models.video_unet_blocks import (
     Conditions,
     Downsample,
@@ -38,12 +39,15 @@ class Stage(nn.Sequential):
         return x
 
 
-class VideoUNet(Placed):
+class VideoUNet(ModelMixin, Sized):
     """Predicts v for 16 latents between two keyframes."""
+
+    sizes = VideoUNetConfig
+    config: VideoUNetConfig
 
     def __init__(self, config: VideoUNetConfig):
         super().__init__()
-        self.config = config
+        self.settle(config)
         width, levels = config.model_channels, config.channel_mult
         self.time_embed = embedding(width, config.embedding_width)
         self.fps_embedding = embedding(width, config.embedding_width)

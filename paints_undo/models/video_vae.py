@@ -4,12 +4,13 @@ looks back at the encoder's hidden states of the first and the last frame."""
 from dataclasses import dataclass
 
 import torch
+from diffusers import ModelMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.models.attention import attention
 from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
-from paints_undo.models.placed import Placed
+from paints_undo.models.sized import Sized
 from paints_undo.models.streamed_decoder import Spill, decode_streamed
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1, temporal_unit
 
@@ -328,12 +329,15 @@ class Decoder(nn.Module):
         return self.conv_out(self.attn_refinement[-1](x, references[-1], frames), frames)
 
 
-class VideoVAE(Placed):
+class VideoVAE(ModelMixin, Sized):
     """Pictures to latents, and 16 latents back to a video of the size of its two reference pictures."""
+
+    sizes = VideoVAEConfig
+    config: VideoVAEConfig
 
     def __init__(self, config: VideoVAEConfig):
         super().__init__()
-        self.config = config
+        self.settle(config)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
         self.quant_conv = nn.Conv2d(2 * config.z_channels, 2 * config.z_channels, 1)

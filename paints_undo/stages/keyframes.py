@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from paints_undo.diffusion.denoisers import KeyframeDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided
 from paints_undo.diffusion.samplers import OnStep, Partway, dpm_solver_2m
-from paints_undo.diffusion.schedules import TIMESTEPS, karras_sigmas, keyframe_sigmas
+from paints_undo.diffusion.schedules import karras_sigmas, keyframe_sigmas
 from paints_undo.models.context_memory import context_memory
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.options import KeyframeOptions
@@ -22,15 +22,15 @@ from paints_undo.run.course import keyframe_parts
 from paints_undo.stages.memory import content_key
 from paints_undo.stages.previews import LatentColours
 from paints_undo.stages.prompts import encode_prompts
-from paints_undo.stages.sampling import Sampling
+from paints_undo.stages.sampling import Sampling, timesteps_on
 
 
 @dataclass(frozen=True)
 class KeyframeConditions:
     """What guides the denoising of all keyframes."""
 
-    artwork: Tensor  # (1, 4, h, w), scaled latents
-    positive: Tensor  # (1, 77, width), longer where long prompts are not cut
+    artwork: Tensor  # (1, 4, h, w), or one for each keyframe; scaled latents
+    positive: Tensor  # (1, 77, width), or one for each; longer where long prompts are not cut
     negative: Tensor
 
 
@@ -111,12 +111,14 @@ class KeyframeSampling(Sampling):
         """The guided prediction for a few operation steps, whose latents are one batch."""
         device, positive, negative = self.parts.device, conditions.positive, conditions.negative
         steps = torch.tensor(operation_steps, device=device)
-        timesteps = torch.arange(TIMESTEPS, device=device)  # once, so that no step waits for a copy of its number
+        timestep = timesteps_on(device)
 
         def told(*texts: Tensor) -> Predict:
             text = torch.cat([each.expand(len(steps), -1, -1) for each in texts])
-            rows = steps.repeat(len(texts))
-            return lambda x, timestep: unet(x, timesteps[timestep], text, conditions.artwork, rows)
+            rows, artwork = steps.repeat(len(texts)), conditions.artwork
+            if len(artwork) > 1:
+                artwork = artwork.repeat(len(texts), 1, 1, 1)
+            return lambda x, t: unet(x, timestep(t), text, artwork, rows)
 
         if self.parts.plan.guidance_batch:
             branches = Branches.in_one_batch(told(positive), told(positive, negative))

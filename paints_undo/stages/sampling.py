@@ -9,12 +9,19 @@ import torch
 from torch import Tensor
 
 from paints_undo.diffusion.samplers import OnStep, draw_normal
+from paints_undo.diffusion.schedules import TIMESTEPS
 from paints_undo.execution.lanes import JointProgress, Lanes
 from paints_undo.execution.parts import Networks
 from paints_undo.options import KeyframeOptions, SegmentOptions
 from paints_undo.progress import OnProgress, Preview, Progress, Report, ignore
 from paints_undo.stages.memory import Begun
 from paints_undo.stages.previews import Look
+
+
+def timesteps_on(device: torch.device) -> Callable[[int | Tensor], Tensor]:
+    """Timesteps as tensors () on a device: whole ones from a table, so that no step waits for a copy of its number."""
+    table = torch.arange(TIMESTEPS, device=device)
+    return lambda timestep: timestep if isinstance(timestep, Tensor) else table[timestep]
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from paints_undo.diffusion.denoisers import SegmentDenoiser
 from paints_undo.diffusion.guidance import Branches, Predict, guided_within, rescaled_guidance
 from paints_undo.diffusion.samplers import OnStep, ddim
-from paints_undo.diffusion.schedules import TIMESTEPS, video_steps
+from paints_undo.diffusion.schedules import video_steps
 from paints_undo.execution.lanes import Lanes
 from paints_undo.family.model_family import SEGMENT_HINTS
 from paints_undo.models.context_memory import context_memory
@@ -25,7 +25,7 @@ from paints_undo.run.course import segment_parts
 from paints_undo.stages.memory import content_key
 from paints_undo.stages.previews import LatentColours
 from paints_undo.stages.prompts import encode_prompts
-from paints_undo.stages.sampling import Sampling
+from paints_undo.stages.sampling import Sampling, timesteps_on
 
 NEGATIVE_PROMPT = ""
 HiddenStates = list[Tensor]  # each (1, c, h, w): what the decoder looks back at
@@ -145,14 +145,19 @@ class SegmentSampling(Sampling):
             tokenizer = parts.tokenizer("multi_frame")
             prompts = [options.prompt, NEGATIVE_PROMPT]
             text, negative_text = encode_prompts(tokenizer, text_encoder, prompts, options.long_prompt)
+        images, negative_image = self.encode_images(pixels, wanted)
+        positives = {i: PairConditions(text, image) for i, image in images.items()}
+        return positives, PairConditions(negative_text, negative_image)
+
+    def encode_images(self, pixels: dict[int, Tensor], wanted: Sequence[int]) -> tuple[dict[int, Tensor], Tensor]:
+        """The image tokens (1, 16 frames, 16 tokens, width) of each wanted pair, and those of the all-zero pair."""
+        parts = self.parts
         with parts.on_device("multi_frame/image_encoder") as image_encoder:
             clip = {i: image_encoder(picture.to(parts.device)) for i, picture in pixels.items()}
             grey = image_encoder(torch.zeros_like(next(iter(pixels.values())), device=parts.device))
         with parts.on_device("multi_frame/image_projection") as image_projection:
             images = {i: image_projection(torch.stack([clip[i], clip[i + 1]], dim=1)) for i in wanted}
-            negative_image = image_projection(torch.stack([grey, grey], dim=1))
-        positives = {i: PairConditions(text, image) for i, image in images.items()}
-        return positives, PairConditions(negative_text, negative_image)
+            return images, image_projection(torch.stack([grey, grey], dim=1))
 
     def sample(
         self,
@@ -168,24 +173,23 @@ class SegmentSampling(Sampling):
         hint = keyframe_hint(first, last, unet.config.temporal_length, self.parts.family.segment_hint)
         draw_noise = self.noise(hint[:1].shape, group)
         with context_memory(), feature_reuse(self.options.reuse_interval):
-            predict = self.prediction(unet, [positives[i] for i in group], negative, hint)
+            predict = self.prediction(unet, [positives[i] for i in group], [negative] * len(group), hint)
             steps = video_steps(self.options.sampling_steps)
             return ddim(partial(SegmentDenoiser(), predict), draw_noise(), steps, draw_noise, on_step)
 
     def prediction(
-        self, unet: nn.Module, positives: Sequence[PairConditions], negative: PairConditions, hint: Tensor
+        self, unet: nn.Module, positives: Sequence[PairConditions], negatives: Sequence[PairConditions], hint: Tensor
     ) -> Predict:
         """The guided prediction of some pairs' v; hint (n, 4, frames, h, w)."""
         options, device = self.options, self.parts.device
-        timesteps = torch.arange(TIMESTEPS, device=device)  # once, so that no step waits for a copy of its number
+        timestep = timesteps_on(device)
         stride = torch.tensor([options.frame_stride], device=device)
 
         def told(conditions: Sequence[PairConditions]) -> Predict:
             c, times = PairConditions.joined(conditions), len(conditions) // len(hint)
             hints, strides = hint.repeat(times, 1, 1, 1, 1), stride.expand(len(conditions))
-            return lambda x, t: unet(x, timesteps[t].expand(len(x)), c.text, c.image, hints, strides)
+            return lambda x, t: unet(x, timestep(t).expand(len(x)), c.text, c.image, hints, strides)
 
-        negatives = [negative] * len(positives)
         if self.parts.plan.guidance_batch:
             branches = Branches.in_one_batch(told(positives), told([*positives, *negatives]))
         else:

@@ -15,8 +15,17 @@ import torch
 from torch import Tensor
 
 from paints_undo.atomic import written_atomically
-from paints_undo.training.habits import HABIT_SHARE, Habits, apply_habits, compose_with_moments, draw_habits, moments_of
-from paints_undo.training.process import LAST_STEP, MAP_COUNT, compose_batch
+from paints_undo.training.process import (
+    HABIT_SHARE,
+    LAST_STEP,
+    MAP_COUNT,
+    Habits,
+    apply_habits,
+    compose_batch,
+    compose_with_moments,
+    draw_habits,
+    moments_of,
+)
 from paints_undo.training.scenes import SPLITS, draw_scene
 from paints_undo.training.settings import Checked, share, within
 from paints_undo.training.sources import ART_FOLDER, fetch
@@ -31,7 +40,7 @@ SHARD_SIZE = 100
 class DatasetOptions(Checked):
     """What to build: `count` pictures of one `split`, `size` pixels square, numbered from 0.
 
-    `habit_share` of the training pictures show each of the four habits (:mod:`paints_undo.training.habits`).
+    `habit_share` of the training pictures show each of the four habits (:mod:`paints_undo.training.process`).
     """
 
     split: str = "train"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,11 @@ def config_of(network: nn.Module) -> dict[str, Any]:
         return {**config.to_diff_dict(), "architectures": ["CLIPTextModel"]}
     if isinstance(network, PreTrainedModel):
         return config.to_diff_dict()
-    if hasattr(network, "to_json_string"):  # diffusers
-        values = json.loads(network.to_json_string())
-        values.pop("_name_or_path", None)  # a folder of this machine
-        return values
-    return asdict(config)
+    if is_dataclass(config):
+        return asdict(config)  # type: ignore[arg-type]
+    values = json.loads(network.to_json_string())  # diffusers
+    values.pop("_name_or_path", None)  # a folder of this machine
+    return values
 
 
 def update_family_file(folder: Path, **values: Any) -> None:

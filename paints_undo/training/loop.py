@@ -1,6 +1,7 @@
 """The training loop that all parts share: schedule, averaged weights, checkpoints that survive a stop, a loss curve.
 
-It runs on any device, in mixed precision, and in several processes at once, which average their gradients.
+It runs on any device, in mixed precision, and in several processes at once (`accelerate launch`), which average their
+gradients.
 """
 
 from __future__ import annotations
@@ -8,34 +9,91 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 from accelerate import PartialState
+from accelerate.utils import reduce
+from PIL import Image, ImageDraw
 from torch import Tensor, nn
 
-from memory_management import mixed_precision_dtype
+from memory_management import mixed_precision_dtype, pick_device
 from paints_undo.atomic import write_atomically, written_atomically
-from paints_undo.errors import CheckpointError
-from paints_undo.pictures.charts import line_chart
+from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.settings import Checked, Settings, within
 
 log = logging.getLogger(__name__)
+LONGEST_WAIT = timedelta(hours=12)  # the main process draws all pictures, and writes sheets, while the others wait
+STREAM = 1_000_003  # far apart, so that no process draws what another one does
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among `count`, numbered from 0, the main one, which alone writes files; all train one network."""
+
+    device: torch.device = torch.device("cpu")
+    number: int = 0
+    count: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        return self.number == 0
+
+    def mean_number(self, value: float) -> float:
+        """The mean of one number of each process; all processes have to call this."""
+        if self.count == 1:
+            return value
+        return float(reduce(torch.tensor(value, dtype=torch.float32, device=self.device), "mean"))
+
+    def average_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all processes; what a process did not use counts as 0 there.
+
+        What none of them used stays without a gradient, as it does in one process.
+        """
+        if self.count == 1:
+            return
+        sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=self.device))
+        # one message for all of them
+        message = reduce(torch.cat([g.flatten() for g in sent]), "mean")
+        *means, used = message.split([g.numel() for g in sent])
+        for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
+            parameter.grad = mean.view_as(parameter) if share else None
+
+
+ALONE = Processes()
+
+
+def join_processes(device: str | None = None) -> Processes:
+    """This process, on `device` ("cuda", "mps", "cpu"; the best one by default), with those that were launched with it.
+
+    Several processes take one GPU each. Raises InputError when there is no such device.
+    """
+    try:
+        chosen = pick_device(device)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return Processes(chosen)
+    state = PartialState(cpu=chosen.type == "cpu", timeout=LONGEST_WAIT)
+    log.info("process %d of %d, on %s", state.process_index, state.num_processes, state.device)
+    return Processes(chosen if chosen.type == "cpu" else state.device, state.process_index, state.num_processes)
+
 
 LossOf = Callable[[nn.Module, torch.Generator, float], Tensor]
 """(network, random numbers, progress 0..1) -> scalar loss of one freshly drawn batch.
 
 The random numbers are always the CPU's, so that every device learns from the same batches.
 """
-STREAM = 1_000_003  # far apart, so that no process draws what another one does
-
 
 Options = TypeVar("Options", bound=Settings)
 
@@ -145,7 +203,7 @@ class Trainer:
         lines = ["step,seconds,loss", *(",".join(map(str, entry)) for entry in self.losses)]
         write_atomically(self.folder / "loss.csv", ("\n".join(lines) + "\n").encode())
         curve = [(step, loss) for step, _, loss in self.losses if loss > 0]
-        write_atomically(self.folder / "loss.png", encode_png(line_chart({"loss": curve}, "", "steps", True)))
+        write_atomically(self.folder / "loss.png", encode_png(loss_chart(curve)))
 
     def _restore(self) -> None:
         try:
@@ -204,6 +262,23 @@ class Trainer:
         self.losses.append((self.step, round(self.seconds, 1), sum(recent) / len(recent)))
         log.info("step %d, %.1f minutes, loss %.5f", self.step, self.seconds / 60, self.losses[-1][2])
         recent.clear()
+
+
+def loss_chart(curve: Sequence[tuple[int, float]]) -> np.ndarray:
+    """A picture uint8 (360, 900, 3) of the losses, all above 0, at their steps, on a logarithmic scale."""
+    picture = Image.new("RGB", (900, 360), "white")
+    draw, last = ImageDraw.Draw(picture), max((step for step, _ in curve), default=0) or 1
+    levels = [math.log(loss) for _, loss in curve]
+    low, high = min(levels, default=0.0), max(levels, default=0.0)
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = 60 + 820 * share, 320 - 290 * share
+        draw.line([(60, y), (880, y)], "#e1e1e1")
+        draw.text((54, y), f"{math.exp(low + share * (high - low)):.3g}", "#464646", anchor="rm")
+        draw.text((x, 336), f"{share * last:.3g}", "#464646", anchor="ms")
+    draw.text((450, 352), "steps", "#464646", anchor="ms")
+    heights = [320 - 290 * (level - low) / ((high - low) or 1) for level in levels]
+    draw.line([(60 + 820 * step / last, y) for (step, _), y in zip(curve, heights, strict=True)], "#5468a0", 2)
+    return np.asarray(picture)
 
 
 @dataclass(frozen=True)

@@ -27,17 +27,16 @@ from paints_undo.training.config import PartConfig, write_config
 from paints_undo.training.dataset import DatasetOptions, Pictures
 from paints_undo.training.evaluation import evaluate_keyframes, evaluate_segments, evaluate_tagger
 from paints_undo.training.family_files import update_family_file, write_stage
-from paints_undo.training.keyframe_networks import networks_of
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
     keyframe_sheet,
     make_tokenizer,
+    networks_of,
     train_keyframes,
 )
-from paints_undo.training.loop import Trainer, Training
+from paints_undo.training.loop import ALONE, Processes, Trainer, Training
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
-from paints_undo.training.processes import ALONE, Processes
 from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
 from paints_undo.training.tagger import train_tagger, write_tagger
 from paints_undo.training.video_vae_training import train_video_vae

@@ -19,7 +19,7 @@ from paints_undo.models.video_vae import VideoVAE
 from paints_undo.options import SegmentOptions
 from paints_undo.stages.segments import NEGATIVE_PROMPT, keyframe_hint
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.keyframe_networks import new_text_encoder, prompt_ids
+from paints_undo.training.keyframe_training import new_text_encoder, prompt_ids
 from paints_undo.training.loop import Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, ClipBuffer, Clips
 from paints_undo.training.settings import Checked, Settings, share, within

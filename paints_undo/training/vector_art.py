@@ -9,9 +9,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from paints_undo.training.layering import build_process
+from paints_undo.training.layering import build_process, spread
 from paints_undo.training.process import DrawingProcess
-from paints_undo.training.regions import spread
 
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}"

@@ -15,8 +15,8 @@ from paints_undo.training.command import PARTS
 from paints_undo.training.config import read_config
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.evaluation import as_table
+from paints_undo.training.loop import join_processes
 from paints_undo.training.own_timelapses import load_timelapses
-from paints_undo.training.processes import join_processes
 
 log = logging.getLogger(__name__)
 
