@@ -61,17 +61,13 @@ class Interrupted(BaseException):
 @pytest.fixture
 def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
     """The parts of ComfyUI that the nodes speak to."""
-    seen = SimpleNamespace(bar=[], unloaded=0, interrupted=False, output=tmp_path)
+    seen = SimpleNamespace(bar=[], unloaded=[], interrupted=False, output=tmp_path)
 
     class ProgressBar:
-        def __init__(self, total: int) -> None:
-            self.total = total
+        def __init__(self, total: int) -> None: ...
 
         def update_absolute(self, value: int, total: int | None = None, preview: Any = None) -> None:
             seen.bar.append((value, total, preview))
-
-    def unload_all_models() -> None:
-        seen.unloaded += 1
 
     def throw_exception_if_processing_interrupted() -> None:
         if seen.interrupted:
@@ -85,7 +81,7 @@ def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
         "comfy": {},
         "comfy.utils": {"ProgressBar": ProgressBar},
         "comfy.model_management": {
-            "unload_all_models": unload_all_models,
+            "unload_all_models": lambda: seen.unloaded.append(1),
             "soft_empty_cache": lambda: None,
             "throw_exception_if_processing_interrupted": throw_exception_if_processing_interrupted,
         },
@@ -106,8 +102,7 @@ def comfyui(monkeypatch, tmp_path) -> SimpleNamespace:
 
 def execute(node: Any, inputs: dict[str, list]) -> tuple[list[list], dict | None]:
     """One node as ComfyUI executes it: every input and output is a list; the node says which it sees as such."""
-    instance = node()
-    function = getattr(instance, node.FUNCTION)
+    function = getattr(node(), node.FUNCTION)
     if getattr(node, "INPUT_IS_LIST", False):
         calls = [inputs]
     else:
@@ -197,10 +192,8 @@ def test_the_contract(package, nodes):
         for out in zip(node.RETURN_NAMES, node.RETURN_TYPES, node.OUTPUT_TOOLTIPS, strict=True):
             assert "| `{}` | {} | {} |".format(*out) in page
         assert callable(getattr(node(), node.FUNCTION)) and node.CATEGORY == "Paints-UNDO"
-    assert [node.__name__ for node in nodes.values() if getattr(node, "OUTPUT_NODE", False)] == [
-        "JoinTimelapse",
-        "DrawTimelapse",
-    ]
+    ends = [node.__name__ for node in nodes.values() if getattr(node, "OUTPUT_NODE", False)]
+    assert ends == ["JoinTimelapse", "DrawTimelapse"]
 
 
 @pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.json")), ids=lambda file: file.stem)
@@ -255,7 +248,7 @@ def test_the_keyframe_workflow_draws_what_undo_draws(nodes, comfyui, tiny_family
     assert read_record(file).piece == "timelapse"  # the file says what made it
     assert shown["images"] == [{"filename": Path(file).name, "subfolder": "sub", "type": "output"}]
     assert Path(file).parent == comfyui.output / "sub"
-    assert comfyui.unloaded == 2 and done["3"][0][0][0]
+    assert len(comfyui.unloaded) == 2 and done["3"][0][0][0]
     values = [(value, total) for value, total, _ in comfyui.bar]
     assert (4, 4) in values and all(0 <= value <= total for value, total in values)
     kind, picture, longest = next(preview for _, _, preview in comfyui.bar if preview)
@@ -327,8 +320,6 @@ def test_what_a_mask_says_is_transparent_is_white(nodes):
     tag(family, artwork, mask[0])
     tag(family, artwork, torch.zeros(1, 64, 64))  # what Load Image puts out for a picture without transparency
     assert np.array_equal(seen[1], seen[0]) and not seen[2].any()
-    with pytest.raises(InputError, match=r"mask has the shape \(1, 9, 9\) and the artwork \(1, 64, 48, 3\)"):
-        tag(family, artwork, torch.ones(1, 9, 9))
 
 
 NO_DEVICE = "cuda" if sys.platform == "darwin" else "mps"
@@ -338,11 +329,10 @@ LINKED: list[tuple[str, dict[str, Any], str]] = [  # a node, what a link brings 
     ("TagArtwork", {"artwork": torch.rand(2, 64, 64, 3)}, "shape (2, 64, 64, 3); give one picture"),
     ("TagArtwork", {"artwork": torch.full((1, 64, 64, 3), torch.nan)}, "not finite"),
     ("TagArtwork", {"mask": "a mask"}, "the mask is of the type str; connect the MASK"),
+    ("TagArtwork", {"mask": torch.ones(1, 9, 9)}, "mask has the shape (1, 9, 9) and the artwork (1, 64, 64, 3)"),
     ("DrawKeyframes", {"operation_steps": 3}, "operation steps are 3; give a list"),
     ("DrawKeyframes", {"prompt": 3}, "prompt is 3; use text"),
-    ("DrawKeyframes", {"seed": "x"}, "seed is 'x'"),
     ("DrawTimelapse", {"seconds": "long"}, "seconds is 'long'"),
-    ("DrawTimelapse", {"prompt": ["a"]}, "prompt is ['a']; use text"),
     ("FillSegments", {"family": [None]}, "the family is missing"),
     ("FillSegments", {"keyframes": [torch.rand(64, 64)]}, "the keyframes are an IMAGE or MASK of the shape (64, 64)"),
     ("FillSegments", {"artwork": [torch.rand(1, 64, 64, 3)] * 2}, "2 artworks are given"),
@@ -376,21 +366,18 @@ def test_what_a_link_should_not_bring_is_told_in_one_sentence(name, wrong, told,
     assert told in str(refused.value) and "\n" not in str(refused.value) and "--" not in str(refused.value)
 
 
-def test_memory_that_does_not_suffice_is_told_without_flags(nodes, monkeypatch):
-    family = Strokes()
+def test_operation_steps_and_memory_are_told_in_the_words_of_a_node(nodes, monkeypatch):
+    draw, family = nodes["PaintsUndoDrawKeyframes"], Strokes()
+    assert draw.VALIDATE_INPUTS("400,600; 999") is True and draw.VALIDATE_INPUTS(None) is True
+    assert "operation step is 'many'" in draw.VALIDATE_INPUTS("many")
+    assert "operation steps are empty" in draw.VALIDATE_INPUTS(" ")
 
-    def draw(*_: Any) -> Any:
+    def too_much(*_: Any) -> Any:
         raise OutOfMemory("cuda: 3 GiB are needed; make the pictures smaller or use --device cpu")
 
-    monkeypatch.setattr(family, "draw_keyframes", draw)
+    monkeypatch.setattr(family, "draw_keyframes", too_much)
     with pytest.raises(InputError, match="smaller or choose cpu as device in Load Model Family"):
-        nodes["PaintsUndoDrawKeyframes"]().draw(family, torch.rand(1, 64, 64, 3), "", "500", 1)
-
-
-def test_operation_steps_are_looked_at_before_anything_runs(nodes):
-    validate = nodes["PaintsUndoDrawKeyframes"].VALIDATE_INPUTS
-    assert validate("400,600; 999") is True and validate(None) is True
-    assert "operation step is 'many'" in validate("many") and "operation steps are empty" in validate(" ")
+        draw().draw(family, torch.rand(1, 64, 64, 3), "", "500", 1)
 
 
 def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(
@@ -402,10 +389,7 @@ def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(
     assert listed == ["auto", "strokes", "mini", "released"]
     assert how["tooltip"].endswith("; installed: strokes, mini; not installed: released")
     told = load.VALIDATE_INPUTS("released")
-    assert told == (
-        "the model family released is not installed; choose strokes or mini, or install it as the help page of Load "
-        "Model Family says"
-    )
+    assert told.startswith("the model family released is not installed; choose strokes or mini, or install it as the")
     with pytest.raises(InputError, match=re.escape(told)):
         load().load("released", "auto", "auto", "cpu", 0)
     (tmp_path / "models" / "paints_undo").mkdir(parents=True)
@@ -414,20 +398,12 @@ def test_a_family_that_is_not_installed_is_told_in_the_words_of_a_node(
     assert load().load("mine", "cpu", "auto", "cpu", 0)[0].family.keyframe_size
     assert load.VALIDATE_INPUTS("mini") is True and load.VALIDATE_INPUTS(None) is True
     assert "no model family at" in load.VALIDATE_INPUTS(str(tmp_path / "none"))
-
-
-def test_a_family_that_changed_is_loaded_again(nodes, tiny_family, tmp_path):
-    load = nodes["PaintsUndoLoadFamily"]
-    given = {"models": str(tiny_family), "device": "cpu"}
-    first = load.IS_CHANGED(**given)
-    assert first == load.IS_CHANGED(**given)
-    missing = load.IS_CHANGED(models=str(tmp_path / "none"))
-    assert missing != missing and first != load.IS_CHANGED(models="mini")
+    first, missing = load.IS_CHANGED(str(tiny_family)), load.IS_CHANGED(str(tmp_path / "none"))
+    assert first == load.IS_CHANGED(models=str(tiny_family), device="cpu") != load.IS_CHANGED(models="mini")
+    assert missing != missing, "it is looked for again"
 
 
 def test_requirements_are_those_of_the_project_without_torch_and_what_the_web_app_needs():
-    def lines(file: Path) -> list[str]:
-        kept = file.read_text().splitlines()
-        return [line for line in kept if not re.match("#|torch==|gradio|httpx|starlette", line)]
-
-    assert lines(FOLDER / "requirements.txt") == lines(ROOT / "requirements.txt")
+    ours, all_ = ((folder / "requirements.txt").read_text().splitlines() for folder in (FOLDER, ROOT))
+    unneeded = re.compile("#|torch==|gradio|httpx|starlette")
+    assert [line for line in all_ if not unneeded.match(line)] == [line for line in ours if line[0] != "#"]

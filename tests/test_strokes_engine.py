@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from paints_undo import strokes_engine
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile, with_settings
 from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import RunFolder
@@ -127,6 +128,23 @@ def test_what_was_kept_is_read_rather_than_planned_anew(
     (folder / "timelapse.mp4").unlink()
     Strokes().undo(drawing(), OPTIONS, folder)
     assert RunFolder.open(folder).is_complete
+
+
+@pytest.mark.parametrize("other", ["artwork", "seed", "route", "sketch", "prompt"])
+def test_a_process_is_planned_once_for_the_same_choices_alone(other: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[tuple] = []
+    monkeypatch.setattr(strokes_engine, "plan_process", lambda *given: planned.append(given) or object())
+    engine, sketch = Strokes(), drawing() if other == "sketch" else None
+    changes: dict[str, dict[str, Any]] = {
+        "seed": {"seed": 4},
+        "prompt": {"prompt": "1girl"},
+        "route": {"route": "painting"},
+    }
+    options = with_settings(OPTIONS, changes.get(other, {}))
+    first = engine.process_of(drawing(), OPTIONS)
+    second = engine.process_of(255 - drawing() if other == "artwork" else drawing(), options, sketch)
+    assert first is not second and len(planned) == 2
+    assert engine.process_of(drawing(), OPTIONS) is first and len(planned) == 2
 
 
 def test_a_damaged_file_of_operations_is_made_again(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

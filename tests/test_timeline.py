@@ -23,6 +23,7 @@ def with_drawing(**changes):
 def test_after_the_largest_seed_comes_0():
     timeline = Timeline.of(KeyframeOptions(operation_steps=(400, 800)), SegmentOptions(seed=2**32 - 2))
     assert timeline.segment_seeds == [2**32 - 2, 2**32 - 1, 0]
+    assert timeline.with_keyframe(600, 1).keyframe(600).segment_seed == 0
 
 
 def test_a_plain_run():

@@ -8,7 +8,7 @@ import pytest
 from paints_undo import KeyframeOptions, SegmentOptions, validation
 from paints_undo.commands import FLAGS, add_drawing_flags, chosen_options
 from paints_undo.errors import InputError
-from paints_undo.options import DEFAULTS, OF_STROKES, OWN_SIZE, SETTINGS, UndoOptions
+from paints_undo.options import DEFAULTS, OF_STROKES, OWN_SIZE, RANGES, SETTINGS, UndoOptions
 from paints_undo.web.settings import flat
 
 
@@ -56,6 +56,17 @@ def test_segment_options(field, value):
 def test_fps(fps):
     with pytest.raises(InputError, match="fps is"):
         UndoOptions(fps=fps)
+
+
+def test_how_far_the_numbers_go():
+    """As they were published: runs of other ranges could not be replayed."""
+    stages = {"seed": (0, 2**32 - 1), "sampling_steps": (1, 100), "guidance_scale": (1, 32)}
+    assert {
+        **stages,
+        **{f"video_{name}": bounds for name, bounds in stages.items()},
+        **{"width": (16, 4096), "height": (16, 4096), "operation_steps": (0, 999), "frame_stride": (1, 60)},
+        **{"guidance_interval": (0, 999), "reuse_interval": (1, 10), "fps": (1, 60), "seconds": (3, 600)},
+    } == RANGES
 
 
 @pytest.mark.parametrize("flag", FLAGS)

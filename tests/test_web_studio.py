@@ -103,6 +103,8 @@ def test_an_edit_costs_what_it_touches(desk, edit, keyframes, segments):
     view = desk.done("generate_video", run)
     assert view["state"] == "finished" and len(view["frames"]) == 15 * len(view["segments"])
     assert desk.engine.keyframes_drawn == keyframes and desk.engine.segments_drawn == segments
+    drawn = [keyframe for keyframe in view["keyframes"] if not keyframe["own"]]
+    assert [read_picture(k["path"])[0, 0, 0] for k in drawn] == [k["seed"] % 256 for k in drawn], "each by its own seed"
 
 
 def test_a_locked_keyframe_keeps_its_picture(desk):
