@@ -4,7 +4,7 @@
         network.to(device)(pictures.to(device))
 
 raises StrayTensor wherever a real GPU would refuse to work: for tensors of two devices in one operation, for random
-numbers of a CPU's generator made on the device, and for `.numpy()` of what lies there.
+numbers of a CPU's generator made on the device, and for a NumPy array of what lies there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ MIXING = (
     torch._has_compatible_shallow_copy_type,
 )
 """What may read tensors of two devices: indices may be the CPU's, and copies are there for that."""
+LIKE = (torch.empty_like, torch.zeros_like, torch.ones_like, torch.full_like, torch.rand_like, torch.randn_like)
+"""What reads no more of a tensor than its shape, where a device is named."""
 
 
 class StrayTensor(AssertionError):
@@ -49,13 +51,16 @@ class PretendedDevice(TorchFunctionMode):
         there = [self.is_there(tensor) for tensor in tensors]
         if func == Tensor.device.__get__:
             return DEVICE if there[0] else func(*args)
-        if func is Tensor.numpy and there[0]:
-            raise StrayTensor("numpy() of a tensor on the device; copy it to the CPU first")
+        if func in (Tensor.numpy, Tensor.__array__) and there[0]:
+            raise StrayTensor("an array of a tensor on the device; copy it to the CPU first")
         if func in (Tensor.to, Tensor.cpu):
             return self.moved(func, args, kwargs, there)
-        to_there = kwargs.get("device") is not None and torch.device(kwargs["device"]).type == DEVICE.type
+        named = kwargs.get("device")
+        to_there = named is not None and torch.device(named).type == DEVICE.type
         if to_there:
             kwargs["device"] = "cpu"
+        if named is not None and func in LIKE:
+            tensors, there = [], []
         if func not in MIXING:
             stray = [t for t, known in zip(tensors, there, strict=True) if not known and t.dim()]
             if (any(there) or to_there) and (stray or kwargs.get("generator") is not None):
