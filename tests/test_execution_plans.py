@@ -19,9 +19,10 @@ from paints_undo.execution.plan import GIB, LADDER, LEAST, NAMES, STAGE, Plan, W
 from paints_undo.execution.plans import choose, plans_for
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.weights import BUILD, count_weights
+from paints_undo.models.attention import attention_backend
 from paints_undo.models.pieces import feed_forward_pieces
 
-CARD, CPU = torch.device("cuda"), torch.device("cpu")
+CARD, MAC, CPU = torch.device("cuda"), torch.device("mps"), torch.device("cpu")
 
 
 class Published:
@@ -128,9 +129,24 @@ def test_activations_of_the_vaes_at_full_size(published):
         assert expected / 1.15 <= found <= expected * 1.02 and encoding <= expected
 
 
-def test_every_step_down_needs_less(published):
+def test_where_scores_are_kept_they_are_counted_and_no_array_reaches_4_gib(published):
+    work, plan = Work(keyframes=2), replace(STAGE, keyframes_at_once=2, guidance_batch=False, decoded_frames=1)
+    expected = activations(plan, published, work)
+    scores = plans.count_scores(LADDER[0], published, Work())["single_frame/unet"]
+    assert 2 * scores > 4 * GIB > 4 * plans.MOST_SCORES, "more than Apple's GPUs hold in one array"
+    unet, steps = network_of(published, "single_frame/unet"), torch.zeros(2, device="meta")
+    with attention_backend("plain"), feed_forward_pieces(4):
+        found = counted(lambda: unet(draw(2, 4, 80, 64), steps[0], draw(2, 77, 768), draw(1, 4, 80, 64), steps))
+    kept = expected["single_frame/unet"] + 2 * 2 * plans.MOST_SCORES
+    assert kept / 1.25 <= found <= kept * 1.02
+    for gib, name in {48: "resident", 8: "stage", 4.5: "sliced", 3: "streamed"}.items():
+        assert choose(plans_for(published, Work(), MAC, torch.float16), int(gib * GIB), CPU).plan.name == name
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_every_step_down_needs_less(published, device):
     work = Work(pairs=7)
-    [largest, *_] = candidates = plans_for(published, work, CARD, torch.float16)
+    [largest, *_] = candidates = plans_for(published, work, torch.device(device), torch.float16)
     needs, plan = {candidate.plan: candidate.need for candidate in candidates}, largest.plan
     assert (plan.pairs_at_once, plan.decoded_frames) == (4, None)
     names = [plan.name]
