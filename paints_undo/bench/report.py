@@ -51,7 +51,7 @@ def summary(measured: Sequence[Measurement], counted: Count) -> dict[str, Any]:
         stages[stage] = {
             "seconds": spread(seconds),
             "loading_seconds": spread(loading),
-            "peak_device_bytes": max(run["peak_bytes"] for run in runs),
+            "peak_bytes": max(run["peak_bytes"] for run in runs),
             "flop": flop,
             "flop_per_second": flop / computing if computing > 0 else 0.0,
         }
@@ -101,7 +101,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def stage_table(values: dict[str, Any]) -> str:
     """One plan's stages as measured."""
-    rows = [("stage", "seconds", "least .. most", "loading s", "TFLOP", "GFLOP/s", "device peak GiB")]
+    rows = [("stage", "seconds", "least .. most", "loading s", "TFLOP", "GFLOP/s", "peak GiB")]
     for stage, numbers in values["stages"].items():
         seconds = numbers["seconds"]
         rows.append(
@@ -112,7 +112,7 @@ def stage_table(values: dict[str, Any]) -> str:
                 f"{numbers['loading_seconds']['median']:.2f}",
                 f"{numbers['flop'] / 1e12:.3f}" if numbers["flop"] else "",
                 f"{numbers['flop_per_second'] / 1e9:.0f}" if numbers["flop"] else "",
-                f"{numbers['peak_device_bytes'] / 2**30:.2f}" if numbers["peak_device_bytes"] else "",
+                f"{numbers['peak_bytes'] / 2**30:.2f}" if numbers["peak_bytes"] else "",
             )
         )
     return table(rows)
