@@ -6,7 +6,6 @@ host copy stays where it is and nothing is ever copied back.
 
 import logging
 import shutil
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,10 +169,6 @@ def release_cache(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
-# Host memory is pinned in pieces of this many bytes.
-PINNED_PIECE = 2**28
-
-
 class Transfer:
     """The way of weights from the host to the device: beside the computation where the device can, and counted.
 
@@ -184,13 +179,7 @@ class Transfer:
         self.device = device
         self.loads = 0  # networks brought to the device
         self.bytes_moved = 0  # from the host to the device; none ever comes back
-        self._pinnable = 0  # bytes of host memory that may still be pinned
-        self._piece: Tensor | None = None  # pinned memory not yet given out
         self._stream: torch.cuda.Stream | None = None
-
-    def allow_pinned(self, size: int) -> None:
-        """Pin up to this many bytes of host memory from now on, beside what is pinned already."""
-        self._pinnable, self._piece = size, None
 
     @property
     def needed(self) -> bool:
@@ -215,47 +204,6 @@ class Transfer:
         """The same, into device memory that is there already."""
         self.bytes_moved += tensor.nbytes
         memory.copy_(tensor, non_blocking=True)
-
-    def pinned(self, size: int) -> Tensor | None:
-        """Pinned host memory, uint8 (size,), or None where the budget or the system gives no more.
-
-        It is cut from pieces of PINNED_PIECE bytes, because the allocator rounds each piece up to a power of two.
-        """
-        if self.device.type != "cuda" or size > PINNED_PIECE:
-            return None
-        if self._piece is None or self._piece.numel() < size:
-            self._piece = self._pinned_piece()
-        if self._piece is None:
-            return None
-        memory, self._piece = self._piece[:size], self._piece[size:]
-        return memory
-
-    def to_host(self, tensor: Tensor) -> Tensor:
-        """The tensor in the host's memory: pinned, so that copies are fast, where the budget has as much left."""
-        if tensor.device.type == "cpu":
-            return tensor
-        memory = self.pinned(-(-tensor.nbytes // 512) * 512)  # what is cut off next begins where any number may
-        if memory is None:
-            return tensor.cpu()
-        return memory[: tensor.nbytes].view(tensor.dtype).view(tensor.shape).copy_(tensor, non_blocking=True)
-
-    def _pinned_piece(self) -> Tensor | None:
-        if self._pinnable < PINNED_PIECE:
-            return None
-        try:
-            with torch.inference_mode(False):
-                piece = torch.empty(PINNED_PIECE, dtype=torch.uint8, pin_memory=True)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            log.warning("the system pins no more host memory (%s); weights come to the device more slowly", reason)
-            self._pinnable = 0
-            return None
-        self._pinnable -= PINNED_PIECE
-        weakref.finalize(piece.untyped_storage(), self._unpinned)
-        return piece
-
-    def _unpinned(self) -> None:
-        self._pinnable += PINNED_PIECE
 
     @contextmanager
     def beside(self, after: torch.cuda.Event | None = None) -> Iterator[Callable[[], torch.cuda.Event | None]]:

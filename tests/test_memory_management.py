@@ -10,7 +10,6 @@ from torch import nn
 import memory_management
 from memory_management import (
     Residency,
-    Transfer,
     keep_float32_whole,
     pick_device,
     pick_dtype,
@@ -19,7 +18,9 @@ from memory_management import (
 )
 from paints_undo import PaintsUndo, pipeline
 from paints_undo.errors import OutOfMemory
+from paints_undo.execution import pinned_transfer
 from paints_undo.execution.parts import Parts
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.family.choice import find_family
 
 # A device without memory: weights "moved" there lose their values, so that a copy back would show.
@@ -285,7 +286,7 @@ def test_a_full_device_is_no_error_of_a_prefetch():
 
 
 def test_pinned_memory_within_its_budget(monkeypatch, caplog):
-    monkeypatch.setattr(memory_management, "PINNED_PIECE", 1000)
+    monkeypatch.setattr(pinned_transfer, "PINNED_PIECE", 1000)
     asked, empty = [], torch.empty
     there = empty(600, dtype=torch.uint8, device="meta")
 
@@ -294,7 +295,7 @@ def test_pinned_memory_within_its_budget(monkeypatch, caplog):
         return empty(size, dtype=dtype)
 
     monkeypatch.setattr(torch, "empty", pinned)
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     assert transfer.pinned(600) is None and asked == []  # nothing may be pinned
     transfer.allow_pinned(2500)
     kept = [transfer.pinned(600) for _ in range(3)]
@@ -311,7 +312,7 @@ def test_a_system_that_pins_nothing(monkeypatch, caplog):
         raise RuntimeError("CUDA error: out of memory\nand much more")
 
     monkeypatch.setattr(torch, "empty", refuse)
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     transfer.allow_pinned(2**40)
     assert transfer.pinned(100) is None and transfer.pinned(100) is None
     assert [record.message for record in caplog.records] == [

@@ -13,11 +13,12 @@ import torch
 from pretended_device import StrayTensor, pretended_device
 
 import memory_management
-from memory_management import Transfer, tensor_places
+from memory_management import tensor_places
 from paints_undo import PaintsUndo
 from paints_undo.execution import parts as parts_module
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.parts import Parts
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.execution.plan import LADDER, RESIDENT, Plan
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
@@ -29,7 +30,7 @@ RING = 2**17  # bytes: less than any part has
 SEVERAL = replace(RESIDENT, pairs_at_once=2, decoded_frames=None)
 
 
-class InOrder(Transfer):
+class InOrder(PinnedTransfer):
     """Copies to the pretended device, which has no streams and pins nothing."""
 
     def free_memory(self) -> None:
@@ -64,7 +65,7 @@ def streams(monkeypatch) -> list[BlockStream]:
     """The streams of a run, each with the smallest ring that its largest layer fits."""
     made: list[BlockStream] = []
 
-    def stream(network: torch.nn.Module, ring: int, transfer: Transfer) -> BlockStream:
+    def stream(network: torch.nn.Module, ring: int, transfer: PinnedTransfer) -> BlockStream:
         layers = [layer for layer in network.modules() if not list(layer.children())]
         made.append(BlockStream(network, max(ring, 1024 + max(map(parts_module.size, layers))), transfer))
         return made[-1]

@@ -1,7 +1,8 @@
 import torch
 from training_pictures import a_process
 
-from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.models.video_vae import VideoVAE
+from paints_undo.models.video_vae_config import VideoVAEConfig
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.segment_clips import (
     APP_SHARE,

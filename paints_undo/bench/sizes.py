@@ -7,7 +7,7 @@ from typing import Any
 
 from paints_undo.models.image_projection import ImageProjectionConfig
 from paints_undo.models.video_unet_config import VideoUNetConfig
-from paints_undo.models.video_vae import VideoVAEConfig
+from paints_undo.models.video_vae_config import VideoVAEConfig
 
 
 @dataclass(frozen=True)

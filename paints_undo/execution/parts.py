@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype, ran_out
+from memory_management import Residency, device_in_words, picture_vae_dtype, ran_out
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.execution.plan import HOST_BUDGET, RESIDENT, Plan, next_plan_down
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
@@ -51,13 +52,14 @@ class Parts:
         dtype: torch.dtype,
         plan: Plan = RESIDENT,
         host_budget: int = HOST_BUDGET,
-        transfer: Transfer | None = None,
+        transfer: PinnedTransfer | None = None,
         compiled: bool = False,
     ):
         self.family = family
         self.device = device
         self.dtype = dtype
-        self.residency = Residency(device, transfer=transfer)
+        self.transfer = transfer or PinnedTransfer(device)
+        self.residency = Residency(device, transfer=self.transfer)
         self.host_budget = host_budget
         self.compiled = compiled
         self._networks: dict[str, nn.Module] = {}  # least recently used first
@@ -76,11 +78,11 @@ class Parts:
     def _adopt(self, plan: Plan) -> None:
         self.plan = plan
         self.residency.keep = plan.keep
-        self.residency.transfer.allow_pinned(plan.pinned)
+        self.transfer.allow_pinned(plan.pinned)
 
     def step_down(self) -> bool:
         """Take the plan that needs less device memory than this one; False where there is none."""
-        lower = next_plan_down(self.plan) if self.residency.transfer.needed else None
+        lower = next_plan_down(self.plan) if self.transfer.needed else None
         if lower is None:
             return False
         log.warning("too little memory for the plan %s on %s; going on with %s", self.plan, self.device, lower)
@@ -110,7 +112,7 @@ class Parts:
 
     def to_host(self, tensor: Tensor) -> Tensor:
         """The tensor in the host's memory, pinned as far as the plan allows."""
-        return self.residency.transfer.to_host(tensor)
+        return self.transfer.to_host(tensor)
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
@@ -151,7 +153,7 @@ class Parts:
         ring = self.plan.ring
         if ring is not None and self._streamed(network):
             if part not in self._streams:
-                self._streams[part] = BlockStream(network, ring, self.residency.transfer)
+                self._streams[part] = BlockStream(network, ring, self.transfer)
             with self._streams[part].running():
                 yield
         else:
@@ -160,7 +162,7 @@ class Parts:
 
     def _streamed(self, network: nn.Module) -> bool:
         ring = self.plan.ring
-        return self.residency.transfer.needed and ring is not None and size(network) > ring
+        return self.transfer.needed and ring is not None and size(network) > ring
 
     def _let_go(self) -> None:
         """Forget the least recently used host copies beyond the budget, but never those still on the device."""

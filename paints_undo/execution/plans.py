@@ -19,7 +19,7 @@ from paints_undo.execution.plan import GIB, HOST_BUDGET, LADDER, RESIDENT, Candi
 from paints_undo.family.model_family import PARTS, ModelFamily
 from paints_undo.family.weights import count_weights
 from paints_undo.models.attention import KEEP_SCORES, MOST_SCORES
-from paints_undo.models.video_vae import COMBINER_HEADS, CONVOLUTION_LEVELS
+from paints_undo.models.video_vae_config import COMBINER_HEADS, CONVOLUTION_LEVELS
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ from paints_undo.models.keyframe_unet import KeyframeUNet
 from paints_undo.models.picture_vae import picture_vae
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_unet_config import VideoUNetConfig
-from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.models.video_vae import VideoVAE
+from paints_undo.models.video_vae_config import VideoVAEConfig
 
 log = logging.getLogger(__name__)
 
