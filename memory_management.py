@@ -1,7 +1,6 @@
 """Devices, number formats, and which networks are on the compute device right now.
 
-Weights never change during a run, so they are copied to the device when needed and simply dropped there afterwards: the
-host copy stays where it is and nothing is ever copied back.
+Weights never change during a run: they are copied to the device when needed and dropped there; none are copied back.
 """
 
 import logging
@@ -163,10 +162,8 @@ def device_memory(device: torch.device) -> tuple[int | None, int | None]:
 
 def release_cache(device: torch.device) -> None:
     """Hand memory that PyTorch holds in reserve back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
+    if device.type in ("cuda", "mps"):
+        torch.get_device_module(device).empty_cache()
 
 
 class Transfer:
@@ -326,7 +323,6 @@ class Residency:
     def _drop(self, network: nn.Module) -> None:
         for place in self._host_copies.pop(network):
             place.put(place.tensor)
-        log.debug("took %s off %s", type(network).__name__, self.device)
 
 
 @dataclass(frozen=True)
