@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what PyTorch calls such instructions of Intel, AMD and ARM
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEVICES = ("cuda", "mps", "cpu")
-# How libraries and Apple's backend say that no memory is left; PyTorch has an error of its own for CUDA's allocator.
-OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "MPS backend out of memory")
+# How drivers, libraries and hosts say that no memory is left; PyTorch has an error of its own for CUDA's allocator alone.
+OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "out of memory", "DefaultCPUAllocator")
 
 # Left free on the device for activations before a network may stay there between two uses.
 ACTIVATION_RESERVE = 6 * 2**30
@@ -122,7 +122,12 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes still free on a CUDA device, counting what PyTorch holds in reserve; None where nothing can say."""
     if device.type != "cuda":
         return None
-    free, _ = torch.cuda.mem_get_info(device)
+    try:
+        free, _ = torch.cuda.mem_get_info(device)
+    except RuntimeError as error:
+        if not ran_out(error):
+            raise
+        return 0  # not even for what CUDA itself needs
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
@@ -275,8 +280,9 @@ class Residency:
             with self.transfer.beside() as done:
                 moved = self._copies(tensor_places(network))
                 self._ahead[network] = moved, done()
-        except torch.OutOfMemoryError:
-            log.debug("no room yet for %s on %s", type(network).__name__, self.device)
+        except RuntimeError as error:  # in time it may have gone, and else its use will say so
+            if not ran_out(error):
+                raise
 
     def drop_all(self) -> None:
         """Take every network that is not in use off the device."""

@@ -37,8 +37,10 @@ class StrayTensor(AssertionError):
 
 
 class PretendedDevice(TorchFunctionMode):
-    def __init__(self) -> None:
+    def __init__(self, full_at: int | None = None) -> None:
+        """full_at: the device has no memory for the operation of this number, once."""
         super().__init__()
+        self.full_at, self.operations = full_at, 0
         self.there: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the memory that lies on the device
 
     def is_there(self, tensor: Tensor) -> bool:
@@ -66,6 +68,10 @@ class PretendedDevice(TorchFunctionMode):
             if (any(there) or to_there) and (stray or kwargs.get("generator") is not None):
                 shapes = [tuple(t.shape) for t in stray]
                 raise StrayTensor(f"{getattr(func, '__qualname__', func)}: of the CPU, shapes {shapes}, or generator")
+        self.operations += any(there) or to_there
+        if self.operations == self.full_at:
+            self.full_at = None
+            raise RuntimeError("CUDA error: out of memory")
         result = func(*args, **kwargs)
         if func is Tensor.__getitem__:
             self.tag(result, there[0])
@@ -99,7 +105,7 @@ class PretendedDevice(TorchFunctionMode):
 
 
 @contextmanager
-def pretended_device() -> Iterator[torch.device]:
+def pretended_device(full_at: int | None = None) -> Iterator[torch.device]:
     """Within this block, a device that every operation of PyTorch takes for another one than the CPU."""
-    with PretendedDevice():
+    with PretendedDevice(full_at):
         yield DEVICE

@@ -227,6 +227,8 @@ def test_whoever_asks_for_float32_gets_no_tf32(monkeypatch, tiny_family):
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("MPS backend out of memory (MPS allocated: 17.99 GB)"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
     ],
 )
 def test_every_way_to_say_that_memory_ran_out_is_understood(error, tiny_family):

@@ -105,9 +105,16 @@ class Parts:
             self._coming[part] = self._background.submit(self._load_ahead, part)
 
     def _load_ahead(self, part: str) -> nn.Module:
-        network = load_part(self.family, part, self.dtype_of(part))
+        network = self._load(part)
         if not self._streamed(network):
             self.residency.prefetch(network)
+        return network
+
+    def _load(self, part: str) -> nn.Module:
+        network = load_part(self.family, part, self.dtype_of(part))
+        if self.device.type == "cpu":
+            for module in [module for module in network.modules() if getattr(module, "channels_last_on_cpu", False)]:
+                weights_channels_last(module)
         return network
 
     def to_host(self, tensor: Tensor) -> Tensor:
@@ -120,10 +127,19 @@ class Parts:
 
         Raises MemoryError, one sentence, when the device has too little memory for what the block does.
         """
-        network = self._networks[part] = self._network(part)
+        with self.memory_for(part):
+            network = self._networks[part] = self._network(part)
+            try:
+                with self._placed(part, network):
+                    yield network
+            finally:
+                self._let_go()
+
+    @contextmanager
+    def memory_for(self, work: str) -> Iterator[None]:
+        """Where the block runs out of memory: MemoryError, one sentence, and what is not in use leaves the device."""
         try:
-            with self._placed(part, network):
-                yield network
+            yield
         except RuntimeError as error:
             if not ran_out(error):
                 raise
@@ -132,17 +148,15 @@ class Parts:
                 "{device} has too little memory for {part}; make the pictures smaller (--width, --height), "
                 "close other programs that use the GPU, or take --device cpu",
                 device_in_words(self.device),
-                part,
+                work,
             ) from error
-        finally:
-            self._let_go()
 
     def _network(self, part: str) -> nn.Module:
         """Taken from the host copies, so that putting it back makes it the most recently used."""
         coming = self._coming.pop(part, None)
         if part in self._networks:
             return self._networks.pop(part)
-        network = coming.result() if coming else load_part(self.family, part, self.dtype_of(part))
+        network = coming.result() if coming else self._load(part)
         if self.compiled and not self._streamed(network):  # a ring changes where the weights lie
             compile_blocks(network)
         return network
@@ -173,6 +187,13 @@ class Parts:
             if self._networks[part] not in self.residency.resident:
                 self._streams.pop(part, None)
                 del self._networks[part], sizes[part]
+
+
+def weights_channels_last(network: nn.Module) -> None:
+    """Put its convolutions' weights into the order of their pictures, as each call would do again."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def size(network: nn.Module) -> int:

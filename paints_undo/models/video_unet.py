@@ -41,6 +41,8 @@ class Stage(nn.Sequential):
 class VideoUNet(Placed):
     """Predicts v for 16 latents between two keyframes."""
 
+    channels_last_on_cpu = True
+
     def __init__(self, config: VideoUNetConfig):
         super().__init__()
         self.config = config
