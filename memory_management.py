@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what PyTorch calls such instructions of Intel, AMD and ARM
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEVICES = ("cuda", "mps", "cpu")
-# How drivers, libraries and hosts say that no memory is left; PyTorch has an error of its own for CUDA's allocator alone.
+# How drivers, libraries and hosts say that no memory is left; PyTorch has an error of its own for CUDA's allocator.
 OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "out of memory", "DefaultCPUAllocator")
 
 # Left free on the device for activations before a network may stay there between two uses.

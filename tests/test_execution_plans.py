@@ -163,7 +163,7 @@ def test_a_single_pair_has_no_batches(published):
     assert [candidate.plan for candidate in candidates] == list(LADDER)
 
 
-CARDS = {80: "resident", 12: "resident", 6: "stage", 4: "sliced", 3: "streamed", 2: "least"}
+CARDS = {80: "resident", 12: "resident", 6: "stage", 4: "sliced", 3.5: "streamed", 3: "streamed", 2: "least"}
 
 
 @pytest.mark.parametrize(("gib", "name"), CARDS.items())
@@ -232,13 +232,13 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
 
 
 def test_the_host_holds_what_stays_after_use(published):
-    peaks = predicted(plans_for(published, Work(), CPU, torch.bfloat16))
-    # measured one by one: 0.53 GiB of process, and 7.0 to 7.1 whole videos while one is decoded in bfloat16; by their
-    # sizes, 2.96 GiB of networks that stay
-    decoding = plans.PROCESS / GIB + 2.96 + 7.06 * 0.656 + 0.23
-    assert decoding < peaks["resident"] < 1.15 * decoding
+    whole = predicted(plans_for(published, Work(keyframes=1, pairs=2), CPU, torch.bfloat16))["resident"]
+    assert whole == pytest.approx(10.31, rel=0.05), "a whole run as it was measured; see docs/performance.md"
+    longer = predicted(plans_for(published, Work(), CPU, torch.bfloat16))["resident"]
+    assert longer - whole == pytest.approx(5 * 0.115, rel=0.01), "and the hidden states of five more pictures"
     weights = {part: 2 * plans.count_weights(published, part) for part in set(plans.USES)}
-    assert set(weights) == set(PARTS) and dict(plans.host_weights(weights))["multi_frame/vae"] < 3 * GIB
+    held = list(plans.host_weights(weights))
+    assert set(weights) == set(PARTS) and held[-2][1] > 6 * GIB > held[-1][1], "networks that are let go"
 
 
 def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, published, tiny_family):
@@ -251,8 +251,10 @@ def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, publish
 
 def test_lanes_need_memory_each(two_cores, tiny_family):
     tiny = open_family(tiny_family)
-    several, alone, *_ = plans_for(tiny, Work(keyframe_size=(96, 64), video_size=(64, 96)), CPU, torch.float32)
-    weights = plans.PROCESS + 4 * sum(count_weights(tiny, part) for part in PARTS)
+    work = Work(keyframe_size=(96, 64), video_size=(64, 96))
+    several, alone, *_ = plans_for(tiny, work, CPU, torch.float32)
+    numbers = sum(count_weights(tiny, part) for part in PARTS) + plans.count_hidden_states(tiny, work)
+    weights = plans.PROCESS + 4 * numbers
     assert several.peak - weights == pytest.approx(2 * (alone.peak - weights), rel=0.01)
 
 
@@ -268,7 +270,7 @@ def test_a_family_on_disk(tiny_family):
     work = Work(keyframe_size=family.keyframe_size, video_size=family.video_sizes[0])
     candidates = plans_for(family, work, CPU, torch.float32)
     weights = sum(count_weights(family, part) for part in PARTS)
-    assert all(candidate.flop is None and 4 * weights < candidate.peak < GIB for candidate in candidates)
+    assert all(candidate.flop is None and 4 * weights < candidate.peak < 1.2 * GIB for candidate in candidates)
     with pytest.raises(CheckpointError, match="is damaged"):
         count_weights(Broken(), "multi_frame/unet")
 

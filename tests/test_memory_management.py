@@ -322,6 +322,18 @@ def test_a_system_that_pins_nothing(monkeypatch, caplog):
     ]
 
 
+def test_a_card_too_full_for_cuda_itself_has_nothing_free(monkeypatch):
+    def full(device):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    said = "CUDA error: out of memory"
+    assert memory_management.free_memory(torch.device("cuda")) == 0
+    said = "CUDA error: unspecified launch failure"
+    with pytest.raises(RuntimeError, match="unspecified"):
+        memory_management.free_memory(torch.device("cuda"))
+
+
 def test_memory_of_this_machine():
     free, total = memory_management.device_memory(torch.device("cpu"))
     assert (free is None and total is None) or 0 < free < total

@@ -90,6 +90,17 @@ def test_a_picture_vae_of_another_precision_meets_its_own_alone(tiny_family, her
     assert frames.shape == here.shape and np.abs(frames.astype(int) - here).mean() < 9
 
 
+@pytest.mark.parametrize("operation", [50, 45_000], ids=["keyframes", "decoding"])
+def test_a_card_that_another_run_fills_costs_a_plan_and_nothing_else(
+    operation: int, here, tiny_family, one_core, monkeypatch, caplog
+):
+    monkeypatch.setattr(parts_module, "device_in_words", str)
+    with pretended_device(full_at=operation) as device:
+        frames = drawn(tiny_family, device, RESIDENT)
+    assert caplog.text.count("going on with") == 1
+    assert np.abs(frames.astype(int) - here).max() <= 1
+
+
 @pytest.mark.parametrize("kind", [torch.nn.LayerNorm, torch.nn.GroupNorm])
 def test_layers_left_on_the_host_are_found(kind: type[torch.nn.Module], tiny_family, one_core, monkeypatch):
     def others(network: torch.nn.Module) -> list[memory_management.TensorPlace]:

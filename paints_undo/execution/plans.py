@@ -24,13 +24,15 @@ from paints_undo.models.video_vae_config import COMBINER_HEADS, CONVOLUTION_LEVE
 log = logging.getLogger(__name__)
 
 LANE = GIB // 4  # on a CPU, activations of a lane: networks with more use all cores, and lanes fight for the cache
-PROCESS = GIB // 2  # on a CPU: what the program and its libraries take before any network
+PROCESS = 3 * GIB // 4  # on a CPU: what the program, its libraries and what they keep for later take beside networks
+HIDDEN_STATES = 2.8125  # what the decoder needs of a picture, in tensors of the size of its widest resolution
 # The networks in the order in which a run uses them.
 USES = (
     *("single_frame/text_encoder", "single_frame/vae", "single_frame/unet", "single_frame/vae"),
-    *("multi_frame/text_encoder", "multi_frame/image_encoder", "multi_frame/image_projection"),
-    *("multi_frame/vae", "multi_frame/unet", "multi_frame/vae"),
+    *("multi_frame/vae", "multi_frame/text_encoder", "multi_frame/image_encoder", "multi_frame/image_projection"),
+    *("multi_frame/unet", "multi_frame/vae"),
 )
+ENCODES = USES.index("multi_frame/vae")
 
 
 def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torch.dtype) -> list[Candidate]:
@@ -70,7 +72,13 @@ def predict_peak(
     active = {part: plan.lanes * count * dtypes[part].itemsize for part, count in counts.items()}
     total = sum(weights.values())
     if kind == "cpu":
-        return PROCESS + max(held + active.get(part, 0) for part, held in host_weights(weights))
+        states = int(count_hidden_states(family, work) * dtypes["multi_frame/vae"].itemsize)
+        uses = [
+            (part, held + states * part.startswith("multi_frame"))  # of all pictures, from encoding to decoding
+            for part, held in host_weights(weights)
+        ]
+        at_work = [held + active.get(part, 0) for part, held in uses[:ENCODES] + uses[ENCODES + 1 :]]
+        return PROCESS + max(*at_work, uses[ENCODES][1])  # encoding one picture takes little beside what it gives
     if plan.keep:
         return total + max(active.values())
     there = {part: size if plan.ring is None else min(size, plan.ring) for part, size in weights.items()}
@@ -110,7 +118,7 @@ def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, 
 
     one_frame = pixels * vae["ch"]
     if plan.decoded_frames is None:
-        decoding = frames * one_frame * 7.0 + 2 * one_frame * 2.8125  # and both reference frames' hidden states
+        decoding = frames * one_frame * 7.0 + 2 * one_frame * HIDDEN_STATES  # and those of both ends
     else:
         at_once = min(plan.decoded_frames, frames)
         decoding = frames * one_frame * ((0.31 + 0.33 * at_once) if plan.spill else (2.375 + 0.157 * at_once))
@@ -120,6 +128,11 @@ def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, 
         "multi_frame/unet": video,
         "multi_frame/vae": max(decoding, one_frame * 5.05),
     }
+
+
+def count_hidden_states(family: ModelFamily, work: Work) -> float:
+    """How many numbers the encoder leaves for the decoder, of all pictures of a run."""
+    return (work.pairs + 1) * HIDDEN_STATES * math.prod(work.video_size) * family.config("multi_frame/vae")["ch"]
 
 
 def count_scores(plan: Plan, family: ModelFamily, work: Work) -> dict[str, float]:
