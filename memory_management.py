@@ -1,12 +1,10 @@
 """Devices, number formats, and which networks are on the compute device right now.
 
-Weights never change during a run, so they are copied to the device when needed and simply dropped there afterwards: the
-host copy stays where it is and nothing is ever copied back.
+Weights never change during a run: they are copied to the device when needed and dropped there; none are copied back.
 """
 
 import logging
 import shutil
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +17,8 @@ log = logging.getLogger(__name__)
 FAST_BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # what PyTorch calls such instructions of Intel, AMD and ARM
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 DEVICES = ("cuda", "mps", "cpu")
-# How libraries and Apple's backend say that no memory is left; PyTorch has an error of its own for CUDA's allocator.
-OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "MPS backend out of memory")
+# How drivers, libraries and hosts say that no memory is left; PyTorch has an error of its own for CUDA's allocator.
+OUT_OF_MEMORY = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "out of memory", "DefaultCPUAllocator")
 
 # Left free on the device for activations before a network may stay there between two uses.
 ACTIVATION_RESERVE = 6 * 2**30
@@ -124,7 +122,12 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes still free on a CUDA device, counting what PyTorch holds in reserve; None where nothing can say."""
     if device.type != "cuda":
         return None
-    free, _ = torch.cuda.mem_get_info(device)
+    try:
+        free, _ = torch.cuda.mem_get_info(device)
+    except RuntimeError as error:
+        if not ran_out(error):
+            raise
+        return 0  # not even for what CUDA itself needs
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
@@ -164,14 +167,8 @@ def device_memory(device: torch.device) -> tuple[int | None, int | None]:
 
 def release_cache(device: torch.device) -> None:
     """Hand memory that PyTorch holds in reserve back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    elif device.type == "mps":
-        torch.mps.empty_cache()
-
-
-# Host memory is pinned in pieces of this many bytes.
-PINNED_PIECE = 2**28
+    if device.type in ("cuda", "mps"):
+        torch.get_device_module(device).empty_cache()
 
 
 class Transfer:
@@ -184,13 +181,7 @@ class Transfer:
         self.device = device
         self.loads = 0  # networks brought to the device
         self.bytes_moved = 0  # from the host to the device; none ever comes back
-        self._pinnable = 0  # bytes of host memory that may still be pinned
-        self._piece: Tensor | None = None  # pinned memory not yet given out
         self._stream: torch.cuda.Stream | None = None
-
-    def allow_pinned(self, size: int) -> None:
-        """Pin up to this many bytes of host memory from now on, beside what is pinned already."""
-        self._pinnable, self._piece = size, None
 
     @property
     def needed(self) -> bool:
@@ -215,47 +206,6 @@ class Transfer:
         """The same, into device memory that is there already."""
         self.bytes_moved += tensor.nbytes
         memory.copy_(tensor, non_blocking=True)
-
-    def pinned(self, size: int) -> Tensor | None:
-        """Pinned host memory, uint8 (size,), or None where the budget or the system gives no more.
-
-        It is cut from pieces of PINNED_PIECE bytes, because the allocator rounds each piece up to a power of two.
-        """
-        if self.device.type != "cuda" or size > PINNED_PIECE:
-            return None
-        if self._piece is None or self._piece.numel() < size:
-            self._piece = self._pinned_piece()
-        if self._piece is None:
-            return None
-        memory, self._piece = self._piece[:size], self._piece[size:]
-        return memory
-
-    def to_host(self, tensor: Tensor) -> Tensor:
-        """The tensor in the host's memory: pinned, so that copies are fast, where the budget has as much left."""
-        if tensor.device.type == "cpu":
-            return tensor
-        memory = self.pinned(-(-tensor.nbytes // 512) * 512)  # what is cut off next begins where any number may
-        if memory is None:
-            return tensor.cpu()
-        return memory[: tensor.nbytes].view(tensor.dtype).view(tensor.shape).copy_(tensor, non_blocking=True)
-
-    def _pinned_piece(self) -> Tensor | None:
-        if self._pinnable < PINNED_PIECE:
-            return None
-        try:
-            with torch.inference_mode(False):
-                piece = torch.empty(PINNED_PIECE, dtype=torch.uint8, pin_memory=True)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
-            log.warning("the system pins no more host memory (%s); weights come to the device more slowly", reason)
-            self._pinnable = 0
-            return None
-        self._pinnable -= PINNED_PIECE
-        weakref.finalize(piece.untyped_storage(), self._unpinned)
-        return piece
-
-    def _unpinned(self) -> None:
-        self._pinnable += PINNED_PIECE
 
     @contextmanager
     def beside(self, after: torch.cuda.Event | None = None) -> Iterator[Callable[[], torch.cuda.Event | None]]:
@@ -330,8 +280,9 @@ class Residency:
             with self.transfer.beside() as done:
                 moved = self._copies(tensor_places(network))
                 self._ahead[network] = moved, done()
-        except torch.OutOfMemoryError:
-            log.debug("no room yet for %s on %s", type(network).__name__, self.device)
+        except RuntimeError as error:  # in time it may have gone, and else its use will say so
+            if not ran_out(error):
+                raise
 
     def drop_all(self) -> None:
         """Take every network that is not in use off the device."""
@@ -378,7 +329,6 @@ class Residency:
     def _drop(self, network: nn.Module) -> None:
         for place in self._host_copies.pop(network):
             place.put(place.tensor)
-        log.debug("took %s off %s", type(network).__name__, self.device)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class PaintsUndo(AnyEngine):
             alike = sampling.alike
             sampling.begun = self.memory.begun(alike, sampling.keys)
             try:
-                with self._computing():
+                with self._computing(), self.parts.memory_for(sampling.stage):
                     for place, drawn in sampling.draw(list(missing)):
                         finish(place, drawn)
                 self.memory.finished(alike)

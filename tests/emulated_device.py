@@ -6,10 +6,10 @@ import weakref
 
 import torch
 
-from memory_management import Transfer
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 
 
-class EmulatedDevice(Transfer):
+class EmulatedDevice(PinnedTransfer):
     """What Residency and BlockStream bring here are clones; `live` and `peak` count their bytes.
 
     capacity: more than so many bytes at once raise torch.OutOfMemoryError.

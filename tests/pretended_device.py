@@ -4,7 +4,7 @@
         network.to(device)(pictures.to(device))
 
 raises StrayTensor wherever a real GPU would refuse to work: for tensors of two devices in one operation, for random
-numbers of a CPU's generator made on the device, and for `.numpy()` of what lies there.
+numbers of a CPU's generator made on the device, and for a NumPy array of what lies there.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ MIXING = (
     torch._has_compatible_shallow_copy_type,
 )
 """What may read tensors of two devices: indices may be the CPU's, and copies are there for that."""
+LIKE = (torch.empty_like, torch.zeros_like, torch.ones_like, torch.full_like, torch.rand_like, torch.randn_like)
+"""What reads no more of a tensor than its shape, where a device is named."""
 
 
 class StrayTensor(AssertionError):
@@ -35,8 +37,10 @@ class StrayTensor(AssertionError):
 
 
 class PretendedDevice(TorchFunctionMode):
-    def __init__(self) -> None:
+    def __init__(self, full_at: int | None = None) -> None:
+        """full_at: the device has no memory for the operation of this number, once."""
         super().__init__()
+        self.full_at, self.operations = full_at, 0
         self.there: WeakIdKeyDictionary = WeakIdKeyDictionary()  # the memory that lies on the device
 
     def is_there(self, tensor: Tensor) -> bool:
@@ -49,18 +53,25 @@ class PretendedDevice(TorchFunctionMode):
         there = [self.is_there(tensor) for tensor in tensors]
         if func == Tensor.device.__get__:
             return DEVICE if there[0] else func(*args)
-        if func is Tensor.numpy and there[0]:
-            raise StrayTensor("numpy() of a tensor on the device; copy it to the CPU first")
+        if func in (Tensor.numpy, Tensor.__array__) and there[0]:
+            raise StrayTensor("an array of a tensor on the device; copy it to the CPU first")
         if func in (Tensor.to, Tensor.cpu):
             return self.moved(func, args, kwargs, there)
-        to_there = kwargs.get("device") is not None and torch.device(kwargs["device"]).type == DEVICE.type
+        named = kwargs.get("device")
+        to_there = named is not None and torch.device(named).type == DEVICE.type
         if to_there:
             kwargs["device"] = "cpu"
-        if func not in MIXING and func is not torch.zeros_like:  # which reads a shape alone
+        if named is not None and func in LIKE:
+            tensors, there = [], []
+        if func not in MIXING:
             stray = [t for t, known in zip(tensors, there, strict=True) if not known and t.dim()]
             if (any(there) or to_there) and (stray or kwargs.get("generator") is not None):
                 shapes = [tuple(t.shape) for t in stray]
                 raise StrayTensor(f"{getattr(func, '__qualname__', func)}: of the CPU, shapes {shapes}, or generator")
+        self.operations += any(there) or to_there
+        if self.operations == self.full_at:
+            self.full_at = None
+            raise RuntimeError("CUDA error: out of memory")
         result = func(*args, **kwargs)
         if func is Tensor.__getitem__:
             self.tag(result, there[0])
@@ -94,7 +105,7 @@ class PretendedDevice(TorchFunctionMode):
 
 
 @contextmanager
-def pretended_device() -> Iterator[torch.device]:
+def pretended_device(full_at: int | None = None) -> Iterator[torch.device]:
     """Within this block, a device that every operation of PyTorch takes for another one than the CPU."""
-    with PretendedDevice():
+    with PretendedDevice(full_at):
         yield DEVICE

@@ -5,6 +5,7 @@ import torch
 
 from paints_undo.models import attention as module
 from paints_undo.models.attention import attention, attention_backend
+from paints_undo.models.picture_vae import picture_vae
 from paints_undo.models.video_vae import PixelAttention
 
 
@@ -35,6 +36,34 @@ def test_large_batches_are_cut_in_pieces(monkeypatch):
     monkeypatch.setattr(module, "LARGEST_BATCH", 4)
     assert torch.equal(attention(query, key, value, heads=2), whole)
     assert seen == [4, 4, 3]
+
+
+@pytest.mark.parametrize("most", [11 * 3 * 4 * 5 - 1, 3 * 4 * 5 - 1, 4 * 5 - 1, 5, 1])
+def test_scores_that_are_kept_are_few_at_a_time(monkeypatch, most):
+    query, key, value = tokens(11, 4, 24), tokens(11, 5, 24, seed=1), tokens(11, 5, 24, seed=2)
+    whole, seen = attention(query, key, value, heads=3), []
+    sdpa = module.BACKENDS["sdpa"]
+    monkeypatch.setitem(
+        module.BACKENDS, "sdpa", lambda q, k, v: seen.append(q.shape[:-1].numel() * k.shape[-2]) or sdpa(q, k, v)
+    )
+    monkeypatch.setattr(module, "MOST_SCORES", most)
+    attention(query, key, value, heads=3)
+    assert seen == [11 * 3 * 4 * 5], "but not where none are kept"
+    seen.clear()
+    monkeypatch.setattr(module, "KEEP_SCORES", ("cpu",))
+    assert torch.allclose(attention(query, key, value, heads=3), whole, atol=1e-6)
+    assert sum(seen) == 11 * 3 * 4 * 5 and max(seen) <= max(most, 5) < 2 * max(seen) + 5
+
+
+def test_the_definition_as_a_backend_and_the_picture_vae_keep_few_scores(monkeypatch):
+    vae, seen = picture_vae({"block_out_channels": [32], "down_block_types": ["DownEncoderBlock2D"]}), []
+    plain = module.BACKENDS["plain"]
+    monkeypatch.setitem(module.BACKENDS, "plain", lambda q, k, v: seen.append(q.shape) or plain(q, k, v))
+    monkeypatch.setattr(module, "MOST_SCORES", 6 * 64)
+    latents = torch.zeros(1, 4, 8, 8)
+    with torch.inference_mode(), attention_backend("plain"):
+        vae.decode(latents)
+    assert seen == [(1, 1, 6, 32)] * 10 + [(1, 1, 4, 32)]
 
 
 def test_chosen_backend_is_used_and_forgotten(monkeypatch):

@@ -135,11 +135,11 @@ def test_split_by_bytes():
 
 @pytest.mark.gpu
 def test_on_a_real_gpu():
-    from memory_management import Transfer
+    from paints_undo.execution.pinned_transfer import PinnedTransfer
 
     network, x = layers(*[512] * 33), torch.ones(4, 512)
     expected = network(x)
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     transfer.allow_pinned(2**30)
     with torch.inference_mode(), BlockStream(network, 5 * 2**20, transfer).running():
         for _ in range(20):

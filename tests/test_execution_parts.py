@@ -169,3 +169,13 @@ def test_errors_of_a_prefetch_come_with_its_use(tiny_family, tmp_path):
     parts.prefetch(VAE)
     with pytest.raises(CheckpointError, match="is damaged"), parts.on_device(VAE):
         pytest.fail("the block must not run")
+
+
+def test_on_a_cpu_the_unets_weights_are_in_the_order_of_its_pictures_once_and_say_the_same(tiny_family):
+    family, part = open_family(tiny_family), "multi_frame/unet"
+    network = module.load_part(family, part, torch.float32)
+    for device, in_order in (("cpu", True), ("meta", False)):
+        weight = Parts(family, torch.device(device), torch.float32)._load(part).input_blocks[0][0].weight
+        assert weight.is_contiguous(memory_format=torch.channels_last) is in_order
+    with Parts(family, torch.device("cpu"), torch.float32).on_device(part) as ordered, torch.inference_mode():
+        assert torch.equal(CALLS[part](ordered)(), CALLS[part](network)())

@@ -19,9 +19,10 @@ from paints_undo.execution.plan import GIB, LADDER, LEAST, NAMES, STAGE, Plan, W
 from paints_undo.execution.plans import choose, plans_for
 from paints_undo.family.model_family import PARTS, open_family
 from paints_undo.family.weights import BUILD, count_weights
+from paints_undo.models.attention import attention_backend
 from paints_undo.models.pieces import feed_forward_pieces
 
-CARD, CPU = torch.device("cuda"), torch.device("cpu")
+CARD, MAC, CPU = torch.device("cuda"), torch.device("mps"), torch.device("cpu")
 
 
 class Published:
@@ -128,9 +129,24 @@ def test_activations_of_the_vaes_at_full_size(published):
         assert expected / 1.15 <= found <= expected * 1.02 and encoding <= expected
 
 
-def test_every_step_down_needs_less(published):
+def test_where_scores_are_kept_they_are_counted_and_no_array_reaches_4_gib(published):
+    work, plan = Work(keyframes=2), replace(STAGE, keyframes_at_once=2, guidance_batch=False, decoded_frames=1)
+    expected = activations(plan, published, work)
+    scores = plans.count_scores(LADDER[0], published, Work())["single_frame/unet"]
+    assert 2 * scores > 4 * GIB > 4 * plans.MOST_SCORES, "more than Apple's GPUs hold in one array"
+    unet, steps = network_of(published, "single_frame/unet"), torch.zeros(2, device="meta")
+    with attention_backend("plain"), feed_forward_pieces(4):
+        found = counted(lambda: unet(draw(2, 4, 80, 64), steps[0], draw(2, 77, 768), draw(1, 4, 80, 64), steps))
+    kept = expected["single_frame/unet"] + 2 * 2 * plans.MOST_SCORES
+    assert kept / 1.25 <= found <= kept * 1.02
+    for gib, name in {48: "resident", 8: "stage", 4.5: "sliced", 3: "streamed"}.items():
+        assert choose(plans_for(published, Work(), MAC, torch.float16), int(gib * GIB), CPU).plan.name == name
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_every_step_down_needs_less(published, device):
     work = Work(pairs=7)
-    [largest, *_] = candidates = plans_for(published, work, CARD, torch.float16)
+    [largest, *_] = candidates = plans_for(published, work, torch.device(device), torch.float16)
     needs, plan = {candidate.plan: candidate.need for candidate in candidates}, largest.plan
     assert (plan.pairs_at_once, plan.decoded_frames) == (4, None)
     names = [plan.name]
@@ -147,7 +163,7 @@ def test_a_single_pair_has_no_batches(published):
     assert [candidate.plan for candidate in candidates] == list(LADDER)
 
 
-CARDS = {80: "resident", 12: "resident", 6: "stage", 4: "sliced", 3: "streamed", 2: "least"}
+CARDS = {80: "resident", 12: "resident", 6: "stage", 4: "sliced", 3.5: "streamed", 3: "streamed", 2: "least"}
 
 
 @pytest.mark.parametrize(("gib", "name"), CARDS.items())
@@ -216,13 +232,13 @@ def test_on_a_cpu_all_stays_and_only_pieces_shrink(published, caplog):
 
 
 def test_the_host_holds_what_stays_after_use(published):
-    peaks = predicted(plans_for(published, Work(), CPU, torch.bfloat16))
-    # measured one by one: 0.53 GiB of process, and 7.0 to 7.1 whole videos while one is decoded in bfloat16; by their
-    # sizes, 2.96 GiB of networks that stay
-    decoding = plans.PROCESS / GIB + 2.96 + 7.06 * 0.656 + 0.23
-    assert decoding < peaks["resident"] < 1.15 * decoding
+    whole = predicted(plans_for(published, Work(keyframes=1, pairs=2), CPU, torch.bfloat16))["resident"]
+    assert whole == pytest.approx(10.31, rel=0.05), "a whole run as it was measured; see docs/performance.md"
+    longer = predicted(plans_for(published, Work(), CPU, torch.bfloat16))["resident"]
+    assert longer - whole == pytest.approx(5 * 0.115, rel=0.01), "and the hidden states of five more pictures"
     weights = {part: 2 * plans.count_weights(published, part) for part in set(plans.USES)}
-    assert set(weights) == set(PARTS) and dict(plans.host_weights(weights))["multi_frame/vae"] < 3 * GIB
+    held = list(plans.host_weights(weights))
+    assert set(weights) == set(PARTS) and held[-2][1] > 6 * GIB > held[-1][1], "networks that are let go"
 
 
 def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, published, tiny_family):
@@ -235,8 +251,10 @@ def test_small_networks_run_side_by_side_and_large_ones_alone(two_cores, publish
 
 def test_lanes_need_memory_each(two_cores, tiny_family):
     tiny = open_family(tiny_family)
-    several, alone, *_ = plans_for(tiny, Work(keyframe_size=(96, 64), video_size=(64, 96)), CPU, torch.float32)
-    weights = plans.PROCESS + 4 * sum(count_weights(tiny, part) for part in PARTS)
+    work = Work(keyframe_size=(96, 64), video_size=(64, 96))
+    several, alone, *_ = plans_for(tiny, work, CPU, torch.float32)
+    numbers = sum(count_weights(tiny, part) for part in PARTS) + plans.count_hidden_states(tiny, work)
+    weights = plans.PROCESS + 4 * numbers
     assert several.peak - weights == pytest.approx(2 * (alone.peak - weights), rel=0.01)
 
 
@@ -252,7 +270,7 @@ def test_a_family_on_disk(tiny_family):
     work = Work(keyframe_size=family.keyframe_size, video_size=family.video_sizes[0])
     candidates = plans_for(family, work, CPU, torch.float32)
     weights = sum(count_weights(family, part) for part in PARTS)
-    assert all(candidate.flop is None and 4 * weights < candidate.peak < GIB for candidate in candidates)
+    assert all(candidate.flop is None and 4 * weights < candidate.peak < 1.2 * GIB for candidate in candidates)
     with pytest.raises(CheckpointError, match="is damaged"):
         count_weights(Broken(), "multi_frame/unet")
 

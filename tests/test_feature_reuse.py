@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from paints_undo.models.feature_reuse import feature_reuse
+from paints_undo.models.feature_reuse import feature_reuse, sampling_step
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_unet_config import VideoUNetConfig
 
@@ -33,6 +33,7 @@ class Step:
 
     @torch.inference_mode()
     def __call__(self, number):
+        sampling_step(900 - number)
         return self.unet(drawn(1, 4, 16, 8, 8, seed=100 + number), torch.tensor([900 - number]), *self.conditions,
                          torch.tensor([3]))  # fmt: skip
 

@@ -10,7 +10,6 @@ from torch import nn
 import memory_management
 from memory_management import (
     Residency,
-    Transfer,
     keep_float32_whole,
     pick_device,
     pick_dtype,
@@ -19,7 +18,9 @@ from memory_management import (
 )
 from paints_undo import PaintsUndo, pipeline
 from paints_undo.errors import OutOfMemory
+from paints_undo.execution import pinned_transfer
 from paints_undo.execution.parts import Parts
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.family.choice import find_family
 
 # A device without memory: weights "moved" there lose their values, so that a copy back would show.
@@ -226,6 +227,8 @@ def test_whoever_asks_for_float32_gets_no_tf32(monkeypatch, tiny_family):
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         RuntimeError("MPS backend out of memory (MPS allocated: 17.99 GB)"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
     ],
 )
 def test_every_way_to_say_that_memory_ran_out_is_understood(error, tiny_family):
@@ -285,7 +288,7 @@ def test_a_full_device_is_no_error_of_a_prefetch():
 
 
 def test_pinned_memory_within_its_budget(monkeypatch, caplog):
-    monkeypatch.setattr(memory_management, "PINNED_PIECE", 1000)
+    monkeypatch.setattr(pinned_transfer, "PINNED_PIECE", 1000)
     asked, empty = [], torch.empty
     there = empty(600, dtype=torch.uint8, device="meta")
 
@@ -294,7 +297,7 @@ def test_pinned_memory_within_its_budget(monkeypatch, caplog):
         return empty(size, dtype=dtype)
 
     monkeypatch.setattr(torch, "empty", pinned)
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     assert transfer.pinned(600) is None and asked == []  # nothing may be pinned
     transfer.allow_pinned(2500)
     kept = [transfer.pinned(600) for _ in range(3)]
@@ -311,12 +314,24 @@ def test_a_system_that_pins_nothing(monkeypatch, caplog):
         raise RuntimeError("CUDA error: out of memory\nand much more")
 
     monkeypatch.setattr(torch, "empty", refuse)
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     transfer.allow_pinned(2**40)
     assert transfer.pinned(100) is None and transfer.pinned(100) is None
     assert [record.message for record in caplog.records] == [
         "the system pins no more host memory (CUDA error: out of memory); weights come to the device more slowly"
     ]
+
+
+def test_a_card_too_full_for_cuda_itself_has_nothing_free(monkeypatch):
+    def full(device):
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    said = "CUDA error: out of memory"
+    assert memory_management.free_memory(torch.device("cuda")) == 0
+    said = "CUDA error: unspecified launch failure"
+    with pytest.raises(RuntimeError, match="unspecified"):
+        memory_management.free_memory(torch.device("cuda"))
 
 
 def test_memory_of_this_machine():

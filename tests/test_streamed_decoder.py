@@ -7,9 +7,10 @@ from reference import FORWARD, deviation, recorded
 from reference_fill import fill
 from torch import Tensor, nn
 
-from memory_management import Transfer
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.models.streamed_decoder import WaitingRoom, mixed
-from paints_undo.models.video_vae import VideoVAE, VideoVAEConfig
+from paints_undo.models.video_vae import VideoVAE
+from paints_undo.models.video_vae_config import VideoVAEConfig
 
 EXACT = 1e-5  # relative root mean square
 
@@ -117,7 +118,7 @@ def test_no_frames_at_a_time_are_refused(vae):
 @pytest.mark.gpu
 @torch.inference_mode()
 def test_spilled_activations_wait_on_the_host(vae):
-    transfer = Transfer(torch.device("cuda"))
+    transfer = PinnedTransfer(torch.device("cuda"))
     transfer.allow_pinned(2**28)
     pieces = [torch.ones(2, 3, device="cuda"), torch.ones(2**26, device="cuda"), torch.ones(7, device="cuda")]
     waiting = [transfer.to_host(piece) for piece in pieces]

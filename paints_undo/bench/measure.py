@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,7 @@ class Measurement:
 
     plan: str
     seconds: float  # from nothing loaded to the finished video
-    stages: dict[str, dict[str, float]]  # stage -> seconds, loading, peak_bytes (CUDA)
+    stages: dict[str, dict[str, float]]  # stage -> seconds, loading, peak_bytes (of CUDA or, on a CPU, of the process)
     first_step: dict[str, float]  # kind of sampling -> seconds from the start to its first finished step
     host_peak: int  # bytes
     frames: np.ndarray  # uint8 (n, h, w, 3)
@@ -141,7 +142,8 @@ def measure_once(request: Request) -> Measurement:
     torch.zeros(1, device=device)  # the device's own start is no part of a run
     engine = engine_by(request.plan, request.options, request.engine)
     with tempfile.TemporaryDirectory() as folder, sampling_memory() as host_memory:
-        watch = Watch(peak=lambda: peak_memory(device), clock=lambda: clock(device))
+        peak = peak_of(host_memory) if device.type == "cpu" else partial(peak_memory, device)
+        watch = Watch(peak=peak, clock=partial(clock, device))
         frames = engine.undo(artwork, request.options, Path(folder) / "run", watch.on_progress).frames
         watch.finish()
     return Measurement(
@@ -159,6 +161,18 @@ def clock(device: torch.device) -> float:
     """Seconds, once everything asked of the device is done."""
     synchronize(device)
     return time.perf_counter()
+
+
+def peak_of(samples: list[tuple[float, int]]) -> Callable[[], int]:
+    """Gives the most bytes among the samples since it was last called, and now."""
+    seen = 0
+
+    def peak() -> int:
+        nonlocal seen
+        begin, seen = seen, len(samples)
+        return max([resident_bytes(), *(size for _, size in samples[begin:seen])])
+
+    return peak
 
 
 @contextmanager

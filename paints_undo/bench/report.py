@@ -44,7 +44,7 @@ def summary(measured: Sequence[Measurement]) -> dict[str, Any]:
         stage: {
             "seconds": spread([m.stages[stage]["seconds"] for m in measured]),
             "loading_seconds": spread([m.stages[stage]["loading"] for m in measured]),
-            "peak_device_bytes": max(m.stages[stage]["peak_bytes"] for m in measured),
+            "peak_bytes": max(m.stages[stage]["peak_bytes"] for m in measured),
         }
         for stage in measured[0].stages
     }
@@ -75,9 +75,9 @@ def compare(measured: Sequence[Measurement], against: Sequence[Measurement]) -> 
 
 def stage_table(values: dict[str, Any]) -> str:
     """One plan's stages as measured, in Markdown."""
-    rows = [("stage", "seconds", "least .. most", "loading s", "device peak GiB"), ("---", *("---:",) * 4)]
+    rows = [("stage", "seconds", "least .. most", "loading s", "peak GiB"), ("---", *("---:",) * 4)]
     for stage, numbers in values["stages"].items():
-        seconds, peak = numbers["seconds"], numbers["peak_device_bytes"]
+        seconds, peak = numbers["seconds"], numbers["peak_bytes"]
         spread = f"{seconds['least']:.2f} .. {seconds['most']:.2f}"
         loading = f"{numbers['loading_seconds']['median']:.2f}"
         rows.append((stage, f"{seconds['median']:.2f}", spread, loading, f"{peak / 2**30:.2f}" if peak else ""))

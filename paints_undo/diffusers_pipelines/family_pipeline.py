@@ -170,7 +170,9 @@ class FamilyPipeline(DiffusionPipeline):
         encoded: list[Tensor] = []
         if texts:
             with parts.on_device(f"{self.checkpoint}/text_encoder") as network:
-                encoded = encode_prompts(self.components["tokenizer"], network, texts, self._reads_long_prompts)
+                encoded = encode_prompts(
+                    self.components["tokenizer"], network, texts, self._reads_long_prompts, parts.device
+                )
         to = {"device": device or parts.device, "dtype": parts.dtype}
         positive = torch.cat(encoded[: len(words.get("prompt", ()))]) if prompt_embeds is None else prompt_embeds
         negative = negative_prompt_embeds

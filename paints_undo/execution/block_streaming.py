@@ -12,7 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from memory_management import TensorPlace, Transfer, tensor_places
+from memory_management import TensorPlace, tensor_places
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 
 # Device memory of every tensor starts at a multiple of this many bytes, as the kernels like it.
 ALIGNMENT = 256
@@ -64,7 +65,7 @@ class BlockStream:
     ring: bytes of device memory.  Raises ValueError where a single layer is larger than the ring.
     """
 
-    def __init__(self, network: nn.Module, ring: int, transfer: Transfer):
+    def __init__(self, network: nn.Module, ring: int, transfer: PinnedTransfer):
         self.network = network
         self.ring = ring
         self.transfer = transfer

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
-from memory_management import Residency, Transfer, device_in_words, picture_vae_dtype, ran_out
+from memory_management import Residency, device_in_words, picture_vae_dtype, ran_out
 from paints_undo.errors import OutOfMemory
 from paints_undo.execution.block_streaming import BlockStream
 from paints_undo.execution.compilation import compile_blocks
+from paints_undo.execution.pinned_transfer import PinnedTransfer
 from paints_undo.execution.plan import HOST_BUDGET, RESIDENT, Plan, next_plan_down
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
@@ -51,13 +52,14 @@ class Parts:
         dtype: torch.dtype,
         plan: Plan = RESIDENT,
         host_budget: int = HOST_BUDGET,
-        transfer: Transfer | None = None,
+        transfer: PinnedTransfer | None = None,
         compiled: bool = False,
     ):
         self.family = family
         self.device = device
         self.dtype = dtype
-        self.residency = Residency(device, transfer=transfer)
+        self.transfer = transfer or PinnedTransfer(device)
+        self.residency = Residency(device, transfer=self.transfer)
         self.host_budget = host_budget
         self.compiled = compiled
         self._networks: dict[str, nn.Module] = {}  # least recently used first
@@ -76,11 +78,11 @@ class Parts:
     def _adopt(self, plan: Plan) -> None:
         self.plan = plan
         self.residency.keep = plan.keep
-        self.residency.transfer.allow_pinned(plan.pinned)
+        self.transfer.allow_pinned(plan.pinned)
 
     def step_down(self) -> bool:
         """Take the plan that needs less device memory than this one; False where there is none."""
-        lower = next_plan_down(self.plan) if self.residency.transfer.needed else None
+        lower = next_plan_down(self.plan) if self.transfer.needed else None
         if lower is None:
             return False
         log.warning("too little memory for the plan %s on %s; going on with %s", self.plan, self.device, lower)
@@ -103,14 +105,21 @@ class Parts:
             self._coming[part] = self._background.submit(self._load_ahead, part)
 
     def _load_ahead(self, part: str) -> nn.Module:
-        network = load_part(self.family, part, self.dtype_of(part))
+        network = self._load(part)
         if not self._streamed(network):
             self.residency.prefetch(network)
         return network
 
+    def _load(self, part: str) -> nn.Module:
+        network = load_part(self.family, part, self.dtype_of(part))
+        if self.device.type == "cpu":
+            for module in [module for module in network.modules() if getattr(module, "channels_last_on_cpu", False)]:
+                weights_channels_last(module)
+        return network
+
     def to_host(self, tensor: Tensor) -> Tensor:
         """The tensor in the host's memory, pinned as far as the plan allows."""
-        return self.residency.transfer.to_host(tensor)
+        return self.transfer.to_host(tensor)
 
     @contextmanager
     def on_device(self, part: str) -> Iterator[nn.Module]:
@@ -118,10 +127,19 @@ class Parts:
 
         Raises MemoryError, one sentence, when the device has too little memory for what the block does.
         """
-        network = self._networks[part] = self._network(part)
+        with self.memory_for(part):
+            network = self._networks[part] = self._network(part)
+            try:
+                with self._placed(part, network):
+                    yield network
+            finally:
+                self._let_go()
+
+    @contextmanager
+    def memory_for(self, work: str) -> Iterator[None]:
+        """Where the block runs out of memory: MemoryError, one sentence, and what is not in use leaves the device."""
         try:
-            with self._placed(part, network):
-                yield network
+            yield
         except RuntimeError as error:
             if not ran_out(error):
                 raise
@@ -130,17 +148,15 @@ class Parts:
                 "{device} has too little memory for {part}; make the pictures smaller (--width, --height), "
                 "close other programs that use the GPU, or take --device cpu",
                 device_in_words(self.device),
-                part,
+                work,
             ) from error
-        finally:
-            self._let_go()
 
     def _network(self, part: str) -> nn.Module:
         """Taken from the host copies, so that putting it back makes it the most recently used."""
         coming = self._coming.pop(part, None)
         if part in self._networks:
             return self._networks.pop(part)
-        network = coming.result() if coming else load_part(self.family, part, self.dtype_of(part))
+        network = coming.result() if coming else self._load(part)
         if self.compiled and not self._streamed(network):  # a ring changes where the weights lie
             compile_blocks(network)
         return network
@@ -151,7 +167,7 @@ class Parts:
         ring = self.plan.ring
         if ring is not None and self._streamed(network):
             if part not in self._streams:
-                self._streams[part] = BlockStream(network, ring, self.residency.transfer)
+                self._streams[part] = BlockStream(network, ring, self.transfer)
             with self._streams[part].running():
                 yield
         else:
@@ -160,7 +176,7 @@ class Parts:
 
     def _streamed(self, network: nn.Module) -> bool:
         ring = self.plan.ring
-        return self.residency.transfer.needed and ring is not None and size(network) > ring
+        return self.transfer.needed and ring is not None and size(network) > ring
 
     def _let_go(self) -> None:
         """Forget the least recently used host copies beyond the budget, but never those still on the device."""
@@ -171,6 +187,13 @@ class Parts:
             if self._networks[part] not in self.residency.resident:
                 self._streams.pop(part, None)
                 del self._networks[part], sizes[part]
+
+
+def weights_channels_last(network: nn.Module) -> None:
+    """Put its convolutions' weights into the order of their pictures, as each call would do again."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def size(network: nn.Module) -> int:

@@ -5,6 +5,7 @@ the published networks, counted on PyTorch's meta device, which grow with the ar
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,17 +18,21 @@ from paints_undo.execution.lanes import lanes_for
 from paints_undo.execution.plan import GIB, HOST_BUDGET, LADDER, RESIDENT, Candidate, Plan, Work
 from paints_undo.family.model_family import PARTS, ModelFamily
 from paints_undo.family.weights import count_weights
+from paints_undo.models.attention import KEEP_SCORES, MOST_SCORES
+from paints_undo.models.video_vae_config import COMBINER_HEADS, CONVOLUTION_LEVELS
 
 log = logging.getLogger(__name__)
 
 LANE = GIB // 4  # on a CPU, activations of a lane: networks with more use all cores, and lanes fight for the cache
-PROCESS = GIB // 2  # on a CPU: what the program and its libraries take before any network
+PROCESS = 3 * GIB // 4  # on a CPU: what the program, its libraries and what they keep for later take beside networks
+HIDDEN_STATES = 2.8125  # what the decoder needs of a picture, in tensors of the size of its widest resolution
 # The networks in the order in which a run uses them.
 USES = (
     *("single_frame/text_encoder", "single_frame/vae", "single_frame/unet", "single_frame/vae"),
-    *("multi_frame/text_encoder", "multi_frame/image_encoder", "multi_frame/image_projection"),
-    *("multi_frame/vae", "multi_frame/unet", "multi_frame/vae"),
+    *("multi_frame/vae", "multi_frame/text_encoder", "multi_frame/image_encoder", "multi_frame/image_projection"),
+    *("multi_frame/unet", "multi_frame/vae"),
 )
+ENCODES = USES.index("multi_frame/vae")
 
 
 def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torch.dtype) -> list[Candidate]:
@@ -48,7 +53,7 @@ def plans_for(family: ModelFamily, work: Work, device: torch.device, dtype: torc
     dtypes = {part: dtype for part in PARTS} | {"single_frame/vae": picture_vae_dtype(device, dtype)}
     weights = {part: count_weights(family, part) * dtypes[part].itemsize for part in PARTS}
     flop = count_flop(family, work)
-    return [Candidate(p, predict_peak(p, family, work, dtypes, weights, device.type == "cpu"), flop) for p in plans]
+    return [Candidate(p, predict_peak(p, family, work, dtypes, weights, device.type), flop) for p in plans]
 
 
 def predict_peak(
@@ -57,14 +62,23 @@ def predict_peak(
     work: Work,
     dtypes: dict[str, torch.dtype],
     weights: dict[str, int],
-    on_cpu: bool = False,
+    kind: str,
 ) -> int:
-    """Bytes of tensors on the device at the run's fullest moment; on a CPU those of the whole process."""
+    """Bytes of tensors on a device of this kind at the run's fullest moment; on a CPU those of the whole process."""
     counts = count_activations(plan, family, work)
+    if kind in KEEP_SCORES:
+        for part, scores in count_scores(plan, family, work).items():
+            counts[part] += 2 * min(scores, MOST_SCORES)  # and their softmax
     active = {part: plan.lanes * count * dtypes[part].itemsize for part, count in counts.items()}
     total = sum(weights.values())
-    if on_cpu:
-        return PROCESS + max(held + active.get(part, 0) for part, held in host_weights(weights))
+    if kind == "cpu":
+        states = int(count_hidden_states(family, work) * dtypes["multi_frame/vae"].itemsize)
+        uses = [
+            (part, held + states * part.startswith("multi_frame"))  # of all pictures, from encoding to decoding
+            for part, held in host_weights(weights)
+        ]
+        at_work = [held + active.get(part, 0) for part, held in uses[:ENCODES] + uses[ENCODES + 1 :]]
+        return PROCESS + max(*at_work, uses[ENCODES][1])  # encoding one picture takes little beside what it gives
     if plan.keep:
         return total + max(active.values())
     there = {part: size if plan.ring is None else min(size, plan.ring) for part, size in weights.items()}
@@ -104,7 +118,7 @@ def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, 
 
     one_frame = pixels * vae["ch"]
     if plan.decoded_frames is None:
-        decoding = frames * one_frame * 7.0 + 2 * one_frame * 2.8125  # and both reference frames' hidden states
+        decoding = frames * one_frame * 7.0 + 2 * one_frame * HIDDEN_STATES  # and those of both ends
     else:
         at_once = min(plan.decoded_frames, frames)
         decoding = frames * one_frame * ((0.31 + 0.33 * at_once) if plan.spill else (2.375 + 0.157 * at_once))
@@ -113,6 +127,30 @@ def count_activations(plan: Plan, family: ModelFamily, work: Work) -> dict[str, 
         "single_frame/vae": picture_pixels * picture_vae["block_out_channels"][0] * 6.0,
         "multi_frame/unet": video,
         "multi_frame/vae": max(decoding, one_frame * 5.05),
+    }
+
+
+def count_hidden_states(family: ModelFamily, work: Work) -> float:
+    """How many numbers the encoder leaves for the decoder, of all pictures of a run."""
+    return (work.pairs + 1) * HIDDEN_STATES * math.prod(work.video_size) * family.config("multi_frame/vae")["ch"]
+
+
+def count_scores(plan: Plan, family: ModelFamily, work: Work) -> dict[str, float]:
+    """How many scores, products of a query and a key, the largest attention of a part has."""
+    unet, picture_unet = family.config("multi_frame/unet"), family.config("single_frame/unet")
+    frames, branches = unet.get("temporal_length", 16), 2 if plan.guidance_batch and work.guided else 1
+    pixels, picture_pixels = math.prod(work.video_size), math.prod(work.keyframe_size)
+    latent = pixels / 4 ** (len(family.config("multi_frame/vae")["ch_mult"]) - 1)
+    picture_latent = picture_pixels / 4 ** (len(family.config("single_frame/vae")["block_out_channels"]) - 1)
+    heads = picture_unet.get("attention_head_dim", 8)  # which is how many there are, whatever diffusers calls it
+    heads = heads if isinstance(heads, int) else heads[0]
+    videos = branches * plan.pairs_at_once * frames * unet["model_channels"] / unet.get("num_head_channels", 64)
+    looking, seen = min(plan.decoded_frames or frames, frames), pixels / 4 ** len(CONVOLUTION_LEVELS)
+    return {
+        "single_frame/unet": branches * min(plan.keyframes_at_once, work.keyframes) * heads * picture_latent**2,
+        "single_frame/vae": picture_latent**2,
+        "multi_frame/unet": videos * latent**2,
+        "multi_frame/vae": looking * seen * 2 * seen * COMBINER_HEADS,
     }
 
 

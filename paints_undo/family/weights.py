@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKL
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, CLIPVisionConfig
@@ -25,6 +24,7 @@ from paints_undo.family.readable_files import check_readable
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection
 from paints_undo.models.keyframe_unet import KeyframeUNet
+from paints_undo.models.picture_vae import picture_vae
 from paints_undo.models.video_unet import VideoUNet
 from paints_undo.models.video_vae import VideoVAE
 
@@ -47,7 +47,7 @@ def text_encoder(values: dict) -> CLIPTextModel:
 
 BUILD: dict[str, Callable[[dict], nn.Module]] = {  # a part from the values in its config.json
     "single_frame/text_encoder": text_encoder,
-    "single_frame/vae": AutoencoderKL.from_config,
+    "single_frame/vae": picture_vae,
     "single_frame/unet": KeyframeUNet.from_config,
     "multi_frame/text_encoder": text_encoder,
     "multi_frame/image_encoder": lambda values: ImageEncoder(CLIPVisionConfig(**values)),

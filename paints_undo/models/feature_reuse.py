@@ -13,23 +13,23 @@ from paints_undo.models.within import within
 
 
 class Reuse:
-    """The deep features of the last full step, for each set of conditions."""
+    """The deep features of the last whole step, for each set of conditions."""
 
     def __init__(self, interval: int):
         self.interval = interval
-        self.kept: dict[Hashable, tuple[int, Tensor, Tensor]] = {}  # steps since the full one, features, text
-        self.latest: Hashable = None
+        self.kept: dict[Hashable, tuple[int, Tensor, Tensor]] = {}  # its number, features, text
+        self.steps, self.timestep = 0, -1.0
 
     def features(self, network: object, text: Tensor, compute: Callable[[], Tensor]) -> Tensor:
         key = network, text.data_ptr(), text.shape, text.stride()
-        if key == self.latest:  # twice in a row: guidance has ended, and what the other branch left grows old
-            self.kept = {key: self.kept[key]}
-        self.latest = key
-        age, features = self.kept[key][:2] if key in self.kept else (0, None)
-        if features is None or age == self.interval:
-            age, features = 0, compute()
-        self.kept[key] = age + 1, features, text  # holding the text keeps others from its address
-        return features
+        if key not in self.kept:
+            self.kept[key] = self.steps, compute(), text  # holding the text keeps others from its address
+        return self.kept[key][1]
+
+    def step(self, timestep: float) -> None:
+        if timestep != self.timestep:
+            self.steps, self.timestep = self.steps + 1, timestep
+            self.kept = {key: kept for key, kept in self.kept.items() if self.steps - kept[0] < self.interval}
 
 
 _reuse: ContextVar[Reuse | None] = ContextVar("feature_reuse", default=None)
@@ -45,6 +45,12 @@ def feature_reuse(interval: int = 2) -> AbstractContextManager[None]:
     if interval < 1:
         raise ValueError(f"feature reuse: interval is {interval}; use 1 or more")
     return within(_reuse, Reuse(interval) if interval > 1 else None)
+
+
+def sampling_step(timestep: float) -> None:
+    """What networks compute from now on is of this timestep's step."""
+    if (reuse := _reuse.get()) is not None:
+        reuse.step(timestep)
 
 
 def deep_features(network: object, text: Tensor, compute: Callable[[], Tensor]) -> Tensor:

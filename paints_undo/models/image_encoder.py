@@ -11,6 +11,10 @@ from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 class AnySizeEmbeddings(CLIPVisionEmbeddings):
     """Class token and patches of pictures of any size, with the position grid stretched by nearest neighbour."""
 
+    def __init__(self, config: CLIPVisionConfig):
+        super().__init__(config)
+        self.position_embedding.read_directly = True  # see execution/block_streaming.py: split
+
     def forward(self, pictures: Tensor) -> Tensor:
         """(b, 3, h, w) -> (b, 1 + rows * columns, width)."""
         patches = self.patch_embedding(pictures)

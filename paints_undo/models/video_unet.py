@@ -44,6 +44,7 @@ class VideoUNet(ModelMixin, Sized):
 
     sizes = VideoUNetConfig
     config: VideoUNetConfig
+    channels_last_on_cpu = True
 
     def __init__(self, config: VideoUNetConfig):
         super().__init__()

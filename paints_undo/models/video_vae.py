@@ -1,8 +1,6 @@
 """The video VAE of ToonCrafter (Xing et al. 2024): latent diffusion's picture encoder, and a decoder of 16 frames that
 looks back at the encoder's hidden states of the first and the last frame."""
 
-from dataclasses import dataclass
-
 import torch
 from diffusers import ModelMixin
 from torch import Tensor, nn
@@ -13,47 +11,14 @@ from paints_undo.models.normalization import GroupNorm, GroupNormSiLU
 from paints_undo.models.sized import Sized
 from paints_undo.models.streamed_decoder import Spill, decode_streamed
 from paints_undo.models.temporal_convolution import TemporalConvolution3x1x1, temporal_unit
+from paints_undo.models.video_vae_config import (
+    COMBINER_HEAD_WIDTH,
+    COMBINER_HEADS,
+    CONVOLUTION_LEVELS,
+    VideoVAEConfig,
+)
 
 SCALING_FACTOR = 0.18215
-
-# The combiners' attention: as many heads of this width, whatever the level's channels.
-COMBINER_HEADS = 8
-COMBINER_HEAD_WIDTH = 64
-CONVOLUTION_LEVELS = (0, 1)  # these levels have too many pixels for attention
-
-
-@dataclass(frozen=True)
-class VideoVAEConfig:
-    """Sizes, under the names of the checkpoint's config.json."""
-
-    in_channels: int = 3
-    out_ch: int = 3
-    ch: int = 128
-    ch_mult: tuple[int, ...] = (1, 2, 4, 4)
-    num_res_blocks: int = 2
-    z_channels: int = 4
-    double_z: bool = True
-    attn_resolutions: tuple[int, ...] = ()
-    resolution: int = 256  # of the training pictures; no size depends on it
-    dropout: float = 0.0
-    norm_groups: int = 32  # not in published files; narrower networks need fewer
-
-    def __post_init__(self) -> None:
-        if not self.double_z or self.attn_resolutions or self.dropout:
-            raise ValueError(
-                f"video VAE: double_z {self.double_z}, attn_resolutions {list(self.attn_resolutions)} and dropout "
-                f"{self.dropout} are given, but only True, [] and 0 are implemented"
-            )
-
-    @property
-    def widths(self) -> list[int]:
-        """Channels at each level, the finest first."""
-        return [self.ch * multiplier for multiplier in self.ch_mult]
-
-    @property
-    def downsampling(self) -> int:
-        """Pixels for each latent, along height and along width."""
-        return 2 ** (len(self.ch_mult) - 1)
 
 
 class ResidualBlock(nn.Module):
@@ -296,6 +261,7 @@ class FrameMixingConvolution(nn.Conv2d):
 
 class Decoder(nn.Module):
     called_in_parts = True
+    channels_last_on_cpu = True  # the encoder's pictures are not
 
     def __init__(self, config: VideoVAEConfig):
         super().__init__()

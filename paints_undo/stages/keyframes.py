@@ -90,7 +90,7 @@ class KeyframeSampling(Sampling):
         prompts = [self.options.prompt, self.options.negative_prompt]
         with self.parts.on_device("single_frame/text_encoder") as text_encoder:
             tokenizer = self.parts.tokenizer("single_frame")
-            return encode_prompts(tokenizer, text_encoder, prompts, self.options.long_prompt)
+            return encode_prompts(tokenizer, text_encoder, prompts, self.options.long_prompt, self.parts.device)
 
     def encode_artwork(self, crop: np.ndarray) -> Tensor:
         """The scaled mode of the artwork's latent distribution, (1, 4, h, w)."""

@@ -55,14 +55,23 @@ def token_count(tokenizer: CLIPTokenizer, prompt: str) -> int:
     return len(tokenizer(as_slow_tokenizer_read(prompt), add_special_tokens=False, verbose=False).input_ids)
 
 
-def encode_prompt(tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str) -> Tensor:
-    """Text embeddings (1, 77, width) after the final layer norm; no attention mask, as the networks were trained."""
-    ids = token_ids(tokenizer, prompt).to(text_encoder.device)
+def encode_prompt(
+    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Text embeddings (1, 77, width) after the final layer norm; no attention mask, as the networks were trained.
+
+    device: where the encoder computes, which it cannot say itself while its blocks come and go.
+    """
+    ids = token_ids(tokenizer, prompt).to(device)
     return text_encoder(ids).last_hidden_state
 
 
 def encode_prompts(
-    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompts: Sequence[str], long_prompts: bool
+    tokenizer: CLIPTokenizer,
+    text_encoder: CLIPTextModel,
+    prompts: Sequence[str],
+    long_prompts: bool,
+    device: torch.device | str = "cpu",
 ) -> list[Tensor]:
     """Text embeddings of several prompts, all of one length.
 
@@ -71,11 +80,11 @@ def encode_prompts(
     windows at their end; where all fit into one window the embeddings are the same.
     """
     if not long_prompts:
-        return [encode_prompt(tokenizer, text_encoder, prompt) for prompt in prompts]
+        return [encode_prompt(tokenizer, text_encoder, prompt, device) for prompt in prompts]
     most = max(len(windows_of(tokenizer, prompt)) for prompt in prompts)
     encoded = []
     for prompt in prompts:
-        ids = torch.tensor(windows_of(tokenizer, prompt, most)).to(text_encoder.device)
+        ids = torch.tensor(windows_of(tokenizer, prompt, most)).to(device)
         encoded.append(text_encoder(ids).last_hidden_state.flatten(0, 1).unsqueeze(0))
     return encoded
 

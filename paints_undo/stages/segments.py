@@ -15,7 +15,7 @@ from paints_undo.diffusion.schedules import video_steps
 from paints_undo.execution.lanes import Lanes
 from paints_undo.family.model_family import SEGMENT_HINTS
 from paints_undo.models.context_memory import context_memory
-from paints_undo.models.feature_reuse import feature_reuse
+from paints_undo.models.feature_reuse import feature_reuse, sampling_step
 from paints_undo.models.pieces import feed_forward_pieces
 from paints_undo.options import ALL_TIMESTEPS, SegmentOptions
 from paints_undo.pictures.fit import crop_to, nearest_bucket
@@ -144,7 +144,7 @@ class SegmentSampling(Sampling):
         with parts.on_device("multi_frame/text_encoder") as text_encoder:
             tokenizer = parts.tokenizer("multi_frame")
             prompts = [options.prompt, NEGATIVE_PROMPT]
-            text, negative_text = encode_prompts(tokenizer, text_encoder, prompts, options.long_prompt)
+            text, negative_text = encode_prompts(tokenizer, text_encoder, prompts, options.long_prompt, parts.device)
         images, negative_image = self.encode_images(pixels, wanted)
         positives = {i: PairConditions(text, image) for i, image in images.items()}
         return positives, PairConditions(negative_text, negative_image)
@@ -188,7 +188,12 @@ class SegmentSampling(Sampling):
         def told(conditions: Sequence[PairConditions]) -> Predict:
             c, times = PairConditions.joined(conditions), len(conditions) // len(hint)
             hints, strides = hint.repeat(times, 1, 1, 1, 1), stride.expand(len(conditions))
-            return lambda x, t: unet(x, timestep(t).expand(len(x)), c.text, c.image, hints, strides)
+
+            def predict(x: Tensor, t: float) -> Tensor:
+                sampling_step(t)
+                return unet(x, timestep(t).expand(len(x)), c.text, c.image, hints, strides)
+
+            return predict
 
         if self.parts.plan.guidance_batch:
             branches = Branches.in_one_batch(told(positives), told([*positives, *negatives]))
@@ -197,7 +202,8 @@ class SegmentSampling(Sampling):
         guided = rescaled_guidance(branches, options.guidance_scale)
         if options.guidance_interval == ALL_TIMESTEPS:
             return guided
-        return guided_within(*options.guidance_interval, guided, branches.positive)
+        # told anew, so that no plan takes features of guided steps for these
+        return guided_within(*options.guidance_interval, guided, told(positives))
 
     def decode(self, wanted: Sequence[int], encoded: Encoded) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (pair, frames uint8 (16, H, W, 3)) of these pairs' latents; used hidden states are let go."""
