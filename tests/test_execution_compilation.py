@@ -9,6 +9,8 @@ import torch
 from memory_management import pick_device
 from paints_undo import PaintsUndo, SegmentOptions
 from paints_undo.execution.compilation import compile_blocks
+from paints_undo.family.model_family import open_family
+from paints_undo.family.weights import load_part
 from paints_undo.models import video_unet_blocks, video_vae
 from paints_undo.models.fused import fused_kernels
 from paints_undo.models.video_unet_blocks import Conditions, FeedForward
@@ -74,3 +76,29 @@ def test_blocks_are_one_graph_each(tiny_family):
         with torch.no_grad(), fused_kernels(None):
             found = torch._dynamo.explain(block)(*arguments)
         assert found.graph_count == 1 and found.graph_break_count == 0, found.break_reasons
+
+
+@pytest.mark.gpu
+def test_a_step_of_the_keyframes_can_be_captured_as_a_cuda_graph(tiny_family):
+    """So graphs could stand in stages/keyframes.py, around what KeyframeSampling.prediction calls in every step."""
+    device = torch.device("cuda")
+    unet = load_part(open_family(tiny_family), "single_frame/unet", torch.float16).to(device)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=torch.Generator().manual_seed(shape[0])).to(device, torch.float16)
+
+    latents, timestep = draw(2, 4, 8, 8), torch.tensor(900, device=device)
+    steps = torch.tensor([400, 999], device=device)
+    others = draw(2, 77, unet.config.cross_attention_dim), draw(1, 4, 8, 8), steps
+    with torch.inference_mode():
+        beside, graph = torch.cuda.Stream(), torch.cuda.CUDAGraph()
+        with torch.cuda.stream(beside):  # libraries choose their kernels before
+            unet(latents, timestep, *others)
+        torch.cuda.current_stream().wait_stream(beside)
+        with torch.cuda.graph(graph):
+            captured = unet(latents, timestep, *others)
+        for number in (900, 300):
+            latents.copy_(draw(2, 4, 8, 8) * number / 900)
+            timestep.fill_(number)
+            graph.replay()
+            assert (captured - unet(latents, timestep, *others)).abs().max() < 1e-2
