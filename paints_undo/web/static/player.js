@@ -42,7 +42,7 @@ function loadShots() {
   else goTo(growing() ? 0 : shots.length - 1);
 }
 
-const LIVE_MS = 90; // between two pictures of a drawing under way: each costs the machine that draws
+const LIVE_MS = 120; // between two pictures of a drawing under way: each costs the machine that draws
 
 // What is drawn at this moment is caught up with, evenly; a hand on the player ends that.
 function watchLive() {
