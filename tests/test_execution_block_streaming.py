@@ -7,6 +7,7 @@ from torch import nn
 from unet_calls import CALLS
 
 from paints_undo.execution.block_streaming import BlockStream, split
+from paints_undo.execution.parts import weights_channels_last
 from paints_undo.family.model_family import open_family
 from paints_undo.family.weights import load_part
 
@@ -53,6 +54,20 @@ def test_blocks_to_come_are_there_before_they_are_needed():
         network[2].register_forward_hook(lambda *_: seen.append([entry.block.module for entry in stream._held]))
         network(x)
     assert seen == [[network[i] for i in (2, 3, 4, 5)]]
+
+
+@pytest.mark.parametrize("pins", [False, True])
+def test_weights_keep_the_order_that_they_have(pins):
+    network, seen = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)).eval(), []
+    weights_channels_last(network)
+    x = torch.rand(1, 4, 8, 8)
+    network[1].register_forward_hook(lambda layer, *_: seen.append(layer.weight))
+    with torch.inference_mode():
+        expected = network(x)
+        with BlockStream(network, 1024, EmulatedDevice(pins=pins)).running():
+            assert torch.equal(network(x), expected)
+    assert len({weight.data_ptr() for weight in seen}) == 2
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in seen)
 
 
 def test_another_order_than_the_last_time():

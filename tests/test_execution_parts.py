@@ -1,6 +1,7 @@
 """The networks of a family: loaded on first use, let go when they grow too many."""
 
 import shutil
+import threading
 from dataclasses import replace
 
 import pytest
@@ -154,6 +155,16 @@ def test_prefetched_parts_are_there_when_asked_for(tiny_family, loads):
     assert parts._coming == {}
 
 
+def test_a_slow_disk_is_waited_for_and_read_once(tiny_family, loads, monkeypatch):
+    load, read = module.load_part, threading.Event()
+    monkeypatch.setattr(module, "load_part", lambda *what: read.wait(30) and load(*what))
+    parts = Parts(open_family(tiny_family), torch.device("cpu"), torch.float32)
+    parts.prefetch(UNET)
+    threading.Timer(0.5, read.set).start()
+    use(parts, UNET, VAE)
+    assert loads == [UNET, VAE]
+
+
 def test_a_stage_is_prefetched_to_the_host_only(tiny_family, loads):
     device = EmulatedDevice(capacity=2**40)
     parts = Parts(open_family(tiny_family), torch.device("cpu"), torch.float32, STAGE, transfer=device)
@@ -171,10 +182,10 @@ def test_errors_of_a_prefetch_come_with_its_use(tiny_family, tmp_path):
         pytest.fail("the block must not run")
 
 
-def test_on_a_cpu_the_unets_weights_are_in_the_order_of_its_pictures_once_and_say_the_same(tiny_family):
+def test_the_unets_weights_are_in_the_order_of_its_pictures_once_and_say_the_same(tiny_family):
     family, part = open_family(tiny_family), "multi_frame/unet"
     network = module.load_part(family, part, torch.float32)
-    for device, in_order in (("cpu", True), ("meta", False)):
+    for device, in_order in (("cpu", True), ("cuda", True), ("meta", False)):
         weight = Parts(family, torch.device(device), torch.float32)._load(part).input_blocks[0][0].weight
         assert weight.is_contiguous(memory_format=torch.channels_last) is in_order
     with Parts(family, torch.device("cpu"), torch.float32).on_device(part) as ordered, torch.inference_mode():

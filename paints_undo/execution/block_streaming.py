@@ -167,8 +167,9 @@ class BlockStream:
 
 
 def lay(memory: Tensor, start: int, like: Tensor) -> Tensor:
-    """A piece of `memory`, uint8, in the shape and number format of `like`."""
-    return memory[start : start + like.nbytes].view(like.dtype).view(like.shape)
+    """A piece of `memory`, uint8, in the shape, order and number format of `like`, which has no gaps."""
+    piece = memory[start : start + like.nbytes].view(like.dtype)
+    return piece.as_strided(like.shape, like.stride(), piece.storage_offset())
 
 
 def split(network: nn.Module, limit: int) -> tuple[list[nn.Module], list[TensorPlace]]:

@@ -112,8 +112,8 @@ class Parts:
 
     def _load(self, part: str) -> nn.Module:
         network = load_part(self.family, part, self.dtype_of(part))
-        if self.device.type == "cpu":
-            for module in [module for module in network.modules() if getattr(module, "channels_last_on_cpu", False)]:
+        for module in network.modules():
+            if self.device.type in getattr(module, "channels_last_on", ()):
                 weights_channels_last(module)
         return network
 

@@ -44,7 +44,7 @@ class VideoUNet(ModelMixin, Sized):
 
     sizes = VideoUNetConfig
     config: VideoUNetConfig
-    channels_last_on_cpu = True
+    channels_last_on = ("cpu", "cuda")  # devices on which nearly all that its convolutions get is in that order
 
     def __init__(self, config: VideoUNetConfig):
         super().__init__()

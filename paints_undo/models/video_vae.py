@@ -261,7 +261,7 @@ class FrameMixingConvolution(nn.Conv2d):
 
 class Decoder(nn.Module):
     called_in_parts = True
-    channels_last_on_cpu = True  # the encoder's pictures are not
+    channels_last_on = ("cpu",)  # the encoder's pictures are not
 
     def __init__(self, config: VideoVAEConfig):
         super().__init__()
