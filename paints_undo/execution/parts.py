@@ -85,7 +85,8 @@ class Parts:
         lower = next_plan_down(self.plan) if self.transfer.needed else None
         if lower is None:
             return False
-        log.warning("too little memory for the plan %s on %s; going on with %s", self.plan, self.device, lower)
+        known = self.plan.name, self.device, lower.name
+        log.warning("too little memory for the plan %s on %s; going on with %s", *known)
         self.use(lower)
         return True
 
