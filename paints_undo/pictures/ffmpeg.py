@@ -63,7 +63,9 @@ class Ffmpeg:
         seen = None
         while True:
             try:
-                return self._process.wait(SILENCE)
+                status = self._process.wait(SILENCE)
+                self._over.set()  # nothing is left to watch
+                return status
             except subprocess.TimeoutExpired:
                 counted = re.findall(r"^(?:frame|total_size)=.*$", self.said(), re.MULTILINE)[-2:]
                 if counted == seen:
@@ -96,10 +98,6 @@ class Ffmpeg:
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
-    def forget(self) -> None:
-        """Watches it no more."""
-        self._over.set()
-
     def _give_up(self) -> None:
         self.hangs = True
         self.stop()
@@ -107,8 +105,8 @@ class Ffmpeg:
     def _watch(self) -> None:
         waits, looks = None, 0
         while not self._over.wait(SILENCE / LOOKS):
-            looks = looks + 1 if self._waiting_since == waits else 0
-            waits = self._waiting_since
+            before, waits = waits, self._waiting_since
+            looks = looks + 1 if waits == before else 0
             # counted, not timed: on a computer that slept nothing hangs
             if waits is not None and looks >= LOOKS:
                 self._give_up()
@@ -154,7 +152,6 @@ def running(
             process.stop()
             process.close()
             process.ended()
-            process.forget()
 
 
 def unusable(purpose: str, what: str, first: str = "") -> FileError:

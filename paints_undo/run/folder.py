@@ -182,7 +182,10 @@ class RunFolder(FilmFolder, Run):
 
     @property
     def artwork(self) -> np.ndarray:
-        """The artwork, uint8 (H, W, 3). Raises InputError when artwork.png is gone or another picture, MovedFolder."""
+        """The artwork, uint8 (H, W, 3).
+
+        Raises InputError when artwork.png is gone or another picture, MovedFolder when the whole folder is.
+        """
         try:
             artwork = read_picture(self.artwork_file)
         except InputError:

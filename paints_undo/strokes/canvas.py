@@ -175,7 +175,7 @@ class Canvas:
         if "paper" in hidden:
             rows, columns = np.ogrid[: under.shape[0], : under.shape[1]]
             under[(rows // CHEQUER + columns // CHEQUER) % 2 > 0] = 225
-        over_it = []
+        above = []
         for name in reversed(shown):  # what is under a layer that covers all is not seen
             layer = self.layers[name][box]
             alpha = cv2.extractChannel(layer, 3)
@@ -185,8 +185,8 @@ class Canvas:
                 under = self.colours(name, layer)
                 break
             if cv2.hasNonZero(alpha):
-                over_it.append((name, layer, alpha))
-        for name, layer, alpha in reversed(over_it):
+                above.append((name, layer, alpha))
+        for name, layer, alpha in reversed(above):
             under = over(under, self.colours(name, layer), alpha)
         return under
 
