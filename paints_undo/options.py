@@ -130,7 +130,7 @@ class SegmentOptions:
         ALL_TIMESTEPS, "approximation: guidance at these timesteps alone", ALL_TIMESTEPS, of=NETWORKS
     )
     reuse_interval: int = setting(
-        1, "approximation: deep features are computed in every so manieth step", (1, 10), of=NETWORKS
+        1, "approximation: deep features are computed anew once in so many steps", (1, 10), of=NETWORKS
     )
     long_prompt: bool = setting(
         False, "read a prompt beyond 75 tokens in several windows, instead of cutting it", of=NETWORKS
