@@ -33,6 +33,7 @@ from paints_undo.web.exporting import export_panel
 from paints_undo.web.exposure import guarded, guards, warning
 from paints_undo.web.form import Form
 from paints_undo.web.hosts import host_name
+from paints_undo.web.jobs import end_all
 from paints_undo.web.limits import SMALL_SIDE, largest_side
 from paints_undo.web.machine import machine_card
 from paints_undo.web.proxies import LOOPBACK, believe_forwarded, proxies_named, spare_loopback
@@ -231,6 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
         app.launch(inbrowser=inbrowser, prevent_thread_lock=True, **settings)
         engine.load_in_background(wait=PAGE_FIRST)
         app.block_thread()
+        end_all(within_s=3)
     except InputError as error:
         print(f"gradio_app.py: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -11,6 +11,7 @@ from fake_engine import FakeEngine
 import gradio_app
 from paints_undo import examples
 from paints_undo.engine import Engine
+from paints_undo.web.jobs import end_all
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACE = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -71,6 +72,7 @@ class Desk:
     def close(self) -> None:
         for context in self._visits:
             context.close()
+        end_all(within_s=30)  # or the next test waits for it
         self._app.close(verbose=False)
 
 

@@ -13,12 +13,12 @@ from paints_undo.pictures.video import video_frames
 pytestmark = IN_A_BROWSER
 
 
-def small_artwork(folder: Path) -> Path:
+def small_artwork(folder: Path, name: str = "a red ball") -> Path:
     picture = np.full((150, 120, 3), (190, 215, 230), np.uint8)
     cv2.circle(picture, (60, 70), 40, (60, 120, 220), -1, cv2.LINE_AA)
     cv2.circle(picture, (60, 70), 40, (30, 40, 50), 3, cv2.LINE_AA)
     cv2.line(picture, (10, 140), (110, 130), (40, 60, 40), 3, cv2.LINE_AA)
-    path = folder / "a red ball.png"
+    path = folder / f"{name}.png"
     cv2.imwrite(str(path), picture)
     return path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from desk import CAT, IN_A_BROWSER, MINUTE, Desk, button, expect, pick
 from test_browser_form import drop
+from test_browser_share import small_artwork
 
 pytestmark = IN_A_BROWSER
 GIRL = CAT.parent / "girl.png"
@@ -19,7 +20,7 @@ def test_pictures_dropped_together_are_a_line_that_is_seen(strokes: Desk, tmp_pa
     page = strokes.visit(adjusting=False)
     paper = tmp_path / "paper.pdf"
     paper.write_bytes(b"%PDF-1.7")
-    drop(page, CAT, paper, GIRL)
+    drop(page, small_artwork(tmp_path, "cat"), paper, small_artwork(tmp_path, "girl"))
     expect(on_shelf(page)).to_have_count(2, timeout=MINUTE)
     expect(page.locator("#refused")).to_contain_text("one too many: paper.pdf")
     expect(on_shelf(page, ".finished")).to_have_count(2, timeout=MINUTE)
@@ -84,9 +85,9 @@ def test_a_picture_that_comes_while_another_is_drawn_leaves_it_to_be_seen(desk: 
     expect(on_shelf(page, ".finished")).to_have_count(2, timeout=MINUTE)
 
 
-def test_a_reroll_is_drawn_at_once_and_can_be_taken_back(strokes: Desk) -> None:
+def test_a_reroll_is_drawn_at_once_and_can_be_taken_back(strokes: Desk, tmp_path: Path) -> None:
     page = strokes.visit(adjusting=False)
-    pick(page, CAT)
+    pick(page, small_artwork(tmp_path))
     button(page, "Make the timelapse").click()
     expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
     first = page.locator("#strip .keyframe img").last.get_attribute("src")

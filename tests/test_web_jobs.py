@@ -12,7 +12,7 @@ import pytest
 
 from paints_undo.errors import InputError
 from paints_undo.progress import OnProgress, Progress
-from paints_undo.web.jobs import Job, Queue, queue_of
+from paints_undo.web.jobs import Job, Queue, end_all, queue_of
 
 
 def counting(steps: int, seconds: float, seen: list[int]) -> Callable[[OnProgress], None]:
@@ -158,3 +158,11 @@ def test_work_is_done_in_the_context_of_who_asked(queue) -> None:
     asked_by.set("a visitor")
     second = started(queue, lambda on_progress: seen.append(asked_by.get()))
     assert first.wait(5) and second.wait(5) and seen == ["nobody", "a visitor"]
+
+
+def test_when_the_program_ends_nothing_computes_any_more() -> None:
+    seen: list[int] = []
+    jobs = [started(queue_of("ending"), counting(1000, 0.01, seen)) for _ in range(2)]
+    until(lambda: bool(seen))
+    end_all(within_s=5)
+    assert [job.outcome for job in jobs] == ["cancelled"] * 2 and len(seen) < 900

@@ -199,6 +199,15 @@ class Queue:
                 self._line.remove(job)
             return waiting
 
+    def end(self, until_s: float) -> None:
+        """Cancel everything in the line, and wait for it until this moment (of time.monotonic)."""
+        with self.changed:
+            line = list(self._line)
+        for job in reversed(line):
+            job.cancel()
+        for job in line:
+            job.wait(max(0.0, until_s - time.monotonic()))
+
     def _serve(self) -> None:
         while True:
             with self.changed:
@@ -219,3 +228,15 @@ def queue_of(device: str) -> Queue:
     """The waiting line of a compute device of this process."""
     with _queues_guard:
         return _queues.setdefault(device, Queue(device))
+
+
+def end_all(within_s: float) -> None:
+    """Cancel all work of this process and wait for it for so long.
+
+    What still computes when the interpreter goes can take the whole process down.
+    """
+    until_s = time.monotonic() + within_s
+    with _queues_guard:
+        queues = list(_queues.values())
+    for queue in queues:
+        queue.end(until_s)
