@@ -11,7 +11,7 @@ from psd_tools import PSDImage
 
 from paints_undo.atomic import explained
 from paints_undo.cli import main
-from paints_undo.errors import InputError
+from paints_undo.errors import Cancelled, InputError
 from paints_undo.exports import formats
 from paints_undo.exports.formats import FORMATS, chosen_formats, export
 from paints_undo.exports.options import ExportOptions
@@ -37,6 +37,21 @@ def test_files_and_progress(tmp_path):
     assert {name: path.name for name, path in done.items()} == {"contact": "contact-sheet.png", "curves": "curves.svg"}
     assert all(path.stat().st_size > 1000 for path in done.values())
     assert [(p.stage, p.detail, p.done, p.total) for p in seen][-1] == ("export", "curves", 2, 2)
+
+
+@pytest.mark.parametrize("name", ["mp4", "av1", "webm", "webm-alpha", "youtube", "gif", "webp", "apng", "frames", "html"])
+def test_a_film_can_be_stopped_between_two_frames(tmp_path, name):
+    seen = []
+
+    def stop(progress):
+        seen.append(progress)
+        if len(seen) == 4:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        export(make_source(tmp_path), name, tmp_path / "out", ExportOptions(longest_side=64), stop)
+    assert [(told.detail, told.done) for told in seen] == [(name, 0)] * 4
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -120,6 +120,8 @@ def export(
 ) -> dict[str, Path]:
     """Write the formats into the folder `out`; their paths by name. Each file appears when it is whole.
 
+    on_progress is called before each format and each frame; what it raises ends the export.
+
     Raises InputError for an unknown format and for what a format cannot hold, OSError (one sentence) when the folder
     cannot be written; formats that were done before stay.
     """
@@ -128,8 +130,11 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
     sweep(folder, LONG_AGO)
     done = {}
+    told = Progress("export", wanted[0], 0, len(wanted))
+    source = replace(source, tick=lambda: on_progress(told))
     for number, name in enumerate(wanted):
-        on_progress(Progress("export", name, number, len(wanted)))
+        told = Progress("export", name, number, len(wanted))
+        on_progress(told)
         path, write = folder / FORMATS[name].file, FORMATS[name].of(source)
         assert write is not None, "chosen_formats leaves out what there is not"
         with written_atomically(path) as temporary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +49,7 @@ class Source:
     record: Record
     mark: bool = False  # whether frames say in a corner that AI made them
     process: Process | None = None  # where the artwork is drawn in strokes
+    tick: Callable[[], object] = lambda: None  # called before each frame; what it raises ends the export
 
     @classmethod
     def of_run(cls, folder: str | Path, title: str = "") -> Source:
@@ -165,6 +166,7 @@ class Source:
         shown = schedule(self.change, pacing, self.fps)
         frames = self.finished_frames(size).chosen([number for number, _ in shown])
         for frame, (_, stands) in zip(frames, shown, strict=True):
+            self.tick()
             yield marked(frame) if self.mark else frame, stands
 
     @property

@@ -72,6 +72,7 @@ def write_transparent_webm(source: Source, path: Path, options: ExportOptions) -
     def layers() -> Iterator[tuple[np.ndarray, int]]:
         pictures = frames.chosen([number for number, _ in shown])
         for picture, (number, stands) in zip(pictures, shown, strict=True):
+            source.tick()
             opacity = on_transparency(picture, frames.reached(number))[..., 3]
             yield np.dstack([picture, opacity]), stands
 
