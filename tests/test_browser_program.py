@@ -127,7 +127,7 @@ def test_a_killed_program_offers_to_continue_where_it_was(browser, program) -> N
     page = opened(context, program)
     choose_example(page, "cat")
     page.get_by_label("Output Prompt").fill("a cat")
-    set_numbers(page, Steps=2, Sampling_steps=20)
+    set_numbers(page, Steps=2, Sampling_steps=8)
     press(page, STEPS[1], "6 key frames are ready", within=4 * MINUTE)
     button(page, STEPS[2]).click()
     expect(page.locator("#job-what")).to_contain_text("sampling", timeout=MINUTE)
