@@ -100,8 +100,8 @@ def test_spread_takes_the_nearest_known_value():
 
 def test_strokes_are_one_movement_each_and_none_runs_along_the_edge():
     strokes = find_strokes(face_regions())
-    assert 0 < max(len(stroke.points) for stroke in strokes) <= 1.6 * LONGEST_STROKE * 128
-    assert all(stroke.points.min() > 0 and stroke.points.max() < 127 for stroke in strokes)
+    assert 0 < max(len(stroke) for stroke in strokes) <= 1.6 * LONGEST_STROKE * 128
+    assert all(stroke.min() > 0 and stroke.max() < 127 for stroke in strokes)
 
 
 def test_lines_and_sketch_are_revealed_from_first_to_last_and_the_sketch_is_always_the_same():

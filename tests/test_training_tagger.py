@@ -85,7 +85,7 @@ def data():
     """Faces, and faces with all colours turned around: easy to tell apart."""
     face = a_face(32)
     frames = [torch.from_numpy(picture).permute(2, 0, 1)[None] for picture in (face, 255 - face)]
-    return TimelapseSet(frames * 8, [str(i) for i in range(16)], [("solo", "light"), ("solo", "dark hair")] * 8)
+    return TimelapseSet([str(i) for i in range(16)], [("solo", "light"), ("solo", "dark hair")] * 8, frames * 8)
 
 
 @pytest.fixture(scope="module")

@@ -64,4 +64,4 @@ def check_packages() -> None:
 
 def _with_packages(name: str, chosen: argparse.Namespace) -> int:
     check_packages()
-    return later(f"training.work:{name}")(chosen)
+    return later(f"training.recipe:{name}")(chosen)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKL
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES
-from paints_undo.training.settings import Settings, share, within
+from paints_undo.training.settings import CHECKED, Count, Counts, Settings, Share
 
 SCALING_FACTOR = 0.18215  # published: both stages multiply by it, so a latent's own deviation must be its inverse
 PAINTED_WEIGHT = 4.0  # error on a painted pixel against one on white paper: most of a canvas is paper
@@ -23,7 +25,7 @@ PAPER_THRESHOLD = 0.97  # a pixel with all channels above this (-1..1) is paper
 LARGE = 256  # pixels from which a latent stands for 8 x 8 of them: as many latents then as 128 pixels have with 4 x 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class VaeOptions(Settings):
     """Sizes of the network and of its batches.
 
@@ -33,18 +35,17 @@ class VaeOptions(Settings):
 
     COUNTED = "crops"
 
-    base_channels: int = within(24, 1)
-    channel_multipliers: tuple[int, ...] = within((1, 2, 4), 1)
-    layers_per_block: int = within(1, 1)
-    norm_groups: int = within(8, 1)
+    base_channels: Count = 24
+    channel_multipliers: Counts = (1, 2, 4)
+    layers_per_block: Count = 1
+    norm_groups: Count = 8
     latent_channels: int = 4
     crop: int = 64
-    crops: int = within(8, 1)
-    whole_share: float = share(0.25)
-    latent_noise: float = share(0.05)
+    crops: Count = 8
+    whole_share: Share = 0.25
+    latent_noise: Share = 0.05
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.base_channels % self.norm_groups:
             raise ValueError(f"base_channels {self.base_channels} must be a multiple of norm_groups {self.norm_groups}")
         if self.latent_channels != 4:
@@ -169,7 +170,7 @@ def train_vae(training: Training[VaeOptions]) -> AutoencoderKL:
 
     vae = training.fit(new_vae(options, training.loop.seed), loss_of)
     scaled = with_published_deviation(vae, training.data.on(torch.device("cpu")))
-    if training.processes.is_main:
+    if PartialState().is_main_process:
         scaled.save_pretrained(training.folder / "vae")
     return scaled
 
