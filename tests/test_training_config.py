@@ -80,9 +80,18 @@ def test_size_and_device_decide_unless_told_otherwise():
     for part in PARTS:
         here, there = read_config(part), read_config(part, size=256, on_gpu=True)
         assert there.options.count == GPU_BATCH * here.options.count
-    assert read_config("vae", size=256).options.downsampling == 8
-    assert read_config("tagger", size=256).options.size == 256
+    # as large a share of the canvases is new, and as many more sparse clips stand for a whole one
+    assert read_config("keyframes", on_gpu=True).options.fresh == 48
+    assert read_config("keyframes").chosen(batch=1).options.fresh == 1
+    assert read_config("segments", on_gpu=True).options.sparse_batch == 24
+    # a latent of a large picture stands for eight pixels, and as many patches of it are seen
+    for size, pixels, crop in ((128, 4, 64), (192, 4, 64), (256, 8, 128)):
+        options = read_config("vae", size=size).options
+        assert (options.downsampling, options.crop) == (pixels, crop)
+    sizes = read_config("segments", size=256).options.sizes
+    assert (sizes.picture, sizes.patch) == (256, 32)
     assert read_config("segments", size=256).decoder.crop == 128
+    assert read_config("tagger", size=256).options.size == 256
 
 
 def test_the_command_line_has_the_last_word_and_the_decoder_keeps_its_share():

@@ -9,7 +9,7 @@ import torch
 from accelerate import PartialState
 from torch import multiprocessing, nn
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError
 from paints_undo.training import loop
 from paints_undo.training.loop import STREAM, LoopOptions, Trainer, join_processes
 
@@ -83,13 +83,6 @@ def test_float16_enlarges_gradients_and_its_checkpoint_goes_on_without(tmp_path,
     del state["scaler"]  # as in checkpoints from before mixed precision
     torch.save(state, whole.checkpoint)
     assert Trainer(Network(), tmp_path, STEPS).step == 70
-
-
-def test_one_process_is_the_main_one_and_takes_the_device_asked_for(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert join_processes("cpu") == torch.device("cpu") and PartialState().is_main_process
-    with pytest.raises(InputError, match="device is 'gpu'"):
-        join_processes("gpu")
 
 
 def train_as_one_of_two(number, port, folder):

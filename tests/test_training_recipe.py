@@ -34,7 +34,7 @@ from paints_undo.training.video_vae_training import VideoVaeOptions, train_video
 from wd14_tagger import Tagger
 
 LOOP = LoopOptions(steps=2, mixed_precision=False)
-TAGGER = TaggerOptions((8, 16), (1, 1), 64, batch=2)
+TAGGER = TaggerOptions((8, 16), (1, 1), 32, batch=2)
 KEYFRAMES = KeyframeTrainingOptions(TINY_KEYFRAMES, batch=3, fresh=2)
 SEGMENTS = SegmentTrainingOptions(buffer=2, sizes=replace(TINY_SEGMENTS, picture=64, patch=32))
 TINY: dict[str, Any] = {
@@ -98,7 +98,7 @@ def test_a_sheet_holds_every_picture(tmp_path):
 
 def train(part, device, folder):
     """Two updates of one part on the device; the networks that came of it."""
-    data = a_set(3, tags=[("solo",)] * 3)
+    data = a_set(3, 32, [("solo",)] * 3)
     tokenizer, vae = make_tokenizer(data, folder / "tokenizer"), new_vae(TINY_VAE)
 
     def look(trainer):

@@ -20,9 +20,8 @@ NEEDED = {
     "accelerate": "accelerate",
     "dicebear": "dicebear-core",
     "onnx": "onnx",
-    "scipy": "scipy",
+    "pydantic": "pydantic",
     "skia": "skia-python",
-    "skimage": "scikit-image",
 }
 
 
