@@ -11,6 +11,7 @@ from transformers import CLIPTokenizer
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.stages.prompts import encode_prompt, token_ids
+from paints_undo.training import latents
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.family_files import update_family_file, write_stage
 from paints_undo.training.keyframe_training import (
@@ -53,8 +54,9 @@ def test_all_steps_appear_and_the_apps_more_often():
     assert ((steps > 50) & (steps < 400)).any()
 
 
-def test_what_is_drawn_is_the_latent_of_that_canvas(data, vae):
-    pool, numbers = LatentPool(data, vae, capacity=5), generator()
+def test_what_is_drawn_is_the_latent_of_that_canvas(data, vae, monkeypatch):
+    monkeypatch.setattr(latents, "CAPACITY", 5)
+    pool, numbers = LatentPool(data, vae), generator()
     for _ in range(3):
         pictures, steps, canvases, artworks = pool.draw(4, 2, numbers)
         assert torch.allclose(canvases, encode(vae, data.canvases(pictures, steps)), atol=2e-2)
@@ -66,8 +68,7 @@ def test_only_new_canvases_are_encoded_and_known_artworks_not_asked_for(data, va
     pool, numbers, encoded = LatentPool(data, vae), generator(), []
     for _ in range(8):  # until every artwork has been met
         pool.draw(4, 4, numbers)
-    counted = "paints_undo.training.latents.encode"
-    monkeypatch.setattr(counted, lambda vae, pictures: encoded.append(len(pictures)) or encode(vae, pictures))
+    monkeypatch.setattr(latents, "encode", lambda vae, pictures: encoded.append(len(pictures)) or encode(vae, pictures))
     # own time-lapses cannot stack nothing
     monkeypatch.setattr(PictureSet, "finished", lambda self, indices: pytest.fail("asked for no picture"))
     assert len(pool.draw(4, 1, numbers)[0]) == 4 and encoded == [1]

@@ -32,6 +32,7 @@ from paints_undo.training.dataset import draw_pictures
 from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.process import LINE_PLANE, Habits, compose_batch, draw_habits
 from paints_undo.training.scenes import draw_scene
+from paints_undo.training.segment_clips import draw_frames
 from paints_undo.training.sources import VectorPicture, archive_of, fetch, is_held_out, load_emoji, svg_document
 from paints_undo.training.vector_art import process_from_svg
 
@@ -57,13 +58,16 @@ def art(tmp_path, monkeypatch):
         "meta/groups.json": {"subgroups": {"3": "animal-mammal"}},
         "en/data.json": [fox, {**fox, "label": "stop sign", "hexcode": "1F6D1"}],
     }
-    packages = {package: pack(archive_of(package, tmp_path), members) for package in sources.PACKAGES}
+    monkeypatch.setattr(sources, "ART_FOLDER", tmp_path)
+    load_emoji.cache_clear()
+    packages = {package: pack(archive_of(package), members) for package in sources.PACKAGES}
     monkeypatch.setattr(sources, "PACKAGES", packages)
-    return tmp_path
+    yield
+    load_emoji.cache_clear()
 
 
 def test_emoji_get_their_tags_and_signs_are_left_out(art):
-    emoji = load_emoji(art)
+    emoji = load_emoji()
     assert set(emoji) == {"fluent/fox", "noto/fox"}
     assert emoji["fluent/fox"].tags == ("fox", "animal mammal", "animal", "face")
     assert 'viewBox="0 0 32 16"' in emoji["noto/fox"].svg and "xmlns:xlink" in svg_document("0 0 1 1", "<g/>")
@@ -71,10 +75,10 @@ def test_emoji_get_their_tags_and_signs_are_left_out(art):
 
 def test_present_packages_are_not_fetched_again_and_another_one_is_refused(art, monkeypatch):
     monkeypatch.setattr(sources.subprocess, "run", lambda *a, **k: pytest.fail("npm was called"))
-    fetch(art)
-    archive_of("@iconify-json/noto@1.2.9", art).write_bytes(b"something else")
+    fetch()
+    archive_of("@iconify-json/noto@1.2.9").write_bytes(b"something else")
     with pytest.raises(RuntimeError, match="delete the file"):
-        fetch(art)
+        fetch()
 
 
 def characters(count, shares=STYLE_SHARES):
@@ -172,13 +176,12 @@ def test_canvases_and_clips_show_the_process():
     pictures, index = a_set(1), torch.tensor([0])
     canvas = pictures.canvases(index, torch.tensor([400]))[0]
     assert np.array_equal(((canvas + 1) * 127.5).round().byte().permute(1, 2, 0).numpy(), compose(a_process(), 400))
-    clip = pictures.clips(index, torch.tensor([600.0]), torch.tensor([0.0]))
+    clip = draw_frames(pictures, index, torch.tensor([600.0]), torch.tensor([0.0]))
     assert clip.shape == (1, 3, 16, 64, 64)
     assert torch.equal(clip[:, :, -1], pictures.finished(index))
     assert torch.equal(clip[:, :, 0], pictures.canvases(index, torch.tensor([600.0])))
 
 
-@pytest.mark.slow
 def test_training_sees_each_habit_in_its_share_of_the_pictures(a_few_emoji, inline, tmp_path, monkeypatch):
     count, steps = 30, torch.arange(0, 1000, 15)
     monkeypatch.setattr(dataset, "draw_habits", functools.partial(draw_habits, share=0.4))
@@ -223,7 +226,7 @@ def test_videos_and_folders_of_pictures_become_operation_steps(tmp_path, caplog)
     assert "short.mp4" in caplog.text and "broken.mp4" in caplog.text  # what is left out is named
     assert [some.shape for some in data.frames] == [(9, 3, 32, 32), (20, 3, 32, 32)]
     for index in torch.tensor([[0], [1]]):
-        clip = data.clips(index, torch.tensor([999.0]), torch.tensor([0.0]))[0]
+        clip = draw_frames(data, index, torch.tensor([999.0]), torch.tensor([0.0]))[0]
         assert clip.shape == (3, 16, 32, 32) and clip[:, 0].mean() > 0.85 > clip[:, -1].mean()
         assert torch.equal(data.finished(index)[0], clip[:, -1])
 

@@ -46,6 +46,12 @@ TINY: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Few pictures say how the VAE's latents are scaled."""
+    monkeypatch.setattr("paints_undo.training.picture_vae.SCALED_BY", 8)
+
+
 @pytest.fixture
 def tiny():
     return a_set(tags=[("solo", "smile"), ("solo",)])

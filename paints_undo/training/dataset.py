@@ -17,7 +17,6 @@ from torch import Tensor
 from paints_undo.atomic import written_atomically
 from paints_undo.errors import InputError
 from paints_undo.training.process import (
-    LAST_STEP,
     MAP_COUNT,
     Habits,
     apply_habits,
@@ -62,12 +61,6 @@ class Pictures(ABC):
     def finished(self, indices: Tensor) -> Tensor:
         """The finished pictures (n, 3, H, W)."""
         return self.canvases(indices, torch.zeros(len(indices)))
-
-    def clips(self, indices: Tensor, begin: Tensor, end: Tensor, frames: int = 16) -> Tensor:
-        """Evenly spaced canvases from step `begin` to step `end`, (n, 3, frames, H, W)."""
-        steps = begin[:, None] + (end - begin)[:, None] * torch.linspace(0, 1, frames)
-        flat = self.canvases(indices.repeat_interleave(frames), steps.flatten().clamp(0, LAST_STEP))
-        return flat.unflatten(0, (len(indices), frames)).transpose(1, 2)
 
 
 @dataclass(frozen=True)

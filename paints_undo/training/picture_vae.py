@@ -22,6 +22,7 @@ RED_GREEN_CHANNEL = 2  # the latent channel that is led to hold red minus green
 RED_GREEN_GAIN = 10.0  # its deviation is then that of the other channels
 RED_GREEN_UNTIL = 0.75  # share of the training after which it is left alone
 PAPER_THRESHOLD = 0.97  # a pixel with all channels above this (-1..1) is paper
+SCALED_BY = 256  # pictures, whose latents say what their deviation is
 LARGE = 256  # pixels from which a latent stands for 8 x 8 of them: as many latents then as 128 pixels have with 4 x 4
 
 
@@ -207,14 +208,14 @@ def evaluate_vae(vae: AutoencoderKL, data: Pictures, count: int = 32) -> dict[st
 
 
 @torch.no_grad()
-def with_published_deviation(vae: AutoencoderKL, data: Pictures, count: int = 256, seed: int = 0) -> AutoencoderKL:
+def with_published_deviation(vae: AutoencoderKL, data: Pictures) -> AutoencoderKL:
     """The same pictures through the same VAE, with latents whose standard deviation is 1 / SCALING_FACTOR.
 
     The factor goes into `quant_conv`, its inverse into the decoder's first convolution.
     """
-    generator = torch.Generator().manual_seed(seed)
-    indices = torch.randint(0, len(data), (count,), generator=generator)
-    pictures = data.canvases(indices, draw_steps(count, generator))
+    generator = torch.Generator().manual_seed(0)
+    indices = torch.randint(0, len(data), (SCALED_BY,), generator=generator)
+    pictures = data.canvases(indices, draw_steps(SCALED_BY, generator))
     channels = vae.config.latent_channels
     latents = torch.cat([vae.quant_conv(vae.encoder(batch))[:, :channels] for batch in pictures.split(16)])
     factor = 1 / (SCALING_FACTOR * latents.std())
