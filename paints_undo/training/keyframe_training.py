@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,6 @@ from diffusers import AutoencoderKL
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, training_noise
@@ -220,9 +218,7 @@ def train_keyframes(
         def predict(x: Tensor, timesteps: Tensor) -> Tensor:
             return networks(x, timesteps.to(device), ids, artworks, steps)
 
-        # on a CPU the fused kernel's backward pass is the slower one
-        with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
-            return denoiser.loss(predict, canvases, noise, timesteps).mean()
+        return denoiser.loss(predict, canvases, noise, timesteps).mean()
 
     networks = start or new_networks(options.sizes, tokenizer, training.loop.seed)
     return training.fit(networks.requires_grad_(True), loss_of)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from transformers import CLIPTokenizer, CLIPVisionConfig
 
 from paints_undo.diffusion.denoisers import SegmentDenoiser
-from paints_undo.models.attention import attention_backend
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
 from paints_undo.models.video_unet import VideoUNet
@@ -211,8 +210,7 @@ def segments_loss(
     def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
         return networks(clips, tokens.to(device), noisy, timesteps.to(device), strides.to(device))
 
-    with attention_backend("plain" if device.type == "cpu" else "sdpa"):
-        return SegmentDenoiser().loss(predict, clips.latents, noise, timesteps).mean()
+    return SegmentDenoiser().loss(predict, clips.latents, noise, timesteps).mean()
 
 
 def prompt_tokens(data: Pictures, tokenizer: CLIPTokenizer) -> Tensor:
