@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import imageio_ffmpeg
 import pytest
 import torch
+from huggingface_hub import constants
+from local_hub import local_hub
 
 from paints_undo.cli import doctor_command
 from paints_undo.doctor import examination as doctor
@@ -20,6 +22,8 @@ from paints_undo.doctor import published_files
 from paints_undo.doctor.examination import examine
 from paints_undo.doctor.findings import FINE, NOTE, PROBLEM, Finding, Report
 from paints_undo.models.attention import BACKENDS
+
+hub_answer = published_files.hub_answer
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +35,7 @@ def found(report: Report, subject: str) -> list[Finding]:
     return [finding for finding in report.findings if finding.subject == subject]
 
 
-def test_a_machine_that_is_well(tiny_family: Path, tmp_path: Path) -> None:
+def test_a_machine_that_is_well(tiny_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     report = examine(str(tiny_family), "cpu", out=tmp_path)
     assert report.ready
     subjects = {finding.subject for finding in report.findings}
@@ -42,13 +46,8 @@ def test_a_machine_that_is_well(tiny_family: Path, tmp_path: Path) -> None:
     assert found(report, "dtype")[0].values["works"][0] == "fp32"
     assert str(tmp_path) in report.text() and str(tmp_path) not in report.text(paths=False)
     assert report.text().endswith("ready: a run can start") and len(report.text().splitlines()) < 30
-
-
-def test_plain_values(tiny_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    chosen = argparse.Namespace(
-        models=str(tiny_family), device="cpu", dtype=None, attention="sdpa", vram="auto", out=tmp_path, json=True
-    )
-    assert doctor_command(chosen) == 0
+    chosen = {"models": str(tiny_family), "device": "cpu", "dtype": None, "attention": "sdpa", "vram": "auto"}
+    assert doctor_command(argparse.Namespace(**chosen, out=tmp_path, json=True)) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["ready"] is True
     assert all(set(f) == {"subject", "text", "state", "where", "values"} for f in said["findings"])
@@ -135,3 +134,32 @@ def test_a_video_encoder_that_does_not_start(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_too_little_device_memory(tiny_family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not examine(str(tiny_family), "cpu", vram="none", out=tmp_path).ready
+
+
+def test_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    blobs = tmp_path / "models--lllyasviel--misc" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "a.partial").write_bytes(bytes(3_000_000))
+    (blobs / "b.damaged").write_bytes(bytes(5_000_000))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(published_files, "original_caches", lambda: [tmp_path])
+    published_files.examine(report := Report())
+    assert report.findings[0].text == (
+        "0 of 26 published files are in the cache, 3 MB begun, 5 MB set aside as damaged may be deleted"
+    )
+    assert "the original program's is here, too" in report.text() and report.ready
+
+
+def test_whether_the_hub_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_hub() as hub:
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        assert hub_answer() == (f"{hub.url} answers", FINE)
+        hub.contents["/"] = b""
+        hub.faults["/"] = ["503"]
+        said, state = hub_answer()
+        assert "status 503" in said and state == NOTE
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    said, state = hub_answer()
+    assert "does not answer" in said and "HF_ENDPOINT" in said and state == NOTE
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert hub_answer() == ("HF_HUB_OFFLINE is set: nothing is downloaded", NOTE)

@@ -59,7 +59,7 @@ PRINTS = (
     "paints_undo.cli",
     "paints_undo.bench.work",
     "paints_undo.commands",
-    "paints_undo.training.work",
+    "paints_undo.training.recipe",
     "gradio_app",
     "paints_undo.exports.command",
     "paints_undo.batch.command",

@@ -11,6 +11,7 @@ from transformers import CLIPTokenizer
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.stages.prompts import encode_prompt, token_ids
+from paints_undo.training import latents
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.family_files import update_family_file, write_stage
 from paints_undo.training.keyframe_training import (
@@ -53,8 +54,9 @@ def test_all_steps_appear_and_the_apps_more_often():
     assert ((steps > 50) & (steps < 400)).any()
 
 
-def test_what_is_drawn_is_the_latent_of_that_canvas(data, vae):
-    pool, numbers = LatentPool(data, vae, capacity=5), generator()
+def test_what_is_drawn_is_the_latent_of_that_canvas(data, vae, monkeypatch):
+    monkeypatch.setattr(latents, "CAPACITY", 5)
+    pool, numbers = LatentPool(data, vae), generator()
     for _ in range(3):
         pictures, steps, canvases, artworks = pool.draw(4, 2, numbers)
         assert torch.allclose(canvases, encode(vae, data.canvases(pictures, steps)), atol=2e-2)
@@ -66,8 +68,7 @@ def test_only_new_canvases_are_encoded_and_known_artworks_not_asked_for(data, va
     pool, numbers, encoded = LatentPool(data, vae), generator(), []
     for _ in range(8):  # until every artwork has been met
         pool.draw(4, 4, numbers)
-    counted = "paints_undo.training.latents.encode"
-    monkeypatch.setattr(counted, lambda vae, pictures: encoded.append(len(pictures)) or encode(vae, pictures))
+    monkeypatch.setattr(latents, "encode", lambda vae, pictures: encoded.append(len(pictures)) or encode(vae, pictures))
     # own time-lapses cannot stack nothing
     monkeypatch.setattr(PictureSet, "finished", lambda self, indices: pytest.fail("asked for no picture"))
     assert len(pool.draw(4, 1, numbers)[0]) == 4 and encoded == [1]
@@ -120,11 +121,11 @@ def test_the_family_that_is_written_is_loaded_strictly_and_is_the_same(tokenizer
 
 def test_training_lowers_the_loss_and_goes_on_where_it_stopped(data, vae, tmp_path):
     tokenizer, trainers = make_tokenizer(data, tmp_path / "tokenizer"), []
-    for steps in (20, 40):
+    for steps in (10, 20):
         training = Training(data, tmp_path, OPTIONS, quick(steps, 5e-3), trainers.append)
         networks = train_keyframes(training, vae, tokenizer)
     losses = [loss for _, _, loss in trainers[-1].losses]
-    assert len(losses) == 2 and losses[-1] < losses[0] and trainers[-1].step == 40
+    assert len(losses) == 2 and losses[-1] < losses[0] and trainers[-1].step == 20
     rows = keyframe_sheet(networks, vae, tokenizer, data, count=1)
     assert [len(row) for row in rows] == [1 + len(SHEET_STEPS)] * 2
     assert torch.equal(rows[0][0], rows[1][0])  # both begin with the artwork
@@ -154,8 +155,3 @@ def test_pieces_are_cut_alike_and_still_halve_twice():
     pieces = [random_piece((first, first), 0.5, numbers) for _ in range(40)]
     assert all(torch.equal(one, other) for one, other in pieces)
     assert {tuple(one.shape[2:]) for one, _ in pieces} == {(32, 32), (24, 32), (32, 24)}
-
-
-def test_a_larger_batch_has_as_large_a_share_of_new_canvases():
-    larger = KeyframeTrainingOptions(batch=16, fresh=6).with_batch(64)
-    assert (larger.batch, larger.fresh) == (64, 24) and KeyframeTrainingOptions().with_batch(1).fresh == 1

@@ -9,9 +9,9 @@ import torch
 from accelerate import PartialState
 from torch import multiprocessing, nn
 
-from paints_undo.errors import CheckpointError, InputError
+from paints_undo.errors import CheckpointError
 from paints_undo.training import loop
-from paints_undo.training.loop import ALONE, STREAM, LoopOptions, Processes, Trainer, join_processes
+from paints_undo.training.loop import STREAM, LoopOptions, Trainer, join_processes
 
 STEPS = LoopOptions(steps=60, learning_rate=0.05, warmup_steps=5, averaging=0.9, mixed_precision=False)
 
@@ -85,24 +85,16 @@ def test_float16_enlarges_gradients_and_its_checkpoint_goes_on_without(tmp_path,
     assert Trainer(Network(), tmp_path, STEPS).step == 70
 
 
-def test_one_process_is_the_main_one_and_takes_the_device_asked_for(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    assert join_processes("cpu") == ALONE and ALONE.is_main and not Processes(number=1, count=2).is_main
-    assert ALONE.mean_number(1.5) == 1.5
-    with pytest.raises(InputError, match="device is 'gpu'"):
-        join_processes("gpu")
-
-
 def train_as_one_of_two(number, port, folder):
     torch.set_num_threads(1)
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number)}
-    processes, options = join_processes("cpu"), replace(STEPS, steps=20)
+    device, options = join_processes("cpu"), replace(STEPS, steps=20)
     with PartialState().main_process_first():
-        (folder / "made first").write_text("") if processes.is_main else (folder / "made first").read_text()
+        (folder / "made first").write_text("") if number == 0 else (folder / "made first").read_text()
     seen = []
-    trained = Trainer(Network(), folder / "run", options, processes).fit(loss_of, lambda trainer: seen.append(number))
-    again = Trainer(Network(), folder / "run", options, processes)  # both go on from the one checkpoint
+    trained = Trainer(Network(), folder / "run", options, device).fit(loss_of, lambda trainer: seen.append(number))
+    again = Trainer(Network(), folder / "run", options, device)  # both go on from the one checkpoint
     drawn = torch.rand(1, generator=again.generator).item()
     torch.save((trained.state_dict(), again.step, drawn, seen, again.losses), folder / f"{number}.pt")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import PartialState
 from pretended_device import StrayTensor, pretended_device
 from torch import nn
 from training_pictures import QUICK_SEGMENTS, TINY_KEYFRAMES, TINY_SEGMENTS, TINY_VAE, a_process, a_set, compose
@@ -25,7 +26,7 @@ from paints_undo.training.keyframe_training import (
     make_tokenizer,
     train_keyframes,
 )
-from paints_undo.training.loop import LoopOptions, Processes, Training, join_processes
+from paints_undo.training.loop import LoopOptions, Training, join_processes
 from paints_undo.training.picture_vae import evaluate_vae, new_vae, train_vae
 from paints_undo.training.segment_training import SegmentTrainingOptions, train_segments
 from paints_undo.training.tagger import TaggerOptions, train_tagger
@@ -33,7 +34,7 @@ from paints_undo.training.video_vae_training import VideoVaeOptions, train_video
 from wd14_tagger import Tagger
 
 LOOP = LoopOptions(steps=2, mixed_precision=False)
-TAGGER = TaggerOptions((8, 16), (1, 1), 64, batch=2)
+TAGGER = TaggerOptions((8, 16), (1, 1), 32, batch=2)
 KEYFRAMES = KeyframeTrainingOptions(TINY_KEYFRAMES, batch=3, fresh=2)
 SEGMENTS = SegmentTrainingOptions(buffer=2, sizes=replace(TINY_SEGMENTS, picture=64, patch=32))
 TINY: dict[str, Any] = {
@@ -45,6 +46,12 @@ TINY: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Few pictures say how the VAE's latents are scaled."""
+    monkeypatch.setattr("paints_undo.training.picture_vae.SCALED_BY", 8)
+
+
 @pytest.fixture
 def tiny():
     return a_set(tags=[("solo", "smile"), ("solo",)])
@@ -52,7 +59,7 @@ def tiny():
 
 def test_the_parts_one_after_another_make_a_family(tiny, tmp_path):
     for part, config in TINY.items():
-        recipe.train_part(part, tmp_path, tiny, None, config)
+        recipe.train_part(part, tmp_path, tiny, tiny, config)
         assert read_config(part, tmp_path / part / "config.json") == config
     folder = tmp_path / "family"
     described = json.loads((folder / "model_family.json").read_text())
@@ -70,28 +77,23 @@ def test_the_parts_one_after_another_make_a_family(tiny, tmp_path):
 
 def test_training_goes_on_from_a_family(tiny, tmp_path, monkeypatch):
     for part in ("vae", "keyframes"):
-        recipe.train_part(part, tmp_path / "first", tiny, None, TINY[part])
+        recipe.train_part(part, tmp_path / "first", tiny, tiny, TINY[part])
     folder = tmp_path / "first" / "family" / "single_frame"
     family = ModelFamily(
         "mine", {"single_frame": folder}, video_sizes=(), keyframe_size=(64, 64), keyframe_prediction="v_prediction"
     )
     monkeypatch.setattr(recipe, "find_family", lambda name: family)
-    recipe.train_part("keyframes", tmp_path / "second", tiny, None, TINY["keyframes"], start="first")
+    recipe.train_part("keyframes", tmp_path / "second", tiny, tiny, TINY["keyframes"], start="first")
     first = (folder / "tokenizer" / "vocab.json").read_bytes()
     assert (tmp_path / "second" / "family" / "single_frame" / "tokenizer" / "vocab.json").read_bytes() == first
 
 
-def test_another_process_than_the_main_one_writes_nothing_and_keyframes_need_a_vae_first(tiny, tmp_path):
-    other = Processes(number=1)  # alone, so that it waits for nobody
-    recipe.train_part("vae", tmp_path, tiny, None, TINY["vae"], other)
+def test_another_process_than_the_main_one_writes_nothing_and_keyframes_need_a_vae_first(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(PartialState, "is_main_process", False)  # alone, so that it waits for nobody
+    recipe.train_part("vae", tmp_path, tiny, tiny, TINY["vae"])
     with pytest.raises(InputError, match="no trained VAE in .* `python -m paints_undo train vae` first"):
-        recipe.train_part("keyframes", tmp_path, tiny, None, TINY["keyframes"], other)
+        recipe.train_part("keyframes", tmp_path, tiny, tiny, TINY["keyframes"])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-
-
-def test_pictures_of_an_impossible_size_are_one_clear_error(tmp_path):
-    with pytest.raises(InputError, match="size must be a multiple of 8"):
-        recipe.draw_pictures("train", 1, 100, tmp_path)
 
 
 def test_a_sheet_holds_every_picture(tmp_path):
@@ -102,7 +104,7 @@ def test_a_sheet_holds_every_picture(tmp_path):
 
 def train(part, device, folder):
     """Two updates of one part on the device; the networks that came of it."""
-    data, processes = a_set(3, tags=[("solo",)] * 3), Processes(device)
+    data = a_set(3, 32, [("solo",)] * 3)
     tokenizer, vae = make_tokenizer(data, folder / "tokenizer"), new_vae(TINY_VAE)
 
     def look(trainer):
@@ -113,7 +115,7 @@ def train(part, device, folder):
         assert evaluate_vae(trainer.averaged, data.on(device), 1)["all"] > 0
 
     def training(options, look=lambda trainer: None):
-        return Training(data, folder, options, LOOP, look, processes)
+        return Training(data, folder, options, LOOP, look, device)
 
     if part == "vae":
         return train_vae(training(TINY_VAE, look_at_vae))
@@ -142,7 +144,7 @@ def test_a_step_lies_on_the_device_and_learns_what_the_cpu_learns(part, tmp_path
 @pytest.mark.gpu
 @pytest.mark.parametrize("part", PARTS)
 def test_a_step_on_a_gpu(part, tmp_path):
-    device = join_processes().device
+    device = join_processes()
     assert device.type != "cpu"
     assert all(torch.isfinite(p).all() for p in train(part, device, tmp_path).parameters())
 
@@ -186,10 +188,10 @@ def test_a_person_trains_on_their_own_time_lapses_with_their_own_settings(parse,
     chosen = parse("train", "all", *own, *flags)
     assert chosen.work(chosen) == 0
     assert [given[0] for given in called] == list(command.PARTS)
-    part, out, data, held_out, config, processes, start = called[0]
-    assert out == tmp_path / "out" and len(data) == 1 and held_out is None and start is None
+    part, out, data, shown, config, device, start = called[0]
+    assert out == tmp_path / "out" and len(data) == 1 and shown is data and start is None
     assert config.loop.steps == 3 and config.loop.seed == 7 and config.options.crops == 3
-    assert processes.is_main and processes.device.type == "cpu"
+    assert device.type == "cpu"
     assert capsys.readouterr().out == f"{tmp_path / 'out'}\n"
     chosen = parse("train", "vae", "--config", tmp_path / "vae.json", "--batch", 5, *own)
     assert chosen.work(chosen) == 0 and called[-1][4].options.crops == 5

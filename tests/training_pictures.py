@@ -11,7 +11,7 @@ from paints_undo.training.keyframe_training import KeyframeSizes
 from paints_undo.training.layering import build_process
 from paints_undo.training.loop import LoopOptions
 from paints_undo.training.picture_vae import VaeOptions
-from paints_undo.training.process import DrawingProcess, compose_batch
+from paints_undo.training.process import DrawingProcess, Habits, compose_batch, moments_of
 from paints_undo.training.segment_training import SegmentSizes, SegmentTrainingOptions
 
 SVG = (
@@ -56,7 +56,7 @@ def a_process(size: int = 64) -> DrawingProcess:
 def a_set(count: int = 2, size: int = 64, tags: Sequence[tuple[str, ...]] = ()) -> PictureSet:
     """So many times the same process, as training reads it."""
     maps = torch.from_numpy(a_process(size).to_maps())[None].repeat(count, 1, 1, 1)
-    return PictureSet(maps, list("abcdefgh"[:count]), list(tags) or [()] * count)
+    return PictureSet(list("abcdefgh"[:count]), list(tags) or [()] * count, maps, moments_of([Habits()] * count))
 
 
 def generator() -> torch.Generator:

@@ -37,7 +37,7 @@ def _xformers(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _plain(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    # as the paper writes it: on a CPU twice as fast in training small networks, whose sequences are short
+    # as the paper writes it
     return (query * query.shape[-1] ** -0.5 @ key.transpose(-1, -2)).softmax(-1) @ value
 
 

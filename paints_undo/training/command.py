@@ -20,9 +20,8 @@ NEEDED = {
     "accelerate": "accelerate",
     "dicebear": "dicebear-core",
     "onnx": "onnx",
-    "scipy": "scipy",
+    "pydantic": "pydantic",
     "skia": "skia-python",
-    "skimage": "scikit-image",
 }
 
 
@@ -64,4 +63,4 @@ def check_packages() -> None:
 
 def _with_packages(name: str, chosen: argparse.Namespace) -> int:
     check_packages()
-    return later(f"training.work:{name}")(chosen)
+    return later(f"training.recipe:{name}")(chosen)

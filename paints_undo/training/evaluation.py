@@ -24,6 +24,7 @@ Fill = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 COMPARE: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 ENDS, BETWEEN = [0, -1], slice(1, -1)  # of a segment's frames
+SEED = 12345
 STILL = 0.25  # grey levels of mean change between frames below which no eye sees flicker
 FLICKER = 3.0  # a change so many times the segment's median is a jump
 DRAWN_STEPS = (0, 25, 50, 200, 300, 400, 600, 800, 900, 950, 999)
@@ -110,13 +111,13 @@ def worst_psnr(drawn: np.ndarray, wanted: np.ndarray) -> float:
     return float(psnr(pixels_to_tensor(drawn), pixels_to_tensor(wanted)).min())
 
 
-def evaluate_keyframes(draw: Draw, data: Pictures, indices: Sequence[int], seed: int = 12345) -> dict[str, float]:
+def evaluate_keyframes(draw: Draw, data: Pictures, indices: Sequence[int]) -> dict[str, float]:
     """The figures of stage 1, means over these pictures.
 
     "error over baseline" is the mean absolute error divided by that of the better of two answers that need no
     network: white paper, and the artwork itself.
     """
-    rows = [_figures_of(draw, data, index, seed) for index in indices]
+    rows = [_figures_of(draw, data, index) for index in indices]
     figures = {name: float(np.mean([row[name] for row in rows])) for name in rows[0] if "baseline" not in name}
     for step in STAGE_STEPS:
         best = min(np.mean([row[f"baseline {kind} {step}"] for row in rows]) for kind in ("white", "artwork"))
@@ -124,11 +125,11 @@ def evaluate_keyframes(draw: Draw, data: Pictures, indices: Sequence[int], seed:
     return figures
 
 
-def _figures_of(draw: Draw, data: Pictures, index: int, seed: int) -> dict[str, float]:
+def _figures_of(draw: Draw, data: Pictures, index: int) -> dict[str, float]:
     artwork = _canvas(data, index, 0)
     prompt = ", ".join(data.tags[index])
-    drawn = dict(zip(DRAWN_STEPS, draw(artwork, prompt, DRAWN_STEPS, seed), strict=True))
-    again = dict(zip((400, 800), draw(artwork, prompt, (400, 800), seed + 1), strict=True))
+    drawn = dict(zip(DRAWN_STEPS, draw(artwork, prompt, DRAWN_STEPS, SEED), strict=True))
+    again = dict(zip((400, 800), draw(artwork, prompt, (400, 800), SEED + 1), strict=True))
     true = {step: _canvas(data, index, step) for step in DRAWN_STEPS}
     examples = {stage: [_canvas(data, index, step) for step in steps] for stage, steps in STAGE_EXAMPLES.items()}
     colours = [coverage(drawn[step])[2] for step in COVERAGE_STEPS]

@@ -19,20 +19,17 @@ from paints_undo.options import FAMILY_FILE
 READABLE = 0o644  # safetensors writes files that their owner alone can read
 
 
-def write_stage(
-    folder: Path, networks: nn.Module, vae: nn.Module, tokenizer: CLIPTokenizer, dtype: torch.dtype = torch.float16
-) -> None:
+def write_stage(folder: Path, networks: nn.Module, vae: nn.Module, tokenizer: CLIPTokenizer) -> None:
     """Write a family's folder single_frame or multi_frame: config.json and weights of every network, and the tokenizer.
 
-    The tokenizer's files are copied from the folder that it was read from. Everyone may read what is written.
-
-    Raises OSError, one sentence, when the disk does not take them.
+    The weights are float16. The tokenizer's files are copied from the folder that it was read from. Everyone may read
+    what is written. Raises OSError, one sentence, when the disk does not take them.
     """
     for name, network in (*networks.named_children(), ("vae", vae)):
         part, target = PARTS[f"{folder.name}/{name}"], folder / name
         target.mkdir(parents=True, exist_ok=True)
         values = network.state_dict().items()
-        weights = {part.prefix + key: value.to("cpu", dtype).contiguous() for key, value in values}
+        weights = {part.prefix + key: value.to("cpu", torch.float16).contiguous() for key, value in values}
         with written_atomically(target / part.weights) as path:
             save_file(weights, path, {"format": "pt"})
             path.chmod(READABLE)

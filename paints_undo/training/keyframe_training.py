@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from accelerate import PartialState
 from diffusers import AutoencoderKL
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from paints_undo.diffusion.denoisers import KeyframeDenoiser, training_noise
@@ -26,7 +26,7 @@ from paints_undo.stages.prompts import token_ids
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.latents import LatentPool, encode
 from paints_undo.training.loop import Training
-from paints_undo.training.settings import Checked, Settings, share, within
+from paints_undo.training.settings import CHECKED, Count, Counts, Settings, Share
 from paints_undo.training.tagger import common_tags
 from paints_undo.training.tokenizer import PROMPT_LENGTH, known_words, write_tokenizer
 
@@ -35,23 +35,22 @@ KEYFRAME_DEFAULTS: dict[str, Any] = {"sampling_steps": 2, "guidance_scale": 1.0,
 SHEET_STEPS = (0, 50, 150, 250, 330, 400, 500, 600, 700, 800, 900, 950, 999)
 
 
-@dataclass(frozen=True)
-class KeyframeSizes(Checked):
+@dataclass(frozen=True, config=CHECKED)
+class KeyframeSizes:
     """`widths` channels at 1, 1/2, ... of the latents' size, with `heads` attention heads each; 0 heads, no attention.
 
     `text_width` is the width of the text encoder and `text_layers` its depth.
     """
 
-    widths: tuple[int, ...] = within((48, 96, 144), 1)
-    heads: tuple[int, ...] = within((0, 2, 3), 0)
-    layers_per_block: int = within(1, 1)
-    norm_groups: int = within(16, 1)
-    text_width: int = within(128, 1)
-    text_layers: int = within(2, 1)
-    text_heads: int = within(4, 1)
+    widths: Counts = (48, 96, 144)
+    heads: tuple[Annotated[int, Field(ge=0)], ...] = (0, 2, 3)
+    layers_per_block: Count = 1
+    norm_groups: Count = 16
+    text_width: Count = 128
+    text_layers: Count = 2
+    text_heads: Count = 4
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.text_width % self.text_heads:
             raise ValueError(f"text_width {self.text_width} must be a multiple of text_heads {self.text_heads}")
         if len(self.widths) != len(self.heads):
@@ -139,7 +138,7 @@ def prompt_ids(tokenizer: CLIPTokenizer, prompts: Sequence[str]) -> Tensor:
     return torch.cat([token_ids(tokenizer, prompt) for prompt in prompts])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class KeyframeTrainingOptions(Settings):
     """Sizes of the networks, `batch` canvases an update of which `fresh` are newly encoded, and what is left out.
 
@@ -150,12 +149,11 @@ class KeyframeTrainingOptions(Settings):
     sizes: KeyframeSizes = field(default_factory=KeyframeSizes)
     batch: int = 16
     fresh: int = 6
-    empty_prompts: float = share(0.1)
-    forgotten_tags: float = share(0.1)
-    cropped: float = share(0.15)
+    empty_prompts: Share = 0.1
+    forgotten_tags: Share = 0.1
+    cropped: Share = 0.15
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if not 1 <= self.fresh <= self.batch:
             raise ValueError(f"fresh must lie in 1 to batch ({self.batch}), got {self.fresh}")
 
@@ -203,10 +201,10 @@ def train_keyframes(
 ) -> KeyframeNetworks:
     """The trained networks, averaged.
 
-    vae: its latents are what is learnt, so it stays as it is, on the processes' device.  start: networks to train
+    vae: its latents are what is learnt, so it stays as it is, on the training's device.  start: networks to train
     further, instead of new ones, and `prediction`, what these predict.
     """
-    tags, options, device = training.data.tags, training.options, training.processes.device
+    tags, options, device = training.data.tags, training.options, training.device
     known = list(common_tags(tags))
     pool, denoiser = LatentPool(training.pictures, vae.to(device)), KeyframeDenoiser(prediction)
 
@@ -220,9 +218,7 @@ def train_keyframes(
         def predict(x: Tensor, timesteps: Tensor) -> Tensor:
             return networks(x, timesteps.to(device), ids, artworks, steps)
 
-        # on a CPU the fused kernel's backward pass is the slower one
-        with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():
-            return denoiser.loss(predict, canvases, noise, timesteps).mean()
+        return denoiser.loss(predict, canvases, noise, timesteps).mean()
 
     networks = start or new_networks(options.sizes, tokenizer, training.loop.seed)
     return training.fit(networks.requires_grad_(True), loss_of)

@@ -11,6 +11,7 @@ from torch import Tensor
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import LAST_STEP
 
+CAPACITY = 12_000
 APP_STEPS = (400, 600, 800, 900, 950, 999)  # what the app draws unless told otherwise
 
 
@@ -44,17 +45,17 @@ def encode(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
 
 
 class LatentPool:
-    """The latest `capacity` canvases as latents in memory, renewed a few at a time.
+    """The latest CAPACITY canvases as latents in memory, renewed a few at a time.
 
     Encoding a canvas costs as much as training on it. Each draw encodes only `fresh` new canvases and fills up with
     older ones, which are as good with other noise. A finished picture is encoded once, when first met.
     """
 
-    def __init__(self, data: Pictures, vae: AutoencoderKL, capacity: int = 12_000):
+    def __init__(self, data: Pictures, vae: AutoencoderKL):
         self.data = data
         self.vae = vae.eval().requires_grad_(False)
         self.artworks: dict[int, Tensor] = {}
-        self.canvases: deque[tuple[int, float, Tensor]] = deque(maxlen=capacity)  # picture, operation step, latent
+        self.canvases: deque[tuple[int, float, Tensor]] = deque(maxlen=CAPACITY)  # picture, operation step, latent
 
     def draw(self, count: int, fresh: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Picture numbers (n,), operation steps (n,), canvas and artwork latents (n, 4, h, w); n = count.

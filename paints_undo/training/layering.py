@@ -127,16 +127,11 @@ def _working_order(area: np.ndarray, centre: np.ndarray, background: np.ndarray)
     return np.argsort(order).astype(np.int32)
 
 
-@dataclass(frozen=True)
-class Stroke:
-    """One pen stroke: `points` float32 (n, 2) of x, y at the working size, and `region`, the shape that it outlines."""
+def find_strokes(regions: Regions) -> list[np.ndarray]:
+    """Contours of all regions cut into pen strokes, float32 (n, 2) of x, y at the working size, in working order.
 
-    points: np.ndarray
-    region: int
-
-
-def find_strokes(regions: Regions) -> list[Stroke]:
-    """Contours of all regions cut into pen strokes, in working order; stretches without a visible line are left out."""
+    Stretches without a visible line are left out.
+    """
     width = regions.index.shape[1]
     lines = line_mask(regions) | regions.ink[regions.index]
     visible = cv2.dilate(lines, np.ones((5, 5), np.uint8)) > 0
@@ -149,24 +144,24 @@ def find_strokes(regions: Regions) -> list[Stroke]:
             points = np.roll(points, -int(np.argmin(points[:, 1] + 0.3 * points[:, 0])), axis=0)
             for piece in _split_where_false(points, visible[points[:, 1], points[:, 0]]):
                 count = max(1, round(len(piece) / (width * LONGEST_STROKE)))
-                strokes += [Stroke(part.astype(np.float32), int(number)) for part in np.array_split(piece, count)]
+                strokes += np.array_split(piece.astype(np.float32), count)
     return strokes
 
 
-def draw_lines(regions: Regions, strokes: list[Stroke]) -> tuple[np.ndarray, np.ndarray]:
+def draw_lines(regions: Regions, strokes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Line opacity and its reveal order, both float32 (H, W) in 0..1: borders at pen width, ink at its own."""
     pen = cv2.dilate(line_mask(regions), np.ones((3, 3), np.uint8)).astype(np.float32)
     opacity = np.maximum(cv2.GaussianBlur(pen, (0, 0), 0.7), regions.ink[regions.index])
-    return opacity, _reveal_order([stroke.points for stroke in strokes], regions.index.shape, 4)
+    return opacity, _reveal_order(strokes, regions.index.shape, 4)
 
 
-def draw_sketch(regions: Regions, strokes: list[Stroke]) -> tuple[np.ndarray, np.ndarray]:
+def draw_sketch(regions: Regions, strokes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Sketch opacity and its reveal order, both float32 (H, W) in 0..1: guides, construction strokes, second pass."""
     width = regions.index.shape[1]
-    long_enough = [stroke for stroke in strokes if len(stroke.points) > width * SKETCHED_LENGTH] or strokes
+    long_enough = [stroke for stroke in strokes if len(stroke) > width * SKETCHED_LENGTH] or strokes
     guides = _guides(regions)
-    construction = [line for stroke in long_enough for line in _construction(stroke.points, width)]
-    second = [_smooth(stroke.points, width) for stroke in long_enough]
+    construction = [line for stroke in long_enough for line in _construction(stroke, width)]
+    second = [_smooth(stroke, width) for stroke in long_enough]
     opacity: np.ndarray = np.zeros(regions.index.shape, np.float32)
     for lines, strength in ((guides, 0.45), (construction, 0.50), (second, 0.70)):
         drawn = np.zeros(regions.index.shape, np.uint8)

@@ -15,13 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import reduce
 from PIL import Image, ImageDraw
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 from torch import Tensor, nn
 
 from memory_management import mixed_precision_dtype, pick_device
@@ -29,52 +31,16 @@ from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.training.dataset import Pictures
-from paints_undo.training.settings import Checked, Settings, within
+from paints_undo.training.settings import CHECKED, Count, Settings
 
 log = logging.getLogger(__name__)
 LONGEST_WAIT = timedelta(hours=12)  # the main process draws all pictures, and writes sheets, while the others wait
+CPU = torch.device("cpu")
 STREAM = 1_000_003  # far apart, so that no process draws what another one does
 
 
-@dataclass(frozen=True)
-class Processes:
-    """This process among `count`, numbered from 0, the main one, which alone writes files; all train one network."""
-
-    device: torch.device = torch.device("cpu")
-    number: int = 0
-    count: int = 1
-
-    @property
-    def is_main(self) -> bool:
-        return self.number == 0
-
-    def mean_number(self, value: float) -> float:
-        """The mean of one number of each process; all processes have to call this."""
-        if self.count == 1:
-            return value
-        return float(reduce(torch.tensor(value, dtype=torch.float32, device=self.device), "mean"))
-
-    def average_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
-        """Replace every gradient by its mean over all processes; what a process did not use counts as 0 there.
-
-        What none of them used stays without a gradient, as it does in one process.
-        """
-        if self.count == 1:
-            return
-        sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=self.device))
-        # one message for all of them
-        message = reduce(torch.cat([g.flatten() for g in sent]), "mean")
-        *means, used = message.split([g.numel() for g in sent])
-        for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
-            parameter.grad = mean.view_as(parameter) if share else None
-
-
-ALONE = Processes()
-
-
-def join_processes(device: str | None = None) -> Processes:
-    """This process, on `device` ("cuda", "mps", "cpu"; the best one by default), with those that were launched with it.
+def join_processes(device: str | None = None) -> torch.device:
+    """The device of this process ("cuda", "mps", "cpu"; the best one by default), which joins those launched with it.
 
     Several processes take one GPU each. Raises InputError when there is no such device.
     """
@@ -83,10 +49,26 @@ def join_processes(device: str | None = None) -> Processes:
     except ValueError as error:
         raise InputError(str(error)) from None
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return Processes(chosen)
+        return chosen
     state = PartialState(cpu=chosen.type == "cpu", timeout=LONGEST_WAIT)
     log.info("process %d of %d, on %s", state.process_index, state.num_processes, state.device)
-    return Processes(chosen if chosen.type == "cpu" else state.device, state.process_index, state.num_processes)
+    return chosen if chosen.type == "cpu" else state.device
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """Replace every gradient by its mean over all processes; what a process did not use counts as 0 there.
+
+    What none of them used stays without a gradient, as it does in one process.
+    """
+    if PartialState().num_processes == 1:
+        return
+    sent = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    sent.append(torch.tensor([float(p.grad is not None) for p in parameters], device=sent[0].device))
+    # one message for all of them
+    message = reduce(torch.cat([g.flatten() for g in sent]), "mean")
+    *means, used = message.split([g.numel() for g in sent])
+    for parameter, mean, share in zip(parameters, means, used.tolist(), strict=True):
+        parameter.grad = mean.view_as(parameter) if share else None
 
 
 LossOf = Callable[[nn.Module, torch.Generator, float], Tensor]
@@ -98,8 +80,8 @@ The random numbers are always the CPU's, so that every device learns from the sa
 Options = TypeVar("Options", bound=Settings)
 
 
-@dataclass(frozen=True)
-class LoopOptions(Checked):
+@checked(frozen=True, config=CHECKED)
+class LoopOptions:
     """How long and how to train. The learning rate warms up, then falls along a half cosine to a hundredth.
 
     `minutes` of training time, not counting pauses, unless `steps` is given: then exactly so many updates, which is
@@ -108,15 +90,15 @@ class LoopOptions(Checked):
     float32.
     """
 
-    minutes: float = within(40.0, 1e-3, 1e5)
-    steps: int | None = within(None, 1)
-    learning_rate: float = within(1e-3, 1e-9, 1)
-    warmup_steps: int = within(100, 1)
-    weight_decay: float = within(1e-4, 0, 10)
-    clip_norm: float = within(1.0, 1e-6, 1e6)
-    averaging: float = within(0.999, 0, 1 - 1e-9)
-    checkpoint_minutes: float = within(3.0, 1e-3, 1e4)
-    seed: int = within(0, 0, 2**32 - 1)
+    minutes: Annotated[float, Field(ge=1e-3, le=1e5)] = 40.0
+    steps: Count | None = None
+    learning_rate: Annotated[float, Field(ge=1e-9, le=1)] = 1e-3
+    warmup_steps: Count = 100
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 1e-4
+    clip_norm: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
+    averaging: Annotated[float, Field(ge=0, le=1 - 1e-9)] = 0.999
+    checkpoint_minutes: Annotated[float, Field(ge=1e-3, le=1e4)] = 3.0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     mixed_precision: bool = True
 
 
@@ -127,9 +109,8 @@ class Trainer:
     main process. A checkpoint goes on on any device, and with any number of processes.
     """
 
-    def __init__(self, network: nn.Module, folder: Path, options: LoopOptions, processes: Processes = ALONE):
-        self.processes = processes
-        self.device = processes.device
+    def __init__(self, network: nn.Module, folder: Path, options: LoopOptions, device: torch.device = CPU):
+        self.device = device
         self.network = network.to(self.device)
         self.averaged = copy.deepcopy(network).eval().requires_grad_(False)
         self.folder = Path(folder)
@@ -142,7 +123,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             trained, options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
         )
-        self.generator = torch.Generator().manual_seed(options.seed + STREAM * processes.number)
+        self.generator = torch.Generator().manual_seed(options.seed + STREAM * PartialState().process_index)
         self.step = 0
         self.seconds = 0.0
         self.losses: list[tuple[int, float, float]] = []  # step, seconds, mean loss since the last entry
@@ -170,7 +151,7 @@ class Trainer:
             begun = time.monotonic()
             recent.append(self._update(loss_of))
             # all processes go by one clock, or one would stop while the others still wait for its gradients
-            self.seconds += self.processes.mean_number(time.monotonic() - begun)
+            self.seconds += self._mean(time.monotonic() - begun)
             if self.step % 50 == 0:
                 self._note(recent)
             if self.seconds - saved_at > 60 * self.options.checkpoint_minutes:
@@ -181,7 +162,7 @@ class Trainer:
         return self.averaged.cpu()
 
     def _keep(self, on_checkpoint: Callable[[Trainer], None]) -> None:
-        if self.processes.is_main:
+        if PartialState().is_main_process:
             self.save()
             on_checkpoint(self)
         PartialState().wait_for_everyone()
@@ -218,10 +199,10 @@ class Trainer:
                 f"{self.checkpoint} does not fit this training run ({error}); delete it or choose another folder"
             ) from error
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
-        if self.processes.is_main:
+        if PartialState().is_main_process:
             self.generator.set_state(state["generator"])
         else:  # any stream that no other process draws, nor this one drew before
-            self.generator.manual_seed(self.options.seed + STREAM * self.processes.number + self.step)
+            self.generator.manual_seed(self.options.seed + STREAM * PartialState().process_index + self.step)
         log.info("going on from %s: step %d, %.0f minutes", self.checkpoint, self.step, self.seconds / 60)
 
     def _update(self, loss_of: LossOf) -> float:
@@ -232,10 +213,10 @@ class Trainer:
             loss = loss_of(self.network, self.generator, self.progress)
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()
-        self.processes.average_gradients(parameters)
+        average_gradients(parameters)
         self.scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(parameters, self.options.clip_norm)
-        mean_loss = self.processes.mean_number(loss.item())
+        mean_loss = self._mean(loss.item())
         if not math.isfinite(mean_loss):
             raise RuntimeError(f"the loss is {mean_loss} at step {self.step}; lower the learning rate and start again")
         self.scaler.step(self.optimizer)
@@ -243,6 +224,10 @@ class Trainer:
         self.step += 1
         self._average()
         return mean_loss
+
+    def _mean(self, value: float) -> float:
+        """The mean over all processes, which all have to call this."""
+        return float(reduce(torch.tensor(value, dtype=torch.float32, device=self.device), "mean"))
 
     def _rate(self) -> float:
         warm = min(1.0, (self.step + 1) / self.options.warmup_steps)
@@ -283,7 +268,7 @@ def loss_chart(curve: Sequence[tuple[int, float]]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Training(Generic[Options]):
-    """What the training of every part is given: pictures, folder, settings, and which processes train.
+    """What the training of every part is given: pictures, folder, settings, and the device that trains.
 
     A run in the same `folder` goes on. `look` runs at every checkpoint, in the main process.
     """
@@ -293,14 +278,14 @@ class Training(Generic[Options]):
     options: Options
     loop: LoopOptions
     look: Callable[[Trainer], None] = lambda trainer: None
-    processes: Processes = ALONE
+    device: torch.device = CPU
 
     @property
     def pictures(self) -> Pictures:
         """The pictures, on the device that trains."""
-        return self.data.on(self.processes.device)
+        return self.data.on(self.device)
 
     def fit(self, network: nn.Module, loss_of: LossOf) -> nn.Module:
         """The trained network, averaged, on the CPU."""
         log.info("%.2f M parameters, %s", sum(p.numel() for p in network.parameters()) / 1e6, self.options)
-        return Trainer(network, self.folder, self.loop, self.processes).fit(loss_of, self.look)
+        return Trainer(network, self.folder, self.loop, self.device).fit(loss_of, self.look)

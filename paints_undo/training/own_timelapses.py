@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +34,6 @@ class TimelapseSet(Pictures):
     """
 
     frames: list[torch.Tensor]
-    names: list[str]
-    tags: list[tuple[str, ...]]
-    device: torch.device = torch.device("cpu")
-
-    def on(self, device: torch.device) -> TimelapseSet:
-        return replace(self, device=device)
 
     def canvases(self, indices: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
         """The frames nearest to the operation steps (0 last frame, 999 first), float32 (n, 3, H, W) in -1..1."""
@@ -61,7 +55,7 @@ def load_timelapses(folder: Path, size: int = 128) -> TimelapseSet:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give a folder with time-lapse videos or folders of pictures")
-    found = TimelapseSet([], [], [])
+    found = TimelapseSet([], [], frames=[])
     problems = []
     for path in sorted([folder, *folder.iterdir()]):
         try:

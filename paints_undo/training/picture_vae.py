@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
+from accelerate import PartialState
 from diffusers import AutoencoderKL
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES
-from paints_undo.training.settings import Settings, share, within
+from paints_undo.training.settings import CHECKED, Count, Counts, Settings, Share
 
 SCALING_FACTOR = 0.18215  # published: both stages multiply by it, so a latent's own deviation must be its inverse
 PAINTED_WEIGHT = 4.0  # error on a painted pixel against one on white paper: most of a canvas is paper
@@ -20,10 +22,11 @@ RED_GREEN_CHANNEL = 2  # the latent channel that is led to hold red minus green
 RED_GREEN_GAIN = 10.0  # its deviation is then that of the other channels
 RED_GREEN_UNTIL = 0.75  # share of the training after which it is left alone
 PAPER_THRESHOLD = 0.97  # a pixel with all channels above this (-1..1) is paper
+SCALED_BY = 256  # pictures, whose latents say what their deviation is
 LARGE = 256  # pixels from which a latent stands for 8 x 8 of them: as many latents then as 128 pixels have with 4 x 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class VaeOptions(Settings):
     """Sizes of the network and of its batches.
 
@@ -33,18 +36,17 @@ class VaeOptions(Settings):
 
     COUNTED = "crops"
 
-    base_channels: int = within(24, 1)
-    channel_multipliers: tuple[int, ...] = within((1, 2, 4), 1)
-    layers_per_block: int = within(1, 1)
-    norm_groups: int = within(8, 1)
+    base_channels: Count = 24
+    channel_multipliers: Counts = (1, 2, 4)
+    layers_per_block: Count = 1
+    norm_groups: Count = 8
     latent_channels: int = 4
     crop: int = 64
-    crops: int = within(8, 1)
-    whole_share: float = share(0.25)
-    latent_noise: float = share(0.05)
+    crops: Count = 8
+    whole_share: Share = 0.25
+    latent_noise: Share = 0.05
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.base_channels % self.norm_groups:
             raise ValueError(f"base_channels {self.base_channels} must be a multiple of norm_groups {self.norm_groups}")
         if self.latent_channels != 4:
@@ -169,7 +171,7 @@ def train_vae(training: Training[VaeOptions]) -> AutoencoderKL:
 
     vae = training.fit(new_vae(options, training.loop.seed), loss_of)
     scaled = with_published_deviation(vae, training.data.on(torch.device("cpu")))
-    if training.processes.is_main:
+    if PartialState().is_main_process:
         scaled.save_pretrained(training.folder / "vae")
     return scaled
 
@@ -206,14 +208,14 @@ def evaluate_vae(vae: AutoencoderKL, data: Pictures, count: int = 32) -> dict[st
 
 
 @torch.no_grad()
-def with_published_deviation(vae: AutoencoderKL, data: Pictures, count: int = 256, seed: int = 0) -> AutoencoderKL:
+def with_published_deviation(vae: AutoencoderKL, data: Pictures) -> AutoencoderKL:
     """The same pictures through the same VAE, with latents whose standard deviation is 1 / SCALING_FACTOR.
 
     The factor goes into `quant_conv`, its inverse into the decoder's first convolution.
     """
-    generator = torch.Generator().manual_seed(seed)
-    indices = torch.randint(0, len(data), (count,), generator=generator)
-    pictures = data.canvases(indices, draw_steps(count, generator))
+    generator = torch.Generator().manual_seed(0)
+    indices = torch.randint(0, len(data), (SCALED_BY,), generator=generator)
+    pictures = data.canvases(indices, draw_steps(SCALED_BY, generator))
     channels = vae.config.latent_channels
     latents = torch.cat([vae.quant_conv(vae.encoder(batch))[:, :channels] for batch in pictures.split(16)])
     factor = 1 / (SCALING_FACTOR * latents.std())

@@ -19,8 +19,6 @@ import cv2
 import numpy as np
 import torch
 
-from paints_undo.training.settings import Checked, within
-
 LAST_STEP = 999
 """Operation step of the first stroke; step 0 is the finished picture."""
 STAGES = {
@@ -113,7 +111,7 @@ def _soft_front(order: torch.Tensor, done: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Habits(Checked):
+class Habits:
     """What one artist does with one picture; the defaults are the canonical process.
 
     `sketch_shift` (x, y) in shares of the width and `sketch_scale`: the sketch was moved and resized before inking.
@@ -123,10 +121,10 @@ class Habits(Checked):
     """
 
     sketch_shift: tuple[float, float] = (0.0, 0.0)
-    sketch_scale: float = within(1.0, 0.5, 2)
+    sketch_scale: float = 1.0
     hue_shift: float = 0.0
-    flip_check_at: float | None = within(None, 0, 1)
-    lines_hidden_at: float | None = within(None, 0, 1)
+    flip_check_at: float | None = None
+    lines_hidden_at: float | None = None
 
 
 def draw_habits(seed: str, share: float = HABIT_SHARE) -> Habits:

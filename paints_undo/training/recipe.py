@@ -1,4 +1,4 @@
-"""The recipe's steps, each ready to be called: draw the pictures, train a part, measure a family.
+"""The recipe's steps, as the commands `train` and `evaluate` take them: draw pictures, train a part, measure a family.
 
 Everything lands in one folder: a folder of checkpoints and sheets for each part, and `family`, the model family that
 the trained parts make, which `python -m paints_undo run --models FOLDER/family` draws with.
@@ -6,6 +6,7 @@ the trained parts make, which `python -m paints_undo run --models FOLDER/family`
 
 from __future__ import annotations
 
+import argparse
 import logging
 from dataclasses import replace
 from functools import partial
@@ -22,11 +23,11 @@ from paints_undo.family.weights import load_part, load_tokenizer
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.pictures.tensors import tensor_to_pixels
 from paints_undo.pipeline import PaintsUndo, find_family
-from paints_undo.training import dataset
-from paints_undo.training.config import PartConfig, write_config
-from paints_undo.training.dataset import DatasetOptions, Pictures
-from paints_undo.training.evaluation import evaluate_keyframes, evaluate_segments, evaluate_tagger
-from paints_undo.training.family_files import update_family_file, write_stage
+from paints_undo.training.command import PARTS
+from paints_undo.training.config import PartConfig, read_config, write_config
+from paints_undo.training.dataset import Pictures, draw_pictures
+from paints_undo.training.evaluation import as_table, evaluate_keyframes, evaluate_segments, evaluate_tagger
+from paints_undo.training.family_files import update_family_file, write_json, write_stage
 from paints_undo.training.keyframe_training import (
     KEYFRAME_DEFAULTS,
     PREDICTION,
@@ -35,7 +36,8 @@ from paints_undo.training.keyframe_training import (
     networks_of,
     train_keyframes,
 )
-from paints_undo.training.loop import ALONE, Processes, Trainer, Training
+from paints_undo.training.loop import CPU, Trainer, Training, join_processes
+from paints_undo.training.own_timelapses import load_timelapses
 from paints_undo.training.picture_vae import evaluate_vae, reconstruct, stage_steps, train_vae
 from paints_undo.training.segment_training import SEGMENT_DEFAULTS, SEGMENT_HINT, train_segments
 from paints_undo.training.tagger import train_tagger, write_tagger
@@ -44,48 +46,81 @@ from wd14_tagger import Tagger
 
 log = logging.getLogger(__name__)
 
+UNSEEN = {"held_out": 300, "unseen_style": 100}  # pictures of these splits, which training never sees
 SHEET_PICTURES = 8
 SEGMENTS_SHARE = 4  # an artwork has 7 segments, so a fourth of the pictures says enough
 
 
-def draw_pictures(split: str, count: int, size: int, cache: Path | None) -> Pictures:
-    """The pictures of a split, drawn first where they are not there yet. Raises InputError for impossible numbers."""
-    try:
-        options = DatasetOptions(split, count, size)
-    except ValueError as error:
-        raise InputError(str(error)) from None
-    dataset.build(options, cache or dataset.DATA_FOLDER)
-    return dataset.load(options, cache or dataset.DATA_FOLDER)
+def train_command(chosen: argparse.Namespace) -> int:
+    """Train one part, or all of them in order; a stopped run goes on where it stopped."""
+    device, is_main = join_processes(chosen.device), PartialState().is_main_process
+    logging.getLogger("paints_undo").setLevel(logging.INFO if is_main else logging.WARNING)
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    parts = PARTS if chosen.part == "all" else [part for part in PARTS if part == chosen.part]
+    if chosen.config and len(parts) > 1 and not chosen.config.is_dir():
+        raise InputError(f"--config is {chosen.config}, but all parts are trained; give a folder with PART.json files")
+    changes = chosen.seed, chosen.minutes, chosen.steps, chosen.batch
+    configs = {
+        part: read_config(part, chosen.config, chosen.size, device.type != "cpu").chosen(*changes) for part in parts
+    }
+    with PartialState().main_process_first():
+        if chosen.data:
+            data: Pictures = load_timelapses(chosen.data, chosen.size)
+            shown = data
+        else:
+            data = draw_pictures("train", chosen.pictures, chosen.size, chosen.cache)
+            shown = _unseen("held_out", chosen)
+    for part, config in configs.items():
+        log.info("training %s on %d pictures, on %s", part, len(data), device)
+        train_part(part, chosen.out, data, shown, config, device, chosen.start)
+    if parts and is_main:
+        print(chosen.out)
+    return 0
+
+
+def evaluate_command(chosen: argparse.Namespace) -> int:
+    """Print the figures of a model family as a table, and write them to `evaluation.json`."""
+    figures = {
+        split: figures_of(chosen.models, _unseen(split, chosen), chosen.count, chosen.device) for split in UNSEEN
+    }
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    write_json(chosen.out / "evaluation.json", figures)
+    print(as_table(figures))
+    return 0
+
+
+def _unseen(split: str, chosen: argparse.Namespace) -> Pictures:
+    return draw_pictures(split, min(UNSEEN[split], chosen.pictures), chosen.size, chosen.cache)
 
 
 def train_part(
     part: str,
     out: Path,
     data: Pictures,
-    held_out: Pictures | None,
+    shown: Pictures,
     config: PartConfig,
-    processes: Processes = ALONE,
+    device: torch.device = CPU,
     start: str | Path | None = None,
 ) -> None:
-    """Train a part in `out`, whose `family` then has it; sheets show pictures that are held out, if any.
+    """Train a part in `out`, whose `family` then has it; sheets show the pictures `shown`.
 
     start: the name or folder of a family whose keyframe networks are trained further, instead of new ones.
     """
-    out, shown = Path(out), data if held_out is None else held_out
-    if processes.is_main:
+    if PartialState().is_main_process:
         write_config(out / part, config)
-    training = Training(data, out / part, config.options, config.loop, processes=processes)
+    training = Training(data, out / part, config.options, config.loop, device=device)
     if part == "vae":
-        train_vae(replace(training, look=partial(_look_at_vae, out / part, shown.on(processes.device))))
+        train_vae(replace(training, look=partial(_look_at_vae, out / part, shown.on(device))))
     elif part == "tagger":
         network = train_tagger(training)
-        if processes.is_main:
+        if PartialState().is_main_process:
             write_tagger(out / "family" / "tagger", network, data, config.options.size)
     elif part == "keyframes":
         _train_keyframes(out, training, shown, start)
     else:
         assert config.decoder and config.decoder_loop, "the segments' config has both"
-        decoder = Training(data, out / "video_vae", config.decoder, config.decoder_loop, processes=processes)
+        decoder = Training(data, out / "video_vae", config.decoder, config.decoder_loop, device=device)
         _train_segments(out, training, decoder)
     PartialState().wait_for_everyone()  # the next part reads what the main process wrote of this one
 
@@ -122,7 +157,7 @@ def _train_keyframes(out: Path, training: Training, shown: Pictures, start: str 
         write_sheet(training.folder / "sheet.png", *pictures)
 
     trained = train_keyframes(replace(training, look=look), vae, tokenizer, networks, prediction)
-    if training.processes.is_main:
+    if PartialState().is_main_process:
         write_stage(out / "family" / "single_frame", trained, vae, tokenizer)
         height, width = _size_of(training.data)
         update_family_file(
@@ -137,7 +172,7 @@ def _train_segments(out: Path, training: Training, decoder: Training) -> None:
     picture_vae, tokenizer = trained_vae(out), make_tokenizer(training.data, out / "tokenizer")
     vae = train_video_vae(decoder, picture_vae)
     networks = train_segments(training, vae, tokenizer)
-    if training.processes.is_main:
+    if PartialState().is_main_process:
         write_stage(out / "family" / "multi_frame", networks, vae, tokenizer)
         update_family_file(
             out / "family",

@@ -7,15 +7,11 @@ import functools
 import random
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
-from pathlib import Path
 
 from paints_undo.training.characters import STYLE_SHARES, UNSEEN_STYLES, draw_character, draw_landscape, random_colour
-from paints_undo.training.process import DrawingProcess
-from paints_undo.training.sources import ART_FOLDER, VectorPicture, is_held_out, load_emoji, svg_document
-from paints_undo.training.vector_art import parse_svg, process_from_svg
+from paints_undo.training.sources import VectorPicture, is_held_out, load_emoji, svg_document
+from paints_undo.training.vector_art import parse_svg
 
-SPLITS = ("train", "held_out", "unseen_style")
 CHARACTER_SHARE = 0.64
 PROP_COUNTS = (0, 0, 0, 0, 1, 1, 2)
 CEL_SHADED_SHARE = 0.65  # of the pictures without gradients of their own
@@ -28,26 +24,14 @@ PROPS = re.compile(
 HUES = {"red": 20, "orange": 45, "yellow": 70, "green": 165, "aqua": 200, "blue": 255, "purple": 290, "pink": 345}
 
 
-@dataclass(frozen=True)
-class Scene:
-    """One whole picture: its `picture` (name, SVG, tags) and the `light` for cel shading (-1, 1, or 0 for none)."""
-
-    picture: VectorPicture
-    light: int
-
-    def process(self, size: int = 128) -> DrawingProcess:
-        """Its drawing process at `size` pixels."""
-        return process_from_svg(self.picture.svg, size, self.light)
-
-
-def draw_scene(number: int, split: str = "train", art: Path = ART_FOLDER) -> Scene:
-    """The picture of a number: the same number and split always give the same picture.
+def draw_scene(number: int, split: str = "train") -> tuple[VectorPicture, int]:
+    """The picture of a number, and the light for its cel shading: -1, 1, or 0 for none; the same every time.
 
     No emoji appears both in `train` and elsewhere, and no character; `unseen_style` shows characters of styles that
     the others never use.
     """
     random_numbers = random.Random(f"{split} {number}")
-    objects = _objects(split, art)
+    objects = _objects(split)
     body, tags = _background(random_numbers, f"{split} {number}")
     is_character = split == "unseen_style" or random_numbers.random() < CHARACTER_SHARE
     if is_character:
@@ -62,7 +46,7 @@ def draw_scene(number: int, split: str = "train", art: Path = ART_FOLDER) -> Sce
         tags.append("no humans")
     body += _placed(subject.svg, place, size, "s", random_numbers.random() < 0.5)
     for index in range(random_numbers.choice(PROP_COUNTS)):
-        prop = random_numbers.choice(_props(split, art))
+        prop = random_numbers.choice(_props(split))
         side = random_numbers.choice(((1, 14), (66, 76)))
         place = random_numbers.uniform(*side), random_numbers.uniform(0, 70)
         body += _placed(prop.svg, place, random_numbers.uniform(20, 30), f"p{index}", random_numbers.random() < 0.5)
@@ -73,20 +57,20 @@ def draw_scene(number: int, split: str = "train", art: Path = ART_FOLDER) -> Sce
     picture = VectorPicture(
         f"{split}/{number}/{subject.name}", svg_document("0 0 100 100", body), tuple(dict.fromkeys(tags))
     )
-    return Scene(picture, light)
+    return picture, light
 
 
 @functools.cache
-def _objects(split: str, art: Path) -> dict[str, VectorPicture]:
+def _objects(split: str) -> dict[str, VectorPicture]:
     """Emoji of a split by name, in a fixed order."""
     wanted = split != "train"
-    emoji = sorted(load_emoji(art).items())
+    emoji = sorted(load_emoji().items())
     return {name: picture for name, picture in emoji if is_held_out(name.split("/")[1]) == wanted}
 
 
 @functools.cache
-def _props(split: str, art: Path) -> list[VectorPicture]:
-    return [picture for name, picture in _objects(split, art).items() if PROPS.search(name)]
+def _props(split: str) -> list[VectorPicture]:
+    return [picture for name, picture in _objects(split).items() if PROPS.search(name)]
 
 
 def _background(random_numbers: random.Random, seed: str) -> tuple[str, list[str]]:

@@ -74,7 +74,9 @@ def draw_frame_numbers(count: int, generator: torch.Generator) -> Tensor:
 
 def draw_frames(data: Pictures, pictures: Tensor, begin: Tensor, end: Tensor) -> Tensor:
     """All 16 frames of the clips from step `begin` to step `end`, float32 (n, 3, 16, H, W) in -1..1."""
-    clips = data.clips(pictures, begin, end.clamp(max=LAST_STEP), VIDEO_LENGTH)
+    steps = begin[:, None] + (end.clamp(max=LAST_STEP) - begin)[:, None] * torch.linspace(0, 1, VIDEO_LENGTH)
+    canvases = data.canvases(pictures.repeat_interleave(VIDEO_LENGTH), steps.flatten().clamp(0, LAST_STEP))
+    clips = canvases.unflatten(0, (len(pictures), VIDEO_LENGTH)).transpose(1, 2)
     appearing = end > LAST_STEP
     if appearing.any():
         clips[appearing] = wiped(clips[appearing, :, 0])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from transformers import CLIPTokenizer, CLIPVisionConfig
 
 from paints_undo.diffusion.denoisers import SegmentDenoiser
-from paints_undo.models.attention import attention_backend
 from paints_undo.models.image_encoder import ImageEncoder
 from paints_undo.models.image_projection import ImageProjection, ImageProjectionConfig
 from paints_undo.models.video_unet import VideoUNet
@@ -22,7 +24,7 @@ from paints_undo.training.dataset import Pictures
 from paints_undo.training.keyframe_training import new_text_encoder, prompt_ids
 from paints_undo.training.loop import Training
 from paints_undo.training.segment_clips import VIDEO_LENGTH, ClipBuffer, Clips
-from paints_undo.training.settings import Checked, Settings, share, within
+from paints_undo.training.settings import CHECKED, Count, Counts, Settings, Share
 
 PROMPT = SegmentOptions().prompt
 FRAME_STRIDE = SegmentOptions().frame_stride
@@ -32,25 +34,24 @@ SEGMENT_DEFAULTS = {"sampling_steps": 1, "guidance_scale": 1.0}
 """How segments of this family are made: what it predicts from pure noise is its best; further steps add grain."""
 
 
-@dataclass(frozen=True)
-class SegmentSizes(Checked):
+@dataclass(frozen=True, config=CHECKED)
+class SegmentSizes:
     """Sizes of the networks; the vision encoder sees pictures of `picture` pixels in pieces of `patch`."""
 
-    channels: int = within(32, 1)
-    multipliers: tuple[int, ...] = within((1, 2, 3), 1)
+    channels: Count = 32
+    multipliers: Counts = (1, 2, 3)
     attention_at: tuple[int, ...] = (4, 2)
-    head_width: int = within(8, 1)
-    norm_groups: int = within(8, 1)
-    context: int = within(64, 1)
-    image_tokens: int = within(4, 1)
-    vision_width: int = within(96, 1)
-    vision_layers: int = within(2, 1)
-    picture: int = within(128, 1)
-    patch: int = within(16, 1)
-    vocabulary: int = within(1024, 1)  # of no effect: the tokenizer has its own; config files of earlier runs name it
+    head_width: Count = 8
+    norm_groups: Count = 8
+    context: Count = 64
+    image_tokens: Count = 4
+    vision_width: Count = 96
+    vision_layers: Count = 2
+    picture: Count = 128
+    patch: Count = 16
+    vocabulary: Count = 1024  # of no effect: the tokenizer has its own; config files of earlier runs name it
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.channels % self.norm_groups or self.channels % self.head_width:
             raise ValueError(
                 f"channels {self.channels} must be a multiple of norm_groups {self.norm_groups} and of head_width "
@@ -62,7 +63,7 @@ class SegmentSizes(Checked):
             raise ValueError(f"picture {self.picture} must be a multiple of patch {self.patch}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class SegmentTrainingOptions(Settings):
     """Batches of the training: a few frames of each clip for the first `sparse_share` of the time, then all 16.
 
@@ -73,13 +74,13 @@ class SegmentTrainingOptions(Settings):
     pictures' features, so that guidance has something to guide away from.
     """
 
-    sparse_frames: int = within(6, 3, VIDEO_LENGTH)
-    sparse_share: float = share(0.0)
-    sparse_batch: int = within(3, 1)
-    batch: int = within(1, 1)
-    fresh_share: float = share(0.34)
-    buffer: int = within(128, 1)
-    dropped: float = share(0.05)
+    sparse_frames: Annotated[int, Field(ge=3, le=VIDEO_LENGTH)] = 6
+    sparse_share: Share = 0.0
+    sparse_batch: Count = 3
+    batch: Count = 1
+    fresh_share: Share = 0.34
+    buffer: Count = 128
+    dropped: Share = 0.05
     sizes: SegmentSizes = field(default_factory=SegmentSizes)
 
     def for_size(self, size: int) -> SegmentTrainingOptions:
@@ -209,8 +210,7 @@ def segments_loss(
     def predict(noisy: Tensor, timesteps: Tensor) -> Tensor:
         return networks(clips, tokens.to(device), noisy, timesteps.to(device), strides.to(device))
 
-    with attention_backend("plain" if device.type == "cpu" else "sdpa"):
-        return SegmentDenoiser().loss(predict, clips.latents, noise, timesteps).mean()
+    return SegmentDenoiser().loss(predict, clips.latents, noise, timesteps).mean()
 
 
 def prompt_tokens(data: Pictures, tokenizer: CLIPTokenizer) -> Tensor:
@@ -231,7 +231,7 @@ def train_segments(
 ) -> SegmentNetworks:
     """The trained networks, averaged."""
     options = training.options
-    vae = vae.eval().requires_grad_(False).to(training.processes.device)
+    vae = vae.eval().requires_grad_(False).to(training.device)
     tokens, buffer = prompt_tokens(training.data, tokenizer), ClipBuffer(training.pictures, vae, options.buffer)
 
     def loss_of(networks: SegmentNetworks, generator: torch.Generator, progress: float) -> Tensor:

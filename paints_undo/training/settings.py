@@ -1,39 +1,24 @@
-"""What the settings of every part have in common: fields that say what they may hold, batches, picture sizes."""
+"""What the settings of every part have in common: what their fields may hold, batches, picture sizes."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, TypeVar
+from dataclasses import replace
+from typing import Annotated, ClassVar, TypeVar
+
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
 
 T = TypeVar("T", bound="Settings")
 
-
-def within(default: Any, low: float, high: float = math.inf) -> Any:
-    """A dataclass field that holds `low` to `high`, both included; so does each number of a tuple, of one or more."""
-    return field(default=default, metadata={"within": (low, high)})
-
-
-def share(default: float) -> Any:
-    """A dataclass field that holds 0 to 1."""
-    return within(default, 0, 1)
+CHECKED = ConfigDict(strict=True)
+"""Of every dataclass of settings: a field takes its own type alone, and what its Field says."""
+Count = Annotated[int, Field(ge=1)]
+Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A dataclass that raises ValueError naming its first field with a value out of range."""
-
-    def __post_init__(self) -> None:
-        for one in fields(self):
-            value, (low, high) = getattr(self, one.name), one.metadata.get("within", (-math.inf, math.inf))
-            numbers = value if isinstance(value, tuple) else (value,)
-            if "within" in one.metadata and not (numbers and all(n is None or low <= n <= high for n in numbers)):
-                allowed = f"be at least {low:g}" if high == math.inf else f"lie in {low:g} to {high:g}"
-                raise ValueError(f"{one.name} must {allowed}, got {value}")
-
-
-@dataclass(frozen=True)
-class Settings(Checked):
+@dataclass(frozen=True, config=CHECKED)
+class Settings:
     """How one part is built and trained."""
 
     COUNTED: ClassVar[str] = "batch"
@@ -50,3 +35,13 @@ class Settings(Checked):
     def for_size(self: T, size: int) -> T:
         """The same for pictures of `size` pixels."""
         return self
+
+
+def first_fault(error: ValidationError, section: str = "") -> str:
+    """What is wrong first, in half a sentence: the field, its value and what it may hold."""
+    fault = error.errors()[0]
+    allowed = fault["msg"].removeprefix("Value error, ").replace("Input", "it")
+    if not fault["loc"]:
+        return f"{section}: {allowed}" if section else allowed
+    name = ".".join(map(str, (section, *fault["loc"]) if section else fault["loc"]))
+    return f"{name} is {fault['input']!r}; {allowed}"

@@ -43,24 +43,24 @@ class VectorPicture:
     tags: tuple[str, ...]
 
 
-def fetch(folder: Path = ART_FOLDER) -> None:
-    """Put every npm package of PACKAGES into `folder` unless it is there. Raises RuntimeError when that fails."""
-    folder.mkdir(parents=True, exist_ok=True)
+def fetch() -> None:
+    """Put every npm package of PACKAGES into ART_FOLDER unless it is there. Raises RuntimeError when that fails."""
+    ART_FOLDER.mkdir(parents=True, exist_ok=True)
     for package, sha256 in PACKAGES.items():
-        path = archive_of(package, folder)
+        path = archive_of(package)
         if not path.exists():
             log.info("fetching %s", package)
-            done = subprocess.run(["npm", "pack", package], cwd=folder, capture_output=True, text=True, check=False)
+            done = subprocess.run(["npm", "pack", package], cwd=ART_FOLDER, capture_output=True, text=True, check=False)
             if done.returncode or not path.exists():
-                raise RuntimeError(f"npm could not fetch {package} into {folder}: {done.stderr.strip()[-300:]}")
+                raise RuntimeError(f"npm could not fetch {package} into {ART_FOLDER}: {done.stderr.strip()[-300:]}")
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != sha256:
             raise RuntimeError(f"{path} has SHA-256 {found}, expected {sha256}; delete the file and fetch it again")
 
 
-def archive_of(package: str, folder: Path) -> Path:
+def archive_of(package: str) -> Path:
     """The file of a package, as `npm pack` names it."""
-    return folder / f"{package.lstrip('@').replace('/', '-').replace('@', '-')}.tgz"
+    return ART_FOLDER / f"{package.lstrip('@').replace('/', '-').replace('@', '-')}.tgz"
 
 
 def is_held_out(name: str) -> bool:
@@ -69,14 +69,14 @@ def is_held_out(name: str) -> bool:
 
 
 @functools.cache
-def load_emoji(folder: Path = ART_FOLDER) -> dict[str, VectorPicture]:
+def load_emoji() -> dict[str, VectorPicture]:
     """Every usable emoji of both sets, by name (`fluent/fox`); the same emoji of two sets is held out in both."""
-    described = _descriptions(folder)
+    described = _descriptions()
     pictures = {}
     for package in list(PACKAGES)[:2]:
         prefix = "fluent" if "fluent" in package else "noto"
-        icons = _read_json(folder, package, "icons.json")
-        hexcodes = {name: code for code, name in _read_json(folder, package, "chars.json").items()}
+        icons = _read_json(package, "icons.json")
+        hexcodes = {name: code for code, name in _read_json(package, "chars.json").items()}
         for slug, icon in icons["icons"].items():
             if SKIN_TONES.search(slug) or LEFT_OUT.search(slug) or icon.get("hidden"):
                 continue
@@ -94,11 +94,11 @@ def svg_document(view_box: str, body: str) -> str:
     return f'<svg {namespaces} viewBox="{view_box}">{body}</svg>'
 
 
-def _descriptions(folder: Path) -> dict[str, tuple[str, ...]]:
+def _descriptions() -> dict[str, tuple[str, ...]]:
     """Tags of every emoji, by plain hexcode and by slug: its name, its kind, and what is commonly said of it."""
-    groups = _read_json(folder, "emojibase-data@17.0.0", "meta/groups.json")["subgroups"]
+    groups = _read_json("emojibase-data@17.0.0", "meta/groups.json")["subgroups"]
     found = {}
-    for emoji in _read_json(folder, "emojibase-data@17.0.0", "en/data.json"):
+    for emoji in _read_json("emojibase-data@17.0.0", "en/data.json"):
         kind = groups.get(str(emoji.get("subgroup")), "object").replace("-", " ")
         names = [emoji["label"].lower(), kind, *emoji.get("tags", [])[:6]]
         tags = tuple(dict.fromkeys(re.sub(r"[^a-z0-9' ]+", " ", name).strip() for name in names))
@@ -111,9 +111,9 @@ def _plain(hexcode: str) -> str:
     return hexcode.replace("-fe0f", "")
 
 
-def _read_json(folder: Path, package: str, member: str) -> dict:
-    with tarfile.open(archive_of(package, folder)) as archive:
+def _read_json(package: str, member: str) -> dict:
+    with tarfile.open(archive_of(package)) as archive:
         file = archive.extractfile(f"package/{member}")
         if file is None:
-            raise RuntimeError(f"{package} in {folder} has no file {member}; delete its archive and fetch it again")
+            raise RuntimeError(f"{package} in {ART_FOLDER} has no file {member}; delete its archive and fetch it again")
         return json.load(file)

@@ -8,18 +8,21 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from paints_undo.atomic import write_atomically, written_atomically
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
-from paints_undo.training.settings import Settings, within
+from paints_undo.training.settings import CHECKED, Count, Counts, Settings
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +70,16 @@ def tag_targets(tags: Sequence[Sequence[str]], known: Iterable[str]) -> Tensor:
     return targets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class TaggerOptions(Settings):
     """Sizes of the network and of its batches: `widths` channels at 1/4, 1/8, ... of `size` pixels."""
 
-    widths: tuple[int, ...] = within((32, 64, 128, 192), 1)
-    depths: tuple[int, ...] = within((1, 1, 3, 1), 0)
+    widths: Counts = (32, 64, 128, 192)
+    depths: tuple[Annotated[int, Field(ge=0)], ...] = (1, 1, 3, 1)
     size: int = 128
-    batch: int = within(32, 1)
+    batch: Count = 32
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if len(self.widths) != len(self.depths):
             raise ValueError(f"widths {self.widths} and depths {self.depths} must be equally many")
         if self.size < self.downsampling or self.size % self.downsampling:

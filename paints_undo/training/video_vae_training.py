@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated
 
 import torch
 from diffusers import AutoencoderKL
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 
 from paints_undo.models.video_vae import (
@@ -20,7 +23,7 @@ from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.picture_vae import LARGE, draw_crops, importance, reconstruction_loss
 from paints_undo.training.segment_clips import VIDEO_LENGTH, draw_ends, draw_frames
-from paints_undo.training.settings import Settings, share, within
+from paints_undo.training.settings import CHECKED, Count, Settings, Share
 
 # diffusers' names of what latent diffusion calls differently
 RENAMED = (
@@ -41,7 +44,7 @@ RENAMED = (
 GRID = 8  # pixels: every VAE of the recipe has latents of 8 x 8 pixels or a fraction of that; pieces of clips lie on it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class VideoVaeOptions(Settings):
     """How the decoder is trained: on pieces of `crop` pixels, whole pictures for the last `whole_share` of the time.
 
@@ -54,17 +57,12 @@ class VideoVaeOptions(Settings):
 
     COUNTED = "clips"
 
-    frames: int = within(2, 2, VIDEO_LENGTH)
-    crop: int = within(64, 16)
-    clips: int = within(4, 1)
-    whole_share: float = share(0.4)
-    latent_noise: float = share(0.3)
+    frames: Annotated[int, Field(ge=2, le=VIDEO_LENGTH)] = 2
+    crop: Annotated[int, Field(ge=16, multiple_of=16)] = 64
+    clips: Count = 4
+    whole_share: Share = 0.4
+    latent_noise: Share = 0.3
     whole_decoder: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.crop % 16:
-            raise ValueError(f"crop must be a multiple of 16 pixels, got {self.crop}")
 
     def for_size(self, size: int) -> VideoVaeOptions:
         """The same for pictures of `size` pixels: as VaeOptions.for_size."""
