@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from desk import (
-    CAT,
-    IN_A_BROWSER,
-    MINUTE,
-    STEPS,
-    Desk,
-    button,
-    choose_example,
-    draw_all,
-    expect,
-    item,
-    press,
-    states,
-)
+from desk import CAT, IN_A_BROWSER, MINUTE, STEPS, Desk, button, choose_example, draw_all, expect, item, press, states
 from PIL import Image
+from test_browser_form import drop
 
 from paints_undo.pictures.video import read_video
 from paints_undo.web.studio import Studio
@@ -300,17 +287,6 @@ def test_a_dropped_video_restores_everything(desk: Desk) -> None:
     assert states(page, "segment") == ["ready"] * 7
 
 
-def drop(page, file: Path) -> None:
-    script = """async ([address, name]) => {
-        const bytes = Uint8Array.from(atob(address), letter => letter.charCodeAt(0));
-        const carried = new DataTransfer();
-        carried.items.add(new File([bytes], name));
-        for (const kind of ["dragenter", "dragover", "drop"])
-            document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true}));
-    }"""
-    page.evaluate(script, [base64.b64encode(file.read_bytes()).decode(), file.name])
-
-
 def test_history(desk: Desk) -> None:
     page = desk.visit()
     draw_all(page, "girl")
@@ -334,24 +310,6 @@ def test_history(desk: Desk) -> None:
     expect(page.locator("#strip")).to_be_visible()
 
 
-def test_two_visitors_at_once(desk: Desk) -> None:
-    desk.engine.seconds_per_step = 0.005
-    pages = [desk.visit(), desk.visit()]
-    for page, example in zip(pages, ("girl", "cat"), strict=True):
-        choose_example(page, example)
-        page.get_by_label("Output Prompt").fill(f"the {example}")
-        button(page, STEPS[1]).click()
-    for page in pages:
-        expect(page.locator("#job-what")).to_contain_text("6 key frames are ready", timeout=MINUTE)
-    assert desk.engine.most_at_work == 1
-    for page, example in zip(pages, ("girl", "cat"), strict=True):
-        assert page.get_by_label("Output Prompt").input_value() == f"the {example}"
-        button(page, "History").click()
-        expect(page.locator("#runs .run")).to_have_count(1, timeout=MINUTE)
-    paths = [page.locator("#strip img").first.get_attribute("src") for page in pages]
-    assert paths[0].split("/")[-3] != paths[1].split("/")[-3]
-
-
 def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
     page = desk.visit()
     box, line = page.locator("#step-1 textarea"), page.locator("#tokens")
@@ -369,16 +327,6 @@ def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
     box.fill("")
     expect(line).to_be_hidden(timeout=MINUTE)
     assert not desk.out.exists(), "counting opens no run"
-
-
-def test_an_error_is_one_sentence(desk: Desk) -> None:
-    page = desk.visit()
-    choose_example(page, "flower")
-    page.get_by_label("Output Prompt").fill("x" * 10_001)
-    button(page, STEPS[1]).click()
-    expect(page.locator("#job-what")).to_contain_text("prompt has 10,001 characters", timeout=MINUTE)
-    expect(page.locator("#job")).to_have_class("job failed")
-    expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
 
 
 def test_the_focus_comes_back_to_a_picture_that_was_drawn_anew_meanwhile(desk: Desk) -> None:

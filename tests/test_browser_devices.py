@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from desk import (
-    IN_A_BROWSER,
-    MINUTE,
-    STEPS,
-    Desk,
-    button,
-    choose_example,
-    draw_all,
-    expect,
-    item,
-    press,
-)
+from desk import IN_A_BROWSER, MINUTE, STEPS, Desk, button, choose_example, draw_all, expect, item, press
 
 pytestmark = IN_A_BROWSER
 
@@ -22,7 +11,6 @@ pytestmark = IN_A_BROWSER
 def test_keys_step_through_the_painting(desk: Desk) -> None:
     page = desk.visit()
     draw_all(page)
-    page.wait_for_timeout(300)
     page.locator("#scrubber").focus()
     place = page.locator("#scrubber")
     page.keyboard.press("End")

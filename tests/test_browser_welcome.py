@@ -143,8 +143,7 @@ def test_strokes_are_undone_one_by_one(strokes: Desk) -> None:
         page.keyboard.press("Control+z")
         time.sleep(0.01)
     assert stroke(page) == 958
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('#canvas').toDataURL()") != exact
+    page.wait_for_function("before => document.querySelector('#canvas').toDataURL() !== before", arg=exact)
     page.keyboard.press("Home")
     page.keyboard.press("Control+z")
     assert stroke(page) == 1, "nothing is blank at the start"
@@ -171,12 +170,19 @@ def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes:
 
 
 def frame(page, place: int) -> str:
-    """What the canvas shows at a place of the film."""
-    page.wait_for_timeout(1500)
-    script = "([bar, place]) => { bar.value = place; bar.dispatchEvent(new Event('input')); }"
-    page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
-    page.wait_for_timeout(1500)
-    return page.evaluate("document.querySelector('#canvas').toDataURL()")
+    """What the canvas shows at a place of the film, as soon as the picture of that frame is painted."""
+    script = """([bar, place]) => new Promise((shown) => {
+        const { prototype } = CanvasRenderingContext2D, { drawImage } = prototype;
+        prototype.drawImage = function (image, ...where) {
+            drawImage.call(this, image, ...where);
+            if (!image.src?.includes(`/${String(place).padStart(5, "0")}-`)) return;
+            prototype.drawImage = drawImage;
+            shown(this.canvas.toDataURL());
+        };
+        bar.value = place;
+        bar.dispatchEvent(new Event("input"));
+    })"""
+    return page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
 
 
 @pytest.mark.parametrize("query", ["", "?__theme=dark"])
@@ -212,8 +218,8 @@ def test_layers_are_hidden_and_a_pen_draws_in_the_player(strokes: Desk) -> None:
     make(page)
     pen, layers = page.locator("#pen"), page.locator("#layers")
     expect(pen).to_be_visible(timeout=MINUTE)  # the new film plays
-    places = {pen.get_attribute("style") for _ in range(8) if not page.wait_for_timeout(100)}
-    assert len(places) > 3, "it moves with the strokes"
+    seen = "(pen) => (window.places ??= new Set()).add(pen.getAttribute('style')).size > 3"
+    page.wait_for_function(seen, arg=pen.element_handle(), timeout=MINUTE)  # it moves with the strokes
     button(page, "Show the pen").click()
     expect(pen).to_be_hidden()
     page.locator("#scrubber").focus()

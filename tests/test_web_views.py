@@ -15,7 +15,7 @@ from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline
 from paints_undo.time_left import Outlook
 from paints_undo.web.history import Entry, History, message
-from paints_undo.web.jobs import Job, Update
+from paints_undo.web.jobs import Job, Update, queue_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.views import state_of, view_of
 
@@ -34,7 +34,7 @@ class AtWork(Job):
     """A job that is always as far as this."""
 
     def __init__(self, update: Update) -> None:
-        super().__init__(lambda on_progress: None)
+        super().__init__(queue_of("nowhere"), lambda on_progress: None)
         self._update = update
 
     def update(self) -> Update:

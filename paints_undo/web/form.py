@@ -14,7 +14,6 @@ from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
 from paints_undo.words.languages import say
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts
 
 
 class Form:
@@ -81,8 +80,6 @@ class Form:
 
     def _worded(self) -> dict[str, Any]:
         seeds = {}
-        steps = self.fields["operation_steps"]
-        steps.blur(inputs=steps, outputs=steps, js="(text) => paintsUndo.leaveSteps(text)", **IN_THE_BROWSER)
         for name, chance, last in self._seeds:
             seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
         return {
@@ -117,7 +114,8 @@ class Form:
         for name, chance, last in self._seeds:
             chance.click(outputs=self.fields[name], js="() => paintsUndo.randomSeed()", **IN_THE_BROWSER)
             last.click(outputs=self.fields[name], js=f"() => paintsUndo.lastSeed('{name}')", **IN_THE_BROWSER)
-        size = self.fields["size"]
+        steps, size = self.fields["operation_steps"], self.fields["size"]
+        steps.blur(inputs=steps, outputs=steps, js="(text) => paintsUndo.leaveSteps(text)", **IN_THE_BROWSER)
         for name in ("width", "height"):
             self.fields[name].input(outputs=size, js="() => false", **IN_THE_BROWSER)
 

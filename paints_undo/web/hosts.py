@@ -114,6 +114,27 @@ def route_of(scope: dict[str, Any]) -> str:
     return path.removesuffix("/") or "/"
 
 
+async def whole_body(receive: Receive, most: float = float("inf")) -> bytes | None:
+    """The body of a request, or the beginning of one of more than `most` bytes; None where its sender is gone."""
+    body, more = b"", True
+    while more and len(body) <= most:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
+
+
+def given_again(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read already to the application, and then what else comes."""
+    given = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive_again() -> dict[str, Any]:
+        return next(given, None) or await receive()
+
+    return receive_again
+
+
 async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
     """Answer with one sentence and nothing else."""
     if scope["type"] == "websocket":
