@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fake_engine import FakeEngine
+from running_app import RunningApp
 
-import gradio_app
 from paints_undo import examples
 from paints_undo.engine import Engine
 
@@ -32,11 +31,8 @@ class Desk:
     """The app with an engine that pretends or a real one; its windows ask no other host and meet no script error."""
 
     def __init__(self, browser, out: Path, *arguments: str, real: Engine | None = None) -> None:
-        self.engine, self.out, self._browser = FakeEngine(), out, browser
-        app = gradio_app.build_app(lambda: real or self.engine, out)
-        options = gradio_app._arguments(["--out", str(out), *arguments])
-        _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
-        self._app = app
+        self._app, self.out, self._browser = RunningApp(out, *arguments, engine=real), out, browser
+        self.engine, self.address = self._app.engine, self._app.url
         self._visits: list = []
         self.complaints: list[str] = []
 
@@ -71,7 +67,7 @@ class Desk:
     def close(self) -> None:
         for context in self._visits:
             context.close()
-        self._app.close(verbose=False)
+        self._app.close()
 
 
 def expect(locator):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from desk import CAT, IN_A_BROWSER, MINUTE, STEPS, Desk, button, choose_example, draw_all, expect, item, press, states
-from PIL import Image
 from test_browser_form import drop
 
 from paints_undo.pictures.video import read_video
@@ -60,23 +58,6 @@ def test_a_replaced_keyframe_redraws_only_its_segments(desk: Desk) -> None:
     page.get_by_label("Operation step, 0 to 999").fill("700")
     page.get_by_role("button", name="Add a key frame", exact=True).click()
     expect(item(page, "keyframe-700")).to_be_visible(timeout=MINUTE)
-
-
-def test_the_whole_picture_or_the_original_cut(desk: Desk, tmp_path: Path) -> None:
-    Image.effect_mandelbrot((640, 300), (-2, -1, 1, 1), 50).convert("RGB").save(tmp_path / "wide.png")
-    page = desk.visit()
-    page.locator("#artwork input[type=file]").set_input_files(tmp_path / "wide.png")
-    page.get_by_label("Output Prompt").fill("a fractal")
-    expect(page.get_by_label("Whole picture, not in the original")).to_be_checked()
-    press(page, STEPS[1], "6 key frames are ready")
-    shown = expect(item(page, "keyframe-400").locator("img"))
-    shown.to_have_js_property("naturalWidth", 818, timeout=MINUTE)  # of 832 x 384, in the shape of 640 x 300
-    page.get_by_label("Fill and cut, as the original").check()
-    button(page, STEPS[1]).click()
-    page.locator("#question-yes").click()
-    expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
-    shown.to_have_js_property("naturalWidth", 832, timeout=MINUTE)
-    assert len(desk.engine.keyframes_drawn) == 12
 
 
 def test_edits_are_taken_back(desk: Desk) -> None:
@@ -208,12 +189,6 @@ def test_the_visible_mark(desk: Desk) -> None:
     assert json.loads((video.parent / "run.json").read_text())["settings"]["options"]["mark"] is True
     assert np.ptp(read_video(video)[0, -20:, -30:].astype(int)) > 60, "letters on the white canvas"
     assert sum("-marked/" in url for url in fetched) == 105, "the player shows them, too"
-
-    stranger = desk.visit()
-    drop(stranger, video)
-    expect(stranger.locator("#job-what")).to_contain_text("Settings restored", timeout=MINUTE)
-    stranger.get_by_role("button", name="Settings").nth(1).click()
-    expect(stranger.get_by_label("Mark the video as made by AI")).to_be_checked()
 
     page.get_by_label("Mark the video as made by AI").uncheck()
     desk.engine.segments_drawn = []
