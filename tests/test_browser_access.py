@@ -156,9 +156,7 @@ def seen(page, show: Callable[[], object] | None) -> list[str]:
     for theme, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("(theme) => document.body.classList.toggle('dark', theme === 'dark')", theme)
-        still = (
-            "() => !document.getAnimations().some(one => one instanceof CSSTransition && one.playState === 'running')"
-        )
+        still = "() => !document.getAnimations().some(one => one instanceof CSSTransition)"
         page.wait_for_function(still, timeout=MINUTE)  # widgets change their colours slowly
         found += [f"{theme} {width}: {one}" for one in findings(page)]
     page.set_viewport_size({"width": 1280, "height": 900})

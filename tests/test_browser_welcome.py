@@ -160,13 +160,11 @@ def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes:
     make(page)
     first = frame(page, 60)
     button(page, "Re-roll all").click()
-    expect(page.locator("#choice")).to_be_visible(
-        timeout=2 * MINUTE
-    )  # once the other one is drawn, which begins at once
+    expect(page.locator("#choice")).to_be_visible(timeout=2 * MINUTE)  # it was drawn at once
     assert frame(page, 60) != first
     button(page, "Undo change").click()
     expect(page.locator("#choice")).to_be_hidden(timeout=MINUTE)
-    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=2 * MINUTE)  # and so does the film of then
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=2 * MINUTE)
     assert frame(page, 60) == first
 
 
