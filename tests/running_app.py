@@ -55,9 +55,9 @@ class RunningApp:
         self.client.close()
         self.app.close(verbose=False)
 
-    def program(self, downloads: bool = False, **options: Any) -> Client:
-        """A program with a session of its own; downloads: whether it fetches the files, which takes it seconds."""
-        return Client(self.url, verbose=False, analytics_enabled=False, download_files=downloads, **options)
+    def program(self, **options: Any) -> Client:
+        """A program with a session of its own; it is told of files, and fetches none, which takes it seconds."""
+        return Client(self.url, verbose=False, analytics_enabled=False, download_files=False, **options)
 
     def ask(self, what: str, visitor: str = VISITOR, **arguments: Any) -> dict[str, Any]:
         """What the page's own door answers."""

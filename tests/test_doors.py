@@ -77,20 +77,20 @@ def test_the_export_panel(app: RunningApp, run: dict[str, Any]) -> None:
 
 
 def test_the_three_endpoints(app: RunningApp) -> None:
-    client, artwork = app.program(downloads=True), read_picture(GIRL)
+    client, artwork = app.program(), read_picture(GIRL)
     assert client.predict(handle_file(str(GIRL)), api_name="/generate_prompt") == app.engine.tag(artwork)
     given: dict[str, Any] = {**DRAWING, "negative_prompt": "", "seed": 3, "guidance_scale": 2.0}
     gallery = client.predict(artwork=handle_file(str(GIRL)), api_name="/generate_keyframes", **given)
     options = KeyframeOptions(**{**given, "operation_steps": (400, 999)})
     drawn = app.engine.draw_keyframes(artwork, options)
-    pictures = np.stack([np.asarray(Image.open(each["image"]).convert("RGB")) for each in gallery])
+    pictures = np.stack([np.asarray(Image.open(each["image"]["path"]).convert("RGB")) for each in gallery])
     assert [each["caption"] for each in gallery] == ["Step 400", "Step 999"] and np.array_equal(pictures, drawn)
     filling: dict[str, Any] = {"prompt": "1girl", "seed": 4, "guidance_scale": 3.0, "sampling_steps": 2}
     video, frames = client.predict(fps=8, api_name="/generate_video", **filling)
     whole = app.engine.undo(artwork, UndoOptions(options, SegmentOptions(**filling), fps=8, fit="crop"))
-    found = np.stack([np.asarray(Image.open(each["image"]).convert("RGB")) for each in frames])
+    found = np.stack([np.asarray(Image.open(each["image"]["path"]).convert("RGB")) for each in frames])
     assert np.array_equal(found, whole.frames)
-    assert len(read_video(Path(video["video"] if isinstance(video, dict) else video))) == len(found)
+    assert len(read_video(Path(video["path"]))) == len(found)
 
 
 def test_mcp(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_exactly_three_endpoints_are_public(tmp_path: Path) -> None:
 
 
 def test_the_three_steps_hand_pixels_on_exactly(served: RunningApp) -> None:
-    client, before = served.program(downloads=True), runs_of(served)
+    client, before = served.program(), runs_of(served)
     assert client.predict(handle_file(ARTWORK), api_name="/generate_prompt") == "1girl, solo, 512 wide"
     assert runs_of(served) == before, "a prompt leaves no run behind"
 
@@ -148,12 +148,12 @@ def test_the_three_steps_hand_pixels_on_exactly(served: RunningApp) -> None:
     (name,) = runs_of(served) - before
     kept = {file.name[:4]: read_picture(file) for file in (served.out / name).glob("keyframes/*.png")}
     for picture, step in zip(shown, ("0300", "0700"), strict=True):
-        with Image.open(picture["image"]) as opened:
-            assert opened.format == "PNG"
-        np.testing.assert_array_equal(read_picture(picture["image"]), kept[step])
+        fetched = served.fetch(picture["image"]["url"])
+        assert fetched.startswith(b"\x89PNG")
+        np.testing.assert_array_equal(read_picture(fetched), kept[step])
 
     video, frames = client.predict(fps=8, sampling_steps=3, api_name="/generate_video")
-    assert read_video(video["video"] if isinstance(video, dict) else video).shape[0] == len(frames) == 45
+    assert read_video(video["path"]).shape[0] == len(frames) == 45
     run = RunFolder.open(served.out / name)
     assert run.finished and run.settings["options"]["fps"] == 8
     assert run.settings["options"]["keyframes"]["seed"] == 77
@@ -274,14 +274,14 @@ def test_an_unexpected_error_stays_in_the_log(served: RunningApp) -> None:
 
 def test_visitors_take_turns_and_keep_their_own_pictures(served: RunningApp) -> None:
     served.engine.seconds_per_step = 0.02
-    clients = [served.program(downloads=True) for _ in range(4)]
+    clients = [served.program() for _ in range(4)]
     given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, "operation_steps": [200]}
     jobs = [
         client.submit(api_name="/generate_keyframes", seed=seed, **given)
         for seed, client in enumerate(clients, start=1)
     ]
     for seed, job in enumerate(jobs, start=1):
-        assert (read_picture(job.result(timeout=60)[0]["image"])[0, 0] == seed).all()
+        assert (read_picture(job.result(timeout=60)[0]["image"]["path"])[0, 0] == seed).all()
     assert served.engine.most_at_work == 1
 
 

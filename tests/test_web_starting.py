@@ -20,8 +20,6 @@ from paints_undo.web import starting
 from paints_undo.web.proxies import spare_loopback
 
 NOWHERE = "127.0.0.1:9"  # nobody listens there
-PROXIES = [f"http_proxy=http://{NOWHERE}", f"ALL_PROXY={NOWHERE}"]
-PROXIES += [f"all_proxy=socks5://{NOWHERE}", f"ALL_PROXY=socks://{NOWHERE}"]
 NO_PROXIES = dict.fromkeys(("no_proxy", "NO_PROXY"), "")
 
 
@@ -35,9 +33,8 @@ def started(folder: Path, **variables: str) -> Program:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variable", PROXIES)
-def test_a_proxy_in_the_environment_keeps_no_server_from_starting(tmp_path: Path, variable: str) -> None:
-    name, _, value = variable.partition("=")
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", NOWHERE), ("all_proxy", f"socks5://{NOWHERE}")])
+def test_a_proxy_in_the_environment_keeps_no_server_from_starting(tmp_path: Path, name: str, value: str) -> None:
     program = started(tmp_path, **{name: value})
     try:
         assert "Paints-UNDO" in program.page()
@@ -79,6 +76,13 @@ def test_only_this_computer_is_spared(proxies: Callable[..., None]) -> None:
     assert through("https://hub.example") and through("http://hub.example")
     assert not through("https://intranet.example") and not through("http://10.0.0.1")
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "intranet.example,10.0.0.1,127.0.0.1,localhost,::1"
+
+
+def test_a_proxy_of_an_unknown_kind_is_not_used(proxies: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    proxies(http_proxy=f"http://{NOWHERE}", ALL_PROXY=f"socks://{NOWHERE}")
+    spare_loopback()
+    assert "the proxy in ALL_PROXY is not used" in caplog.text and "ALL_PROXY" not in os.environ
+    assert not any(map(through, OWN)) and through("http://hub.example")
 
 
 def test_without_a_proxy_and_with_no_need_for_one_nothing_is_set(proxies: Callable[..., None]) -> None:

@@ -158,7 +158,7 @@ def test_who_waits_too_long_or_as_one_too_many_is_told() -> None:
     with room.taken(10):
         first = threading.Thread(target=ask)
         first.start()
-        until(lambda: room._places._value == 0)
+        until(lambda: len(room._line) == 1)
         ask()
         assert told == ["other large pictures are being read just now; try again in a minute"], "at once"
         first.join()
