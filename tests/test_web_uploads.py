@@ -80,7 +80,7 @@ def test_nor_does_the_page(server: RunningApp, foreign: list[str]) -> None:
             server.ask("open", artwork=path),
             server.ask("press", step="prompt", run_id=None, artwork=path, settings=settings),
             server.ask("replace_keyframe", run_id=run, step=400, picture=path),
-            server.ask("restore", path=path),
+            server.ask("look_into", path=path),
         ):
             assert told == {"error": REFUSED, "said": said}, path
     assert sorted(each.name for each in server.out.iterdir()) == sorted(["girl", run])

@@ -39,7 +39,7 @@ EXAMPLES = {name: Path(examples.__file__).parent / f"{name}.png" for name in ("g
 FILM = _STATIC / "show.mp4"  # docs/make_show.py makes it
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
-_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake", "rename"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "open", "look_into", "at_stake", "rename"}
 _CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "operations", "canvases", "take_back"}
 _CALLS |= {"generate", "side_by_side"}
 
