@@ -102,13 +102,7 @@ class Tools:
             if unknown := sorted(set(given) - set(known)):
                 raise InputError("there is no argument {value!r}; use {choices}", unknown[0][:60], ", ".join(known))
             call = _Call(self._studio, request, self._report)
-            work: dict[str, Callable[..., Awaitable[Any]]] = {
-                "make_timelapse": call.make_timelapse,
-                "write_tags": call.write_tags,
-                "draw_keyframes": call.draw_keyframes,
-                "export_timelapse": call.export_timelapse,
-            }
-            return await work[name](**given)
+            return await getattr(call, name)(**given)
         except (InputError, CheckpointError, OSError) as error:
             raise RuntimeError(without_folders(sentence_of(error), self._studio.out)) from None  # the SDK tells str()
         except Exception:
