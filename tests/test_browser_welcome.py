@@ -158,14 +158,22 @@ def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes:
     page = strokes.visit(adjusting=False)
     pick(page, CAT)
     make(page)
-    first = frame(page, 60)
+    first, last, choice = frame(page, 60), page.locator("#strip .keyframe img").last, page.locator("#choice")
+    keyframe = last.get_attribute("src")
     button(page, "Re-roll all").click()
-    expect(page.locator("#choice")).to_be_visible(timeout=2 * MINUTE)  # it was drawn at once
+    expect(choice).to_be_visible(timeout=2 * MINUTE)  # it was drawn at once, and is shown beside the other one
+    expect(choice.locator(".row")).to_have_count(2)
+    assert choice.locator("img").count() >= 4
+    page.wait_for_function("[...document.querySelectorAll('#choice img')].every(one => one.naturalWidth > 0)")
     assert frame(page, 60) != first
-    button(page, "Undo change").click()
-    expect(page.locator("#choice")).to_be_hidden(timeout=MINUTE)
+    button(page, "Take it back").click()
+    expect(choice).to_be_hidden(timeout=MINUTE)
+    expect(last).to_have_attribute("src", keyframe, timeout=MINUTE)
     expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=2 * MINUTE)
+    expect(page.locator("#download")).to_be_visible(timeout=MINUTE)
     assert frame(page, 60) == first
+    button(page, "Redo change").click()
+    expect(last).not_to_have_attribute("src", keyframe, timeout=MINUTE)
 
 
 def frame(page, place: int) -> str:

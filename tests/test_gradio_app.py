@@ -272,19 +272,6 @@ def test_an_unexpected_error_stays_in_the_log(served: RunningApp) -> None:
     assert served.program().predict(handle_file(ARTWORK), api_name="/generate_prompt")
 
 
-def test_visitors_take_turns_and_keep_their_own_pictures(served: RunningApp) -> None:
-    served.engine.seconds_per_step = 0.02
-    clients = [served.program() for _ in range(4)]
-    given = {"artwork": handle_file(ARTWORK), "prompt": "1girl", **SMALL, "operation_steps": [200]}
-    jobs = [
-        client.submit(api_name="/generate_keyframes", seed=seed, **given)
-        for seed, client in enumerate(clients, start=1)
-    ]
-    for seed, job in enumerate(jobs, start=1):
-        assert (read_picture(job.result(timeout=60)[0]["image"]["path"])[0, 0] == seed).all()
-    assert served.engine.most_at_work == 1
-
-
 A_PROGRAM = """
 import sys
 from gradio_client import Client, handle_file

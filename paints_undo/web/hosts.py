@@ -141,7 +141,11 @@ async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: str, 
         # Before the handshake this is answered with status 403.
         await send({"type": "websocket.close", "code": 1008, "reason": sentence})
         return
-    body = f"{sentence}\n".encode()
-    told = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *headers]
+    await answer(send, status, b"text/plain", f"{sentence}\n".encode(), *headers)
+
+
+async def answer(send: Send, status: int, kind: bytes, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """Answer with a body of this content type; the server leaves it out where only the head was asked for."""
+    told = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body})
