@@ -6,14 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import httpx
 import pytest
 from fake_engine import FakeEngine
 from gradio_client import Client
-from typing_extensions import Self
 
 import gradio_app
 from paints_undo import examples
@@ -23,6 +22,7 @@ GIRL = Path(examples.__file__).parent / "girl.png"
 VISITOR = "a secret of one visitor"
 EVIL = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}
 QUICK = {"width": 64, "height": 64, "sampling_steps": 1, "video_sampling_steps": 1, "operation_steps": [400, 999]}
+App = TypeVar("App", bound="RunningApp")
 
 
 class RunningApp:
@@ -45,7 +45,7 @@ class RunningApp:
             raise self.engine
         return self.engine
 
-    def __enter__(self) -> Self:
+    def __enter__(self: App) -> App:
         return self
 
     def __exit__(self, *_: object) -> None:
