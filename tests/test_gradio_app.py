@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from paints_undo.options import KeyframeOptions, SegmentOptions
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.pictures.video import read_video
 from paints_undo.run.folder import RunFolder
+from paints_undo.web.history import CARD
 from paints_undo.web.hosts import KnownHosts
 
 ARTWORK = str(GIRL)
@@ -270,6 +272,14 @@ def test_an_unexpected_error_stays_in_the_log(served: RunningApp) -> None:
     assert "secret" not in str(failed.value) and "log" in str(failed.value)
     served.engine.fail_with = None
     assert served.program().predict(handle_file(ARTWORK), api_name="/generate_prompt")
+
+
+def test_each_session_has_runs_of_its_own(served: RunningApp) -> None:
+    before = runs_of(served)
+    for client in (served.program(), served.program()):
+        draw(client, operation_steps=[500])
+    cards = [json.loads((served.out / name / CARD).read_text()) for name in runs_of(served) - before]
+    assert len({card["owner"] for card in cards}) == 2
 
 
 A_PROGRAM = """

@@ -57,6 +57,7 @@ def test_anything_else_is_answered_with_a_sentence(studio: Studio, call: Any) ->
 @pytest.mark.parametrize("what", [None, ["view"], "__init__", "_history", "wait", "nothing"])
 def test_only_what_the_page_needs_can_be_asked(studio: Studio, what: Any) -> None:
     assert "not understood" in ask(studio, what)["error"]
+    assert "not understood" in ask(studio, "generate", run_id="x", step=what)["error"]
 
 
 def test_impossible_settings_are_refused_in_the_visitors_language(studio: Studio, upload: str) -> None:
