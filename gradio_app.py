@@ -23,10 +23,10 @@ from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.family.choice import find_family
 from paints_undo.logs import configure
-from paints_undo.options import ENGINE_DEFAULTS, FITS, RANGES, ROUTES
+from paints_undo.options import ENGINE_DEFAULTS
 from paints_undo.pictures.files import MAX_BYTES
 from paints_undo.web import gradio as gr
-from paints_undo.web.components import Artwork, OperationSteps, Slider
+from paints_undo.web.components import Artwork, OperationSteps
 from paints_undo.web.endpoints import Endpoints
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.exporting import export_panel
@@ -46,7 +46,7 @@ from paints_undo.words.languages import say
 
 TITLE = "Paints-UNDO"
 RECIPES = ("defaults", "coarse_sketches", "draft", "own_sketch", "many")
-LARGEST_SEED = 50_000  # of the sliders; the options allow larger ones
+SEEDS = (0, 50_000)  # of the sliders; the options allow larger ones
 PAGE_FIRST = 5.0  # seconds for a browser that opens with the program; its page asks for the engine once it is ready
 PUBLISHED_MULTIPLE = 64  # pixels; what the published family needs, shown while no family is there
 _PUBLIC: dict[str, Any] = {"api_visibility": "public", "concurrency_limit": 16, "concurrency_id": "jobs"}
@@ -62,7 +62,7 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
     own_upload_folder()  # before gradio's components ask for it
     engine = load if isinstance(load, EngineOnUse) else EngineOnUse(load)
     studio = Studio(engine, out)
-    form = Form(engine.default_options.in_strokes)
+    form = Form(engine.default_options)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 86400)) as app:
         gr.HTML(_masthead(engine), elem_id="heading", apply_default_css=False)
         place = gr.Column(elem_id="bench")  # filled once the widgets are there
@@ -73,7 +73,7 @@ def build_app(load: Callable[[], Engine] | EngineOnUse, out: Path) -> gr.Blocks:
             with gr.Column(elem_classes="card", elem_id="step-2"):
                 _keyframe_step(form, engine)
             with gr.Column(elem_classes="card", elem_id="step-3"):
-                _video_step(form, engine)
+                _video_step(form)
         with place:
             bench = workbench(studio, form, TITLE)
             export_panel(bench)
@@ -113,7 +113,7 @@ def _heading(step: str, title: str = "") -> None:
 
 def _prompt_step(form: Form) -> None:
     _heading("step1", "step1.picture" if form.in_strokes else "")
-    form.artwork = Artwork(
+    form.artwork = form.worded["field.artwork"] = Artwork(
         label=say("field.artwork"),
         type="filepath",
         image_mode=None,
@@ -124,65 +124,49 @@ def _prompt_step(form: Form) -> None:
         elem_id="artwork",
     )
     form.note("note-artwork")
-    form.add("prompt", gr.Textbox(label=say("field.prompt"), info=say("field.prompt.info"), lines=2, max_lines=8))
+    form.text("prompt", lines=2, max_lines=8)
     gr.HTML("<div id='tokens' hidden></div>", apply_default_css=False, padding=False)
     form.button("prompt")
 
 
 def _keyframe_step(form: Form, engine: EngineOnUse) -> None:
-    defaults = engine.default_options.keyframes
+    options = engine.default_options
     multiple = engine.family.size_multiple if engine.family else PUBLISHED_MULTIPLE
-    least = multiple if min(defaults.width, defaults.height) < SMALL_SIDE else SMALL_SIDE
-    sides = {"minimum": least, "maximum": largest_side(engine.default_options), "step": multiple}
+    least = multiple if min(options.keyframes.width, options.keyframes.height) < SMALL_SIDE else SMALL_SIDE
+    sides = least, largest_side(options)
     _heading("step2")
     with gr.Row(elem_id="recipes"):
         recipes = [name for name in RECIPES if not (form.in_strokes and name in OF_NETWORKS)]
         form.recipes = {name: gr.Button(say(f"recipe.{name}"), size="sm") for name in recipes}
-    steps, info = ", ".join(map(str, defaults.operation_steps)), say("field.operation_steps.info")
-    form.add("operation_steps", gr.Textbox(steps, label=say("field.operation_steps"), info=info, max_lines=3))
-    form.add_seed("seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.seed")))
-    routes = [(say(f"field.route.of.{route}"), route) for route in ROUTES]
-    form.add("route", gr.Radio(routes, value=engine.default_options.route, label=say("field.route")))
-    fits = [(say(f"field.fit.of.{fit}"), fit) for fit in FITS]
-    form.add(
-        "fit",
-        gr.Radio(fits, value=engine.default_options.fit if not form.in_strokes else FITS[0], label=say("field.fit")),
-    )
+    form.worded |= {f"recipe.{name}": button for name, button in form.recipes.items()}
+    form.text("operation_steps", max_lines=3)
+    form.slider("seed", SEEDS)
+    form.choice("route")
+    form.choice("fit")
     with form.accordion(of_networks=True):
-        form.add("negative_prompt", gr.Textbox(defaults.negative_prompt, label=say("field.negative_prompt"), lines=2))
-        form.add("size", gr.Checkbox(engine.default_options.fit != "crop", label=say("field.size")))
+        form.text("negative_prompt", lines=2)
+        form.tick("size", options.fit != "crop")
         with gr.Row():
-            form.add("width", Slider(value=defaults.width, label=say("field.width"), min_width=150, **sides))
-            form.add("height", Slider(value=defaults.height, label=say("field.height"), min_width=150, **sides))
+            form.slider("width", sides, multiple)
+            form.slider("height", sides, multiple)
         with gr.Row():
-            sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
-            form.add("sampling_steps", Slider(*RANGES["sampling_steps"], label=say("field.sampling_steps"), **sampling))
-            guidance = {"value": defaults.guidance_scale, "step": 0.01, "min_width": 150}
-            form.add("guidance_scale", Slider(*RANGES["guidance_scale"], label=say("field.guidance_scale"), **guidance))
-        form.add("long_prompt", gr.Checkbox(False, label=say("field.long_prompt"), info=say("field.long_prompt.info")))
+            form.slider("sampling_steps")
+            form.slider("guidance_scale", step=0.01)
+        form.tick("long_prompt")
     form.button("keyframes")
 
 
-def _video_step(form: Form, engine: EngineOnUse) -> None:
-    defaults = engine.default_options.segments
+def _video_step(form: Form) -> None:
     _heading("step3")
-    prompt = gr.Textbox(defaults.prompt, label=say("field.video_prompt"), info=say("field.video_prompt.info"))
-    form.add("video_prompt", prompt)
-    form.add_seed("video_seed", Slider(0, LARGEST_SEED, defaults.seed, step=1, label=say("field.video_seed")))
+    form.text("video_prompt")
+    form.slider("video_seed", SEEDS)
     with form.accordion():
         with gr.Row():
-            guidance = {"value": defaults.guidance_scale, "step": 0.5, "min_width": 150}
-            form.add("video_guidance_scale", Slider(1, 15, label=say("field.video_guidance_scale"), **guidance))
-            sampling = {"value": defaults.sampling_steps, "step": 1, "min_width": 150}
-            form.add(
-                "video_sampling_steps",
-                Slider(*RANGES["sampling_steps"], label=say("field.video_sampling_steps"), **sampling),
-            )
-        form.add(
-            "seconds", Slider(*RANGES["seconds"], engine.default_options.seconds, step=1, label=say("field.seconds"))
-        )
-        form.add("fps", Slider(1, 30, engine.default_options.fps, step=1, label=say("field.fps")))
-        form.add("mark", gr.Checkbox(False, label=say("field.mark"), info=say("field.mark.info")))
+            form.slider("video_guidance_scale", (1, 15), 0.5)
+            form.slider("video_sampling_steps")
+        form.slider("seconds")
+        form.slider("fps", (1, 30))
+        form.tick("mark")
     form.button("video")
 
 

@@ -18,7 +18,7 @@ from paints_undo.pictures.pixels import read_picture  # noqa: E402
 from paints_undo.pictures.video import write_video  # noqa: E402
 from paints_undo.strokes.film import Film  # noqa: E402
 from paints_undo.strokes.process import plan_process  # noqa: E402
-from paints_undo.web.showing import EXAMPLES, FILM  # noqa: E402
+from paints_undo.web.workbench import EXAMPLES, FILM  # noqa: E402
 
 SECONDS, FPS = 11, 20
 FIRST = 12  # operations that are done in the first frame: something is to be seen at once

@@ -80,17 +80,10 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stage, self._since = "", time.monotonic()
-        try:
-            self._file: RotatingFileHandler | None = _QuietFile(
-                folder / FILE, maxBytes=LARGEST, backupCount=1, encoding="utf-8"
-            )
-        except OSError:  # a folder that cannot be written: the run itself will say so
-            self._file = None
+        self._file = _QuietFile(folder / FILE, maxBytes=LARGEST, backupCount=1, encoding="utf-8", delay=True)
 
     def note(self, message: str, level: int = logging.INFO, part: str = "run", **values: Any) -> None:
         """Write one line."""
-        if self._file is None:
-            return
         line = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "level": logging.getLevelName(level),
@@ -128,13 +121,12 @@ class RunLog:
             self._stage = ""
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 class _QuietFile(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
-        """A full disk stops the log, not the run."""
+        """A full disk, or a folder that cannot be written, stops the log; the run itself will say so."""
 
 
 class _ToRunLog(logging.Handler):

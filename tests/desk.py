@@ -6,12 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from fake_engine import FakeEngine
+from running_app import RunningApp
 
-import gradio_app
 from paints_undo import examples
 from paints_undo.engine import Engine
-from paints_undo.web.jobs import end_all
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACE = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -33,11 +31,8 @@ class Desk:
     """The app with an engine that pretends or a real one; its windows ask no other host and meet no script error."""
 
     def __init__(self, browser, out: Path, *arguments: str, real: Engine | None = None) -> None:
-        self.engine, self.out, self._browser = FakeEngine(), out, browser
-        app = gradio_app.build_app(lambda: real or self.engine, out)
-        options = gradio_app._arguments(["--out", str(out), *arguments])
-        _, self.address, _ = app.launch(prevent_thread_lock=True, quiet=True, **gradio_app.launch_settings(options))
-        self._app = app
+        self._app, self.out, self._browser = RunningApp(out, *arguments, engine=real), out, browser
+        self.engine, self.address = self._app.engine, self._app.url
         self._visits: list = []
         self.complaints: list[str] = []
 
@@ -72,8 +67,7 @@ class Desk:
     def close(self) -> None:
         for context in self._visits:
             context.close()
-        end_all(within_s=30)  # or the next test waits for it
-        self._app.close(verbose=False)
+        self._app.close()
 
 
 def expect(locator):

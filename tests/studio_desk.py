@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,29 +36,18 @@ class StudioDesk:
     def new(self, **settings: Any) -> str:
         return self.studio.open(self.visitor, ARTWORK, {**SMALL, **settings})
 
-    def done(self, name: str, run: str) -> dict[str, Any]:
+    def done(self, step: str, run: str) -> dict[str, Any]:
         """Start a job, wait for it, and return the view."""
-        getattr(self, name)(run)
+        self.generate(run, step)
         assert self.wait(run, 30)
         return self.view(run)
 
     def finished(self, **settings: Any) -> str:
         run = self.new(**settings)
-        assert self.done("generate_video", run)["state"] == "finished"
+        assert self.done("video", run)["state"] == "finished"
         self.engine.keyframes_drawn, self.engine.segments_drawn = (), []
         return run
 
 
-def until(condition: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.005)
-    raise AssertionError("it did not come")
-
-
 def states(view: dict[str, Any], kind: str) -> list[str]:
     return [piece["state"] for piece in view[kind]]
-
-
-# The way through

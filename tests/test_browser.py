@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from desk import (
-    CAT,
-    IN_A_BROWSER,
-    MINUTE,
-    STEPS,
-    Desk,
-    button,
-    choose_example,
-    draw_all,
-    expect,
-    item,
-    press,
-    states,
-)
-from PIL import Image
+from desk import CAT, IN_A_BROWSER, MINUTE, STEPS, Desk, button, choose_example, draw_all, expect, item, press, states
+from test_browser_form import drop
 
 from paints_undo.pictures.video import read_video
 from paints_undo.web.studio import Studio
@@ -73,23 +58,6 @@ def test_a_replaced_keyframe_redraws_only_its_segments(desk: Desk) -> None:
     page.get_by_label("Operation step, 0 to 999").fill("700")
     page.get_by_role("button", name="Add a key frame", exact=True).click()
     expect(item(page, "keyframe-700")).to_be_visible(timeout=MINUTE)
-
-
-def test_the_whole_picture_or_the_original_cut(desk: Desk, tmp_path: Path) -> None:
-    Image.effect_mandelbrot((640, 300), (-2, -1, 1, 1), 50).convert("RGB").save(tmp_path / "wide.png")
-    page = desk.visit()
-    page.locator("#artwork input[type=file]").set_input_files(tmp_path / "wide.png")
-    page.get_by_label("Output Prompt").fill("a fractal")
-    expect(page.get_by_label("Whole picture, not in the original")).to_be_checked()
-    press(page, STEPS[1], "6 key frames are ready")
-    shown = expect(item(page, "keyframe-400").locator("img"))
-    shown.to_have_js_property("naturalWidth", 818, timeout=MINUTE)  # of 832 x 384, in the shape of 640 x 300
-    page.get_by_label("Fill and cut, as the original").check()
-    button(page, STEPS[1]).click()
-    page.locator("#question-yes").click()
-    expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
-    shown.to_have_js_property("naturalWidth", 832, timeout=MINUTE)
-    assert len(desk.engine.keyframes_drawn) == 12
 
 
 def test_edits_are_taken_back(desk: Desk) -> None:
@@ -222,12 +190,6 @@ def test_the_visible_mark(desk: Desk) -> None:
     assert np.ptp(read_video(video)[0, -20:, -30:].astype(int)) > 60, "letters on the white canvas"
     assert sum("-marked/" in url for url in fetched) == 105, "the player shows them, too"
 
-    stranger = desk.visit()
-    drop(stranger, video)
-    expect(stranger.locator("#job-what")).to_contain_text("Settings restored", timeout=MINUTE)
-    stranger.get_by_role("button", name="Settings").nth(1).click()
-    expect(stranger.get_by_label("Mark the video as made by AI")).to_be_checked()
-
     page.get_by_label("Mark the video as made by AI").uncheck()
     desk.engine.segments_drawn = []
     press(page, STEPS[2], "105 frames")
@@ -300,17 +262,6 @@ def test_a_dropped_video_restores_everything(desk: Desk) -> None:
     assert states(page, "segment") == ["ready"] * 7
 
 
-def drop(page, file: Path) -> None:
-    script = """async ([address, name]) => {
-        const bytes = Uint8Array.from(atob(address), letter => letter.charCodeAt(0));
-        const carried = new DataTransfer();
-        carried.items.add(new File([bytes], name));
-        for (const kind of ["dragenter", "dragover", "drop"])
-            document.body.dispatchEvent(new DragEvent(kind, {dataTransfer: carried, bubbles: true, cancelable: true}));
-    }"""
-    page.evaluate(script, [base64.b64encode(file.read_bytes()).decode(), file.name])
-
-
 def test_history(desk: Desk) -> None:
     page = desk.visit()
     draw_all(page, "girl")
@@ -334,24 +285,6 @@ def test_history(desk: Desk) -> None:
     expect(page.locator("#strip")).to_be_visible()
 
 
-def test_two_visitors_at_once(desk: Desk) -> None:
-    desk.engine.seconds_per_step = 0.005
-    pages = [desk.visit(), desk.visit()]
-    for page, example in zip(pages, ("girl", "cat"), strict=True):
-        choose_example(page, example)
-        page.get_by_label("Output Prompt").fill(f"the {example}")
-        button(page, STEPS[1]).click()
-    for page in pages:
-        expect(page.locator("#job-what")).to_contain_text("6 key frames are ready", timeout=MINUTE)
-    assert desk.engine.most_at_work == 1
-    for page, example in zip(pages, ("girl", "cat"), strict=True):
-        assert page.get_by_label("Output Prompt").input_value() == f"the {example}"
-        button(page, "History").click()
-        expect(page.locator("#runs .run")).to_have_count(1, timeout=MINUTE)
-    paths = [page.locator("#strip img").first.get_attribute("src") for page in pages]
-    assert paths[0].split("/")[-3] != paths[1].split("/")[-3]
-
-
 def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
     page = desk.visit()
     box, line = page.locator("#step-1 textarea"), page.locator("#tokens")
@@ -369,16 +302,6 @@ def test_the_tokens_are_counted_while_typing(desk: Desk) -> None:
     box.fill("")
     expect(line).to_be_hidden(timeout=MINUTE)
     assert not desk.out.exists(), "counting opens no run"
-
-
-def test_an_error_is_one_sentence(desk: Desk) -> None:
-    page = desk.visit()
-    choose_example(page, "flower")
-    page.get_by_label("Output Prompt").fill("x" * 10_001)
-    button(page, STEPS[1]).click()
-    expect(page.locator("#job-what")).to_contain_text("prompt has 10,001 characters", timeout=MINUTE)
-    expect(page.locator("#job")).to_have_class("job failed")
-    expect(button(page, STEPS[1])).to_be_enabled(timeout=MINUTE)
 
 
 def test_the_focus_comes_back_to_a_picture_that_was_drawn_anew_meanwhile(desk: Desk) -> None:

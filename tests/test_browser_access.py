@@ -156,7 +156,8 @@ def seen(page, show: Callable[[], object] | None) -> list[str]:
     for theme, width in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("(theme) => document.body.classList.toggle('dark', theme === 'dark')", theme)
-        page.wait_for_timeout(150)  # widgets change their colours slowly
+        still = "() => !document.getAnimations().some(one => one instanceof CSSTransition)"
+        page.wait_for_function(still, timeout=MINUTE)  # widgets change their colours slowly
         found += [f"{theme} {width}: {one}" for one in findings(page)]
     page.set_viewport_size({"width": 1280, "height": 900})
     if show:
@@ -195,7 +196,7 @@ def test_the_focus_is_never_lost(desk: Desk) -> None:
         if said:
             expect(page.locator("#job-what")).to_contain_text(said, timeout=MINUTE)
         page.wait_for_timeout(250)
-        assert page.evaluate("document.activeElement !== document.body"), where
+        page.wait_for_function("document.activeElement !== document.body", timeout=MINUTE)
 
     type_into(steps_of(page), "400 800")
     pressed("#generate-prompt", "Prompt written")

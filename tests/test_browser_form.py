@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
-import pytest
 from desk import CAT, IN_A_BROWSER, MINUTE, STEPS, Desk, button, choose_example, draw_all, expect, press, states
 from PIL import Image
 
@@ -115,11 +114,13 @@ def test_numbers_are_never_changed_in_silence(desk: Desk) -> None:
     expect(field).to_have_value("123456789")
     page.get_by_role("button", name="Settings").first.click()
     field = page.get_by_label("number input for Steps", exact=True)
-    page.wait_for_timeout(1000)  # a panel that opens fills its fields once more, which takes a busy machine a moment
-    type_into(field, "500")
-    expect(page.locator("#field-sampling_steps .field-note")).to_have_text(
-        "Steps is 500; use a whole number from 1 to 100."
-    )
+    note = page.locator("#field-sampling_steps .field-note")
+    for _ in range(100):  # a panel that opens fills its fields once more, which takes a busy machine a moment
+        type_into(field, "500")
+        page.wait_for_timeout(100)
+        if note.count() and field.input_value() == "500":
+            break
+    expect(note).to_have_text("Steps is 500; use a whole number from 1 to 100.")
     expect(field).to_have_value("500")
 
 
@@ -223,20 +224,3 @@ def test_a_button_that_waits_says_for_what(desk: Desk) -> None:
     expect(reason).to_contain_text("Key frames need a prompt")
     page.locator("#language").select_option("ja")
     expect(reason).to_contain_text("プロンプトが必要です")
-
-
-@pytest.mark.parametrize("step", [1, 2])
-def test_one_bar_for_all_of_a_job(desk: Desk, step: int) -> None:
-    desk.engine.seconds_per_step = 0.008
-    page = desk.visit()
-    choose_example(page, "girl")
-    page.get_by_label("Output Prompt").fill("1girl")
-    if step == 2:
-        press(page, STEPS[1], "6 key frames are ready")
-    script = """() => { window.bar = []; setInterval(() => { const bar = document.querySelector("#job-bar");
-        if (!bar.hidden && bar.hasAttribute("value")) window.bar.push(bar.value); }, 60); }"""
-    page.evaluate(script)
-    press(page, STEPS[step], "6 key frames are ready" if step == 1 else "105 frames")
-    values = page.evaluate("window.bar")
-    assert len(set(values)) > 2 and values == sorted(values), "it never goes back"
-    assert page.evaluate("document.querySelector('#job-bar').max") == 1

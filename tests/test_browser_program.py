@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from desk import (
-    IN_A_BROWSER,
-    MINUTE,
-    STEPS,
-    button,
-    choose_example,
-    expect,
-    press,
-    states,
-)
+from desk import IN_A_BROWSER, MINUTE, STEPS, button, choose_example, expect, press, states
+from served_elsewhere import GRADIO_APP, Program, free_port
 from tiny_family import write_tiny_family
 
 from paints_undo.pictures.video import read_video
@@ -31,48 +18,15 @@ from paints_undo.run.folder import RunFolder
 pytestmark = [*IN_A_BROWSER, pytest.mark.timeout(600)]
 
 
-class Program:
-    """The program with tiny networks in folders of its own; can be ended and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.out = folder, folder / "outputs"
-        self._family = write_tiny_family(folder / "tiny")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self._port}/"
-
-    def start(self) -> None:
-        file, log = Path(__file__).parent.parent / "gradio_app.py", self.folder / "log"
-        command = [sys.executable, str(file), "--models", str(self._family), "--port", str(self._port)]
-        environment = {**os.environ, "GRADIO_TEMP_DIR": str(self.folder / "gradio"), "OMP_NUM_THREADS": "1"}
-        with open(log, "w") as told:
-            self.process = subprocess.Popen(
-                [*command, "--out", str(self.out)], cwd=self.folder, stdout=told, stderr=told, env=environment
-            )
-        for _ in range(240):
-            assert self.process.poll() is None, log.read_text()
-            try:
-                urllib.request.urlopen(self.address, timeout=10).close()
-                return
-            except OSError:
-                time.sleep(0.5)
-        pytest.fail(f"the server did not answer in two minutes: {log.read_text()}")
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self.process.kill()
-        self.process.wait(timeout=20)
-
-
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[Program]:
-    made = Program(tmp_path)
-    made.start()
-    assert not made.out.exists(), "nothing is made before the first run"
+    family, port = write_tiny_family(tmp_path / "tiny"), free_port()
+    command = [GRADIO_APP, "--models", family, "--port", port, "--out", tmp_path / "outputs"]
+    made = Program(tmp_path, command, port, GRADIO_TEMP_DIR=str(tmp_path / "gradio"))
+    made.page()
+    assert not (tmp_path / "outputs").exists(), "nothing is made before the first run"
     yield made
-    made.process.terminate()
-    made.process.wait(timeout=20)
+    made.stop()
 
 
 def opened(context, program: Program):
@@ -117,7 +71,7 @@ def test_the_program_draws_with_real_networks(browser, program) -> None:
     close_the_laptop(page, program)
     expect(page.locator("#job-what")).to_contain_text("105 frames", timeout=4 * MINUTE)
     page.context.close()
-    (folder,) = (file.parent for file in program.out.glob("*/run.json"))
+    (folder,) = (file.parent for file in program.folder.glob("outputs/*/run.json"))
     assert RunFolder.open(folder).finished
     assert read_video(folder / "timelapse.mp4").shape[0] == 105
 
@@ -131,13 +85,14 @@ def test_a_killed_program_offers_to_continue_where_it_was(browser, program) -> N
     press(page, STEPS[1], "6 key frames are ready", within=4 * MINUTE)
     button(page, STEPS[2]).click()
     expect(page.locator("#job-what")).to_contain_text("sampling", timeout=MINUTE)
-    program.kill()
+    program.stop(signal.SIGKILL)  # as a power cut would
     expect(page.locator("#job-what")).to_contain_text("does not answer", timeout=MINUTE)
-    (folder,) = (file.parent for file in program.out.glob("*/run.json"))
+    (folder,) = (file.parent for file in program.folder.glob("outputs/*/run.json"))
     drawn = {file: file.stat().st_mtime_ns for file in folder.glob("keyframes/*.png")}
     assert len(drawn) == 6
 
     program.start()
+    program.page()
     expect(page.locator("#job-what")).to_contain_text("interrupted", timeout=MINUTE)  # the open page finds it again
     expect(button(page, "Continue").first).to_be_visible(timeout=MINUTE)
     page.evaluate("localStorage.removeItem('paints-undo-run')")

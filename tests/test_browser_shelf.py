@@ -83,24 +83,3 @@ def test_a_picture_that_comes_while_another_is_drawn_leaves_it_to_be_seen(desk: 
     expect(on_shelf(page)).to_have_count(2, timeout=MINUTE)
     desk.engine.seconds_per_step = 0
     expect(on_shelf(page, ".finished")).to_have_count(2, timeout=MINUTE)
-
-
-def test_a_reroll_is_drawn_at_once_and_can_be_taken_back(strokes: Desk, tmp_path: Path) -> None:
-    page = strokes.visit(adjusting=False)
-    pick(page, small_artwork(tmp_path))
-    button(page, "Make the timelapse").click()
-    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
-    first = page.locator("#strip .keyframe img").last.get_attribute("src")
-    button(page, "Re-roll all").click()
-    expect(page.locator("#choice")).to_be_visible(timeout=MINUTE)
-    expect(page.locator("#choice .row")).to_have_count(2)
-    assert page.locator("#choice img").count() >= 4
-    page.wait_for_function("[...document.querySelectorAll('#choice img')].every(one => one.naturalWidth > 0)")
-    button(page, "Take it back").click()
-    expect(page.locator("#choice")).to_be_hidden()
-    last = page.locator("#strip .keyframe img").last
-    expect(last).to_have_attribute("src", first, timeout=MINUTE)
-    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=MINUTE)
-    expect(page.locator("#download")).to_be_visible(timeout=MINUTE)
-    button(page, "Redo change").click()
-    expect(last).not_to_have_attribute("src", first, timeout=MINUTE)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desk import CAT, IN_A_BROWSER, MINUTE, Desk, button, expect, pick
 from test_browser_form import drop
+from test_browser_share import small_artwork
 
 pytestmark = IN_A_BROWSER
 MAKE = "Make the timelapse"
@@ -114,7 +115,7 @@ def test_files_are_told_apart_and_refused_where_they_are_dropped(strokes: Desk, 
     page = strokes.visit(adjusting=False)
     drop(page, tmp_path / "paper.pdf", at="#player")
     expect(page.locator("#refused")).to_contain_text("is a PDF", timeout=MINUTE)
-    drop(page, CAT, at="#examples")
+    drop(page, small_artwork(tmp_path), at="#examples")
     expect(page.locator("#refused")).to_be_hidden()
     expect(page.locator("#welcome")).to_be_hidden(timeout=MINUTE)
     make(page)
@@ -143,8 +144,7 @@ def test_strokes_are_undone_one_by_one(strokes: Desk) -> None:
         page.keyboard.press("Control+z")
         time.sleep(0.01)
     assert stroke(page) == 958
-    page.wait_for_timeout(500)
-    assert page.evaluate("document.querySelector('#canvas').toDataURL()") != exact
+    page.wait_for_function("before => document.querySelector('#canvas').toDataURL() !== before", arg=exact)
     page.keyboard.press("Home")
     page.keyboard.press("Control+z")
     assert stroke(page) == 1, "nothing is blank at the start"
@@ -155,28 +155,42 @@ def test_strokes_are_undone_one_by_one(strokes: Desk) -> None:
     page.wait_for_function("document.fullscreenElement?.id === 'player'", timeout=MINUTE)
 
 
-def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes: Desk) -> None:
+def test_another_drawing_takes_the_place_of_the_first_and_gives_it_back(strokes: Desk, tmp_path: Path) -> None:
     page = strokes.visit(adjusting=False)
-    pick(page, CAT)
+    pick(page, small_artwork(tmp_path))
     make(page)
-    first = frame(page, 60)
+    first, last, choice = frame(page, 60), page.locator("#strip .keyframe img").last, page.locator("#choice")
+    keyframe = last.get_attribute("src")
     button(page, "Re-roll all").click()
-    expect(page.locator("#job-what")).to_contain_text("belong together", timeout=MINUTE)
-    make(page)
+    expect(choice).to_be_visible(timeout=2 * MINUTE)  # it was drawn at once, and is shown beside the other one
+    expect(choice.locator(".row")).to_have_count(2)
+    assert choice.locator("img").count() >= 4
+    page.wait_for_function("[...document.querySelectorAll('#choice img')].every(one => one.naturalWidth > 0)")
     assert frame(page, 60) != first
-    button(page, "Undo change").click()
-    expect(page.locator("#job-what")).to_have_text("The last change is taken back.", timeout=MINUTE)
-    make(page)
+    button(page, "Take it back").click()
+    expect(choice).to_be_hidden(timeout=MINUTE)
+    expect(last).to_have_attribute("src", keyframe, timeout=MINUTE)
+    expect(page.locator("#job-what")).to_contain_text("480 frames", timeout=2 * MINUTE)
+    expect(page.locator("#download")).to_be_visible(timeout=MINUTE)
     assert frame(page, 60) == first
+    button(page, "Redo change").click()
+    expect(last).not_to_have_attribute("src", keyframe, timeout=MINUTE)
 
 
 def frame(page, place: int) -> str:
-    """What the canvas shows at a place of the film."""
-    page.wait_for_timeout(1500)
-    script = "([bar, place]) => { bar.value = place; bar.dispatchEvent(new Event('input')); }"
-    page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
-    page.wait_for_timeout(1500)
-    return page.evaluate("document.querySelector('#canvas').toDataURL()")
+    """What the canvas shows at a place of the film, as soon as the picture of that frame is painted."""
+    script = """([bar, place]) => new Promise((shown) => {
+        const { prototype } = CanvasRenderingContext2D, { drawImage } = prototype;
+        prototype.drawImage = function (image, ...where) {
+            drawImage.call(this, image, ...where);
+            if (!image.src?.includes(`/${String(place).padStart(5, "0")}-`)) return;
+            prototype.drawImage = drawImage;
+            shown(this.canvas.toDataURL());
+        };
+        bar.value = place;
+        bar.dispatchEvent(new Event("input"));
+    })"""
+    return page.evaluate(script, [page.locator("#scrubber").element_handle(), place])
 
 
 @pytest.mark.parametrize("query", ["", "?__theme=dark"])
@@ -212,8 +226,8 @@ def test_layers_are_hidden_and_a_pen_draws_in_the_player(strokes: Desk) -> None:
     make(page)
     pen, layers = page.locator("#pen"), page.locator("#layers")
     expect(pen).to_be_visible(timeout=MINUTE)  # the new film plays
-    places = {pen.get_attribute("style") for _ in range(8) if not page.wait_for_timeout(100)}
-    assert len(places) > 3, "it moves with the strokes"
+    seen = "(pen) => (window.places ??= new Set()).add(pen.getAttribute('style')).size > 3"
+    page.wait_for_function(seen, arg=pen.element_handle(), timeout=MINUTE)  # it moves with the strokes
     button(page, "Show the pen").click()
     expect(pen).to_be_hidden()
     page.locator("#scrubber").focus()

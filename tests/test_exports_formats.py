@@ -39,7 +39,9 @@ def test_files_and_progress(tmp_path):
     assert [(p.stage, p.detail, p.done, p.total) for p in seen][-1] == ("export", "curves", 2, 2)
 
 
-@pytest.mark.parametrize("name", ["mp4", "av1", "webm", "webm-alpha", "youtube", "gif", "webp", "apng", "frames", "html"])
+@pytest.mark.parametrize(
+    "name", ["mp4", "av1", "webm", "webm-alpha", "youtube", "gif", "webp", "apng", "frames", "html"]
+)
 def test_a_film_can_be_stopped_between_two_frames(tmp_path, name):
     seen = []
 

@@ -48,7 +48,7 @@ class Bench:
 
     def work(self, run: str = "") -> dict[str, Any]:
         """The view after "Generate Video" has ended."""
-        self.studio.generate_video(VISITOR, run or self.run)
+        self.studio.generate(VISITOR, run or self.run, "video")
         self.studio.wait(VISITOR, run or self.run)
         return self.studio.view(VISITOR, run or self.run)
 
@@ -247,7 +247,7 @@ def test_a_fault_of_the_program_itself_stays_in_the_log(bench: Bench, caplog: py
 def test_a_folder_that_goes_away_ends_its_job_alone(bench: Bench) -> None:
     other = bench.studio.open(VISITOR, 255 - ARTWORK, SETTINGS)
     bench.do_at("segments", lambda: shutil.rmtree(bench.path))
-    bench.studio.generate_video(VISITOR, bench.run)
+    bench.studio.generate(VISITOR, bench.run, "video")
     assert bench.work(other)["state"] == "finished"
     with pytest.raises(InputError, match="this run is not there"):
         bench.studio.view(VISITOR, bench.run)

@@ -137,24 +137,20 @@ def test_a_gpu_call_asks_for_what_its_work_takes(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
-def test_strokes_borrow_no_gpu(space, tmp_path):
-    pretend_spaces(space)
-    code = "import app; engine = app.load(); engine.draw_keyframes('girl.png'); print(type(engine).__name__)"
+@pytest.mark.parametrize(
+    ("lends", "models", "code", "said"),
+    [
+        (True, "strokes", "engine.draw_keyframes('girl.png')", "Strokes borrow_for_segment"),
+        (False, "mini", "", "PaintsUndo borrow_for_segment"),
+    ],
+)
+def test_who_borrows_no_gpu_works_as_the_app_does(space, tmp_path, lends, models, code, said):
+    pretend_spaces(space, lends)
+    code = f"import app; engine = app.load(); {code}\nprint(type(engine).__name__, app.borrow_for_segment.__name__)"
     shutil.copy(Path(examples.__file__).parent / "girl.png", space)
-    given = {**os.environ, "LENT": str(tmp_path / "lent")}
+    given = {**os.environ, "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_MODELS": models}
     done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.split() == ["Strokes"], done.stderr
-    assert not (tmp_path / "lent").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="shell commands")
-def test_a_space_that_lends_no_gpu_works_as_the_app_does(space, tmp_path):
-    pretend_spaces(space, lends=False)
-    code = "import app; print(type(app.load()).__name__, app.borrow_for_segment.__name__)"
-    given = {**os.environ, "LENT": str(tmp_path / "lent"), "PAINTS_UNDO_MODELS": "mini"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=space, env=given, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.split() == ["PaintsUndo", "borrow_for_segment"], done.stderr
+    assert done.returncode == 0 and done.stdout.strip() == said, done.stderr
     assert not (tmp_path / "lent").exists()
 
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 from desk import IN_A_BROWSER, MINUTE
 from PIL import Image
-from test_web_soak_program import DONE, Browser, Program
+from test_web_visitors import DONE, Browser, Soaked
 
 from paints_undo import examples
 from paints_undo.execution.lanes import lanes_for
@@ -30,18 +30,17 @@ SIDE_BY_SIDE = min(2, lanes_for(torch.get_num_threads()))  # a run of one keyfra
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    started = Program(tmp_path)
+def program(tmp_path: Path) -> Iterator[Soaked]:
+    started = Soaked(tmp_path)
     yield started
-    started.process.terminate()
-    started.process.wait(timeout=30)
+    started.stop()
 
 
 class Visitor(Browser):
     """One who asks without pauses, so that what is measured is the program."""
 
-    def __init__(self, program: Program) -> None:
-        super().__init__(program, 1, until_s=float("inf"))
+    def __init__(self, program: Soaked) -> None:
+        super().__init__(program, 1, until_s=float("inf"), rounds=0, pause_s=0.0)
         png = io.BytesIO()
         Image.open(GIRL).save(png, "PNG")
         self.picture_file = png.getvalue()
@@ -82,22 +81,21 @@ def test_the_page_is_ready_three_seconds_after_the_server(browser, tmp_path: Pat
         folder = tmp_path / str(start)
         folder.mkdir()
         began = time.perf_counter()
-        program = Program(folder)
+        program = Soaked(folder)
         answered = time.perf_counter()
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         page = context.new_page()
-        page.goto(program.url)
+        page.goto(program.address)
         page.wait_for_selector("[data-ready=true]", state="attached", timeout=MINUTE)
         ready.append(time.perf_counter() - answered)
         answers.append(answered - began)
         context.close()
-        program.process.terminate()
-        program.process.wait(timeout=30)
-    told("process start to the server's first answer, looked for twice a second", answers)
+        program.stop()
+    told("process start to the server's first answer, looked for ten times a second", answers)
     assert told("the server's first answer to the page ready", ready) <= 3
 
 
-def test_what_is_drawn_comes_back_at_once(program: Program) -> None:
+def test_what_is_drawn_comes_back_at_once(program: Soaked) -> None:
     visitor = Visitor(program)
     run = visitor.press("keyframes", None)
     visitor.idle(run)
@@ -124,7 +122,7 @@ def test_what_is_drawn_comes_back_at_once(program: Program) -> None:
 
 
 @pytest.mark.parametrize(("step", "stage"), [("keyframes", "keyframes"), ("video", "segments")])
-def test_cancel_takes_a_sampling_step_and_a_second(program: Program, step: str, stage: str) -> None:
+def test_cancel_takes_a_sampling_step_and_a_second(program: Soaked, step: str, stage: str) -> None:
     visitor, waits, steps = Visitor(program), [], []
     for number in range(TRIES):
         long = {"sampling_steps": 100 if step == "keyframes" else 2, "video_sampling_steps": 100}

@@ -195,7 +195,7 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     run = studio.open(
         visitor, drawing(), {"operation_steps": [200, 700], "seconds": 3, "fps": 12, "fit": "pad", "width": 64}
     )
-    studio.generate_video(visitor, run)
+    studio.generate(visitor, run, "video")
     assert studio.wait(visitor, run, 120)
     view = studio.view(visitor, run)
     assert view["state"] == "finished" and view["segments"] == [] and len(view["frames"]) == 36
@@ -204,7 +204,7 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     studio.edit(visitor, run, "reroll_keyframe", 700, seed=99)
     view = studio.view(visitor, run)
     assert {keyframe["seed"] for keyframe in view["keyframes"]} == {99} and view["settings"]["seed"] == 99
-    studio.generate_video(visitor, run)
+    studio.generate(visitor, run, "video")
     assert studio.wait(visitor, run, 120) and studio.view(visitor, run)["state"] == "finished"
     again = RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).process()
     assert again is not None and again.seed == 99

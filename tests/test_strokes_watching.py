@@ -82,7 +82,7 @@ def test_a_page_shows_the_frames_that_are_encoded(
     monkeypatch.setattr(Process, "canvas", counted)
     studio, visitor = Studio(EngineOnUse(Strokes), tmp_path), "v" * 20
     run = studio.open(visitor, artwork, {"operation_steps": [200, 700], "seconds": 3, "fps": 12})
-    studio.generate_video(visitor, run)
+    studio.generate(visitor, run, "video")
     assert studio.wait(visitor, run, 120)
     view = studio.view(visitor, run)
     assert view["state"] == "finished" and len(view["frames"]) == 36

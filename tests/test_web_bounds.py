@@ -7,7 +7,7 @@ import contextlib
 import socket
 import time
 from collections import namedtuple
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from gradio.utils import get_upload_folder
-from test_web_uploads import ARTWORK, SETTINGS, Server
+from running_app import RunningApp, until
 
 from paints_undo.errors import InputError
 from paints_undo.web import bodies, calls, connections, jobs
@@ -26,25 +26,14 @@ JSON = "Content-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-        running = Server(tmp_path_factory.mktemp("bounds") / "runs")
-        yield running
-        running.client.close()
-        running.app.close(verbose=False)
+        with RunningApp(tmp_path_factory.mktemp("bounds") / "runs") as running:
+            yield running
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not come")
-
-
-def opened(server: Server, sent: str) -> socket.socket:
+def opened(server: RunningApp, sent: str) -> socket.socket:
     """A connection on which this was sent."""
     url = server.client.base_url
     connection = socket.create_connection((url.host, url.port), timeout=20)
@@ -64,12 +53,12 @@ def answer_of(connection: socket.socket) -> str:
 
 
 @pytest.mark.parametrize("route", ["queue/join", "component_server", "call/generate_prompt", "run/predict", "cancel"])
-def test_a_body_that_is_too_large_is_refused_before_it_comes(server: Server, route: str) -> None:
+def test_a_body_that_is_too_large_is_refused_before_it_comes(server: RunningApp, route: str) -> None:
     with opened(server, f"POST /gradio_api/{route} HTTP/1.1\r\nHOST{JSON}Content-Length: 200000000\r\n\r\n{{") as sent:
         assert answer_of(sent).startswith("HTTP/1.1 413")
 
 
-def test_an_upload_that_is_too_large_is_refused_in_the_picture_reader_s_words(server: Server) -> None:
+def test_an_upload_that_is_too_large_is_refused_in_the_picture_reader_s_words(server: RunningApp) -> None:
     head = "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 300000000\r\n\r\n--b"
     with opened(server, f"POST /gradio_api/upload HTTP/1.1\r\nHOST{head}") as sent:
         said = answer_of(sent)
@@ -79,7 +68,7 @@ def test_an_upload_that_is_too_large_is_refused_in_the_picture_reader_s_words(se
     assert said.startswith("HTTP/1.1 413") and said.endswith(f"\r\n\r\n{sentence}\n")
 
 
-def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way(server: Server) -> None:
+def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way(server: RunningApp) -> None:
     def pieces() -> Iterator[bytes]:
         yield b'{"data": ["'
         for _ in range(50):
@@ -91,14 +80,14 @@ def test_a_body_that_does_not_say_how_large_it_is_is_refused_on_the_way(server: 
     assert answer.status_code == 413 and "larger than the 4 MB" in answer.text
 
 
-def test_a_body_that_stops_coming_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_stops_coming_is_given_up(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "IDLE_S", 0.3)
     for route in ("queue/join", "component_server", "call/generate_prompt"):
         with opened(server, f"POST /gradio_api/{route} HTTP/1.1\r\nHOST{JSON}Content-Length: 1000\r\n\r\n{{") as sent:
             assert answer_of(sent).startswith("HTTP/1.1 408"), route
 
 
-def test_a_body_that_comes_too_slowly_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_comes_too_slowly_is_given_up(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "SLOW_S", 0.3)
     with opened(server, f"POST /gradio_api/queue/join HTTP/1.1\r\nHOST{JSON}Content-Length: 1000\r\n\r\n") as sent:
         for _ in range(40):
@@ -110,7 +99,7 @@ def test_a_body_that_comes_too_slowly_is_given_up(server: Server, monkeypatch: p
         assert answer_of(sent).startswith("HTTP/1.1 408")
 
 
-def test_bodies_under_way_are_counted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bodies_under_way_are_counted(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "MOST_OF_ONE", 3)
     begun = f"POST /gradio_api/queue/join HTTP/1.1\r\nHOST{JSON}Content-Length: 1000\r\n\r\n{{"
     held = [opened(server, begun) for _ in range(3)]
@@ -126,7 +115,7 @@ def parts() -> list[str]:
     return [each.name for each in Path(get_upload_folder()).iterdir() if each.is_file()]
 
 
-def test_uploads_that_break_off_leave_nothing(server: Server) -> None:
+def test_uploads_that_break_off_leave_nothing(server: RunningApp) -> None:
     head = "POST /gradio_api/upload HTTP/1.1\r\nHOSTContent-Type: multipart/form-data; boundary=x\r\n"
     head += (
         'Content-Length: 9000000\r\n\r\n--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
@@ -138,22 +127,22 @@ def test_uploads_that_break_off_leave_nothing(server: Server) -> None:
     begun[-1].sendall(b"b" * 10)
     begun[-1].close()
     until(lambda: not parts())
-    assert Path(server.upload(ARTWORK.read_bytes())).is_file(), "and whole ones are kept"
+    assert Path(server.upload()).is_file(), "and whole ones are kept"
     assert not parts()
 
 
-def test_an_upload_does_not_fill_the_disk(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_does_not_fill_the_disk(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(bodies.shutil, "disk_usage", lambda place: usage(10**12, 10**12 - 10**9, 10**9))
     answer = server.client.post("/gradio_api/upload", files={"files": ("a.png", b"x" * 1000)})
     assert answer.status_code == 507 and "nearly full" in answer.text
-    assert "error" not in server.asked("runs"), "what needs no room goes on"
+    assert "error" not in server.ask("runs"), "what needs no room goes on"
 
 
 # Connections
 
 
-def test_requests_that_are_half_sent_are_not_held_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_are_half_sent_are_not_held_for_ever(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEADERS_S", 1.0)
     begun = [opened(server, start) for start in ("", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHOSTX-A: ", "POST /lo")]
     for each in begun:
@@ -163,7 +152,7 @@ def test_requests_that_are_half_sent_are_not_held_for_ever(server: Server, monke
         each.close()
 
 
-def test_many_that_are_half_sent_make_way_for_others(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_that_are_half_sent_make_way_for_others(server: RunningApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_SILENT", 5)
     begun = [opened(server, "GET / HTTP/1.1\r\nX-Half: ") for _ in range(40)]
     begin = time.monotonic()
@@ -231,9 +220,9 @@ def test_too_many_open_files_are_said_once_a_minute(caplog: pytest.LogCaptureFix
 # Calls and jobs
 
 
-def test_one_session_does_not_fill_the_line(server: Server) -> None:
+def test_one_session_does_not_fill_the_line(server: RunningApp) -> None:
     server.engine.seconds_per_step = 0.05
-    named = {"path": server.upload(ARTWORK.read_bytes()), "meta": {"_type": "gradio.FileData"}}
+    named = server.named()
     index = next(d["id"] for d in server.app.get_config_file()["dependencies"] if d["api_name"] == "generate_prompt")
     body = {"data": [named], "fn_index": index, "session_hash": "greedy"}
     statuses = [server.client.post("/gradio_api/queue/join", json=body).status_code for _ in range(80)]
@@ -245,7 +234,7 @@ def test_one_session_does_not_fill_the_line(server: Server) -> None:
     until(lambda: not jobs.queue_of("cpu")._line and not len(server.app._queue), 60)
 
 
-def test_calls_of_many_sessions_leave_room_for_the_doctor(server: Server) -> None:
+def test_calls_of_many_sessions_leave_room_for_the_doctor(server: RunningApp) -> None:
     """The line of the endpoints is full; the doctor has a line of its own."""
     dependencies = server.app.get_config_file()["dependencies"]
     kinds = {each["id"]: server.app.fns[each["id"]].concurrency_id for each in dependencies if each["backend_fn"]}
@@ -255,28 +244,27 @@ def test_calls_of_many_sessions_leave_room_for_the_doctor(server: Server) -> Non
     assert server.app._queue.max_size is None
 
 
-def test_fresh_secrets_do_not_make_room_for_more_jobs(server: Server) -> None:
+def test_fresh_secrets_do_not_make_room_for_more_jobs(server: RunningApp) -> None:
     server.engine.seconds_per_step = 1.0
     settings = {"width": 64, "height": 64, "sampling_steps": 100, "operation_steps": [400]}
-    artwork, told, runs = server.upload(ARTWORK.read_bytes()), [], []
+    artwork, told, runs = server.upload(), [], []
     for number in range(MOST_JOBS_OF_CLIENT + 8):
         visitor = f"a fresh secret of sixteen letters {number}"
-        call: dict[str, Any] = {"do": "press", "visitor": visitor, "language": "en"}
-        call["args"] = {"step": "keyframes", "run_id": None, "artwork": artwork, "settings": settings}
-        said = server.asked_as(call)
+        pressed = {"step": "keyframes", "run_id": None, "artwork": artwork, "settings": settings}
+        said = server.ask("press", visitor, **pressed)
         told.append(said["result"].get("error"))
         runs.append((visitor, said["result"]["run"]))
     sentence = "32 pictures from your address are being drawn or wait for it; let some be done first"
     assert told == [None] * MOST_JOBS_OF_CLIENT + [sentence] * 8
     for visitor, run in runs:
-        server.asked_as({"do": "cancel", "visitor": visitor, "language": "en", "args": {"run_id": run}})
+        server.ask("cancel", visitor, run_id=run)
     server.engine.seconds_per_step = 0
     until(lambda: not jobs.queue_of("cpu")._line)
 
 
 def test_nobodys_address_is_not_counted() -> None:
     queue = jobs.Queue("test")
-    nobodys, theirs = jobs.Job(lambda report: None), jobs.Job(lambda report: None)
+    nobodys, theirs = (jobs.Job(queue, lambda report: None) for _ in range(2))
     theirs.client = "10.0.0.1"
     queue._line = [nobodys] * 100 + [theirs] * MOST_JOBS_OF_CLIENT
     queue.refuse_many_of("")
@@ -285,20 +273,14 @@ def test_nobodys_address_is_not_counted() -> None:
         queue.refuse_many_of("10.0.0.1")
 
 
-def test_sizes_and_work_far_beyond_the_family_are_refused(server: Server) -> None:
-    settings = {"width": 4096, "height": 4096, "operation_steps": list(range(0, 960, 30)), "sampling_steps": 100}
-    artwork = server.upload(ARTWORK.read_bytes())
-    assert server.asked("open", artwork=artwork, settings=settings)["error"].startswith(
-        "width is 4096; use at most 1024"
-    )
-    named = {"path": artwork, "meta": {"_type": "gradio.FileData"}}
-    given = ("1girl", "", settings["operation_steps"], 1, 4096, 4096, 100, 3.0)
-    assert len(given) == len(SETTINGS)
-    assert "width is 4096" in server.called("generate_keyframes", named, *given)
-
-
-def test_a_million_operation_steps_are_one_sentence(server: Server) -> None:
-    begin = time.monotonic()
-    named = {"path": server.upload(ARTWORK.read_bytes()), "meta": {"_type": "gradio.FileData"}}
-    said = server.called("generate_keyframes", named, "1girl", "", [5] * 1_000_000, *SETTINGS[3:])
-    assert "is given 1000000 times" in said and time.monotonic() - begin < 20
+def test_sizes_and_work_far_beyond_the_family_are_refused(server: RunningApp) -> None:
+    begin, artwork = time.monotonic(), server.upload()
+    large = {"width": 4096, "height": 4096, "operation_steps": list(range(0, 960, 30)), "sampling_steps": 100}
+    assert server.ask("open", artwork=artwork, settings=large)["error"].startswith("width is 4096; use at most 1024")
+    for steps, side, said in (
+        (large["operation_steps"], 4096, "width is 4096"),
+        ([5] * 1_000_000, 256, "1000000 times"),
+    ):
+        values = ("1girl", "", steps, 1, side, side, 100, 3.0)
+        assert said in server.called("generate_keyframes", server.named(artwork), *values)
+    assert time.monotonic() - begin < 20

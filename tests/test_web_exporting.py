@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from export_runs import make_run
-from studio_desk import ME, OTHER, StudioDesk, until
+from running_app import until
+from studio_desk import ME, OTHER, StudioDesk
 
 from paints_undo.exports.formats import FORMATS
 from paints_undo.web import exporting

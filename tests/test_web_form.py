@@ -10,7 +10,6 @@ from fake_engine import FakeEngine
 import gradio_app
 from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
-from paints_undo.web.form import EVENTS
 from paints_undo.web.settings import changed
 from paints_undo.words.languages import table
 
@@ -39,15 +38,11 @@ def test_what_the_options_take_the_form_takes(tmp_path: Path) -> None:
                 changed(UndoOptions(), {name: value})
 
 
-def test_the_scripts_know_the_events() -> None:
+def test_the_widgets_are_wired_in_the_browser_and_the_scripts_know_the_events(tmp_path: Path) -> None:
+    config = gradio_app.build_app(FakeEngine, tmp_path).get_config_file()
+    at_server = {each["id"] for each in config["dependencies"] if each["backend_fn"]}
+    assert all(each["js"] for each in config["dependencies"] if each["id"] not in at_server)
+    bench = next(each["id"] for each in config["components"] if each["props"].get("elem_id") == "workbench")
+    events = {event for each in config["dependencies"] for target, event in each["targets"] if target == bench}
     scripts = "".join(file.read_text(encoding="utf-8") for file in STATIC.glob("*.js"))
-    assert all(f'trigger("{event}")' in scripts for event in EVENTS)
-
-
-def test_the_widgets_are_wired_in_the_browser(tmp_path: Path) -> None:
-    dependencies = gradio_app.build_app(FakeEngine, tmp_path).get_config_file()["dependencies"]
-    at_server = [d for d in dependencies if d["backend_fn"]]
-    assert {d["api_name"] for d in at_server if d["api_visibility"] == "public"} == {
-        "generate_prompt", "generate_keyframes", "generate_video",
-    }  # fmt: skip
-    assert all(d["js"] for d in dependencies if not d["backend_fn"])
+    assert len(events) == 6 and all(f'trigger("{event}")' in scripts for event in events)

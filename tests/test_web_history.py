@@ -13,22 +13,13 @@ from paints_undo.run.timeline import Keyframe, Timeline
 from paints_undo.web.history import CARD, Entry, History, message, owner_of
 from paints_undo.web.playable import PlayableRun
 
-ME, OTHER = "visitor-one-secret", "visitor-two-secret"
+ME = "visitor-one-secret"
 ARTWORK = np.full((64, 64, 3), 200, np.uint8)
 
 
-def add(history: History, visitor: str = ME, title: str = "cat") -> Entry:
+def add(history: History, title: str = "cat") -> Entry:
     run = PlayableRun.create(history.new_folder(), {}, Timeline((Keyframe(400, 2, 3),), 1), ARTWORK)
-    return history.add(visitor, run, title, None, message("opened"))
-
-
-def test_each_visitor_has_its_own(tmp_path):
-    history = History(tmp_path)
-    mine, others = add(history), add(history, OTHER)
-    assert history.entries(ME) == [mine] and history.entry(ME, mine.id) is mine
-    with pytest.raises(InputError, match="this run is not there"):
-        history.entry(ME, others.id)
-    assert owner_of(ME) != owner_of(OTHER) and ME not in (mine.path / CARD).read_text()
+    return history.add(ME, run, title, None, message("opened"))
 
 
 def test_it_is_there_after_a_restart_newest_first(tmp_path):
@@ -80,10 +71,3 @@ def test_deleting(tmp_path):
 def test_names_are_not_to_be_guessed(tmp_path: Path):
     names = {History(tmp_path).new_folder().name for _ in range(50)}
     assert len(names) == 50 and all(len(name.rpartition("-")[2]) == 16 for name in names)
-
-
-def test_a_change_changes_the_version(tmp_path):
-    entry = add(History(tmp_path))
-    before = entry.version
-    entry.touch()
-    assert entry.version > before

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
-from asgi import unread
+from asgi import asked
 
 from paints_undo.web.hosts import KnownHosts, OwnPagesOnly, host_name, own_names, route_of
 
 
 def answer(guard: type, headers: dict[str, str], method: str = "GET", kind: str = "http", **options: Any) -> Any:
     """The status of the answer, or the code a websocket was closed with."""
-    sent: list[dict[str, Any]] = []
-
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200})
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    scope = {"type": kind, "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
-    asyncio.run(guard(app, **options)({**scope, "method": method}, None, send))
-    return sent[0].get("status", sent[0].get("code"))
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    (first, *_), _ = asked(partial(guard, **options), type=kind, method=method, headers=given)
+    return first.get("status", first.get("code"))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:7860", "localhost", "LOCALHOST:7860", "[::1]:7860", "[::1]"])
@@ -51,19 +43,8 @@ def test_no_host_is_refused_and_more_than_one() -> None:
 
 def asked_with(headers: list[tuple[bytes, bytes]]) -> tuple[int, list[tuple[bytes, bytes]]]:
     """The status, and the headers that went further, for a server that is also known as paint.example."""
-    arrived: list[tuple[bytes, bytes]] = []
-    sent: list[dict[str, Any]] = []
-
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        arrived.extend(scope["headers"])
-        await send({"type": "http.response.start", "status": 200})
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    guard = KnownHosts(app, names=("localhost", "paint.example"))
-    asyncio.run(guard({"type": "http", "method": "GET", "headers": headers}, unread, send))
-    return sent[0]["status"], arrived
+    sent, arrived = asked(partial(KnownHosts, names=("localhost", "paint.example")), headers=headers)
+    return sent[0]["status"], arrived[0]["headers"] if arrived else []
 
 
 def test_an_unknown_name_as_the_forwarded_one_is_left_out() -> None:

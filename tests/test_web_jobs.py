@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from itertools import count
 
 import pytest
+from running_app import until
 
 from paints_undo.errors import InputError
 from paints_undo.progress import OnProgress, Progress
@@ -31,17 +31,9 @@ def queue() -> Queue:
 
 
 def started(queue: Queue, work: Callable[[OnProgress], None], **options) -> Job:
-    job = Job(work, **options)
+    job = Job(queue, work, **options)
     queue.submit(job)
     return job
-
-
-def until(condition: Callable[[], bool]) -> None:
-    for _ in count():
-        if condition():
-            return
-        assert _ < 500, "it did not come"
-        time.sleep(0.01)
 
 
 def test_a_job_reports_and_ends(queue) -> None:
@@ -145,11 +137,6 @@ def test_an_error_ends_its_own_job_alone(queue, error, sentence) -> None:
 
 def test_a_device_has_one_queue() -> None:
     assert queue_of("somewhere") is queue_of("somewhere") is not queue_of("elsewhere")
-
-
-def test_a_job_without_a_queue_cannot_be_asked() -> None:
-    with pytest.raises(RuntimeError, match="was not handed to a queue"):
-        Job(counting(1, 0, [])).cancel()
 
 
 def test_work_is_done_in_the_context_of_who_asked(queue) -> None:

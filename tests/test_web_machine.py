@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from real_app import RealApp
+from running_app import real_app
 
 from paints_undo.doctor.findings import FINE, PROBLEM, Report
 from paints_undo.errors import CheckpointError, Sentence
@@ -76,11 +76,8 @@ def test_the_button_examines_the_engine_that_the_app_has(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
-    app = RealApp(tiny_family, tmp_path / "runs", dtype="bf16", attention="plain", vram="4")
-    try:
+    with real_app(tiny_family, tmp_path / "runs", dtype="bf16", attention="plain", vram="4") as app:
         (shown,) = app.press("Examine")
-    finally:
-        app.close()
     told = dict(re.findall(r"<div lang='(.*?)'>(.*?)</div>", shown))
     rows = re.findall(r"<tr class='(\w+)'><th scope='row'>(.*?)</th><td>(.)</td><td>(.*?)</td></tr>", told["en"])
     found = "".join(f"{state} {subject}: {text}\n" for state, subject, _, text in rows)

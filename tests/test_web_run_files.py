@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asgi import asked, stays
 
 from paints_undo.errors import Sentence
 from paints_undo.web.run_files import RunFiles, without_folders, without_place
@@ -36,24 +36,9 @@ def out(tmp_path: Path) -> Path:
 
 def fetched(out: Path, path: str, method: str = "GET") -> tuple[int, str]:
     """The status and the text of what the middleware answers by itself; (0, path) for what it hands on."""
-    passed: list[str] = []
-
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-        passed.append(scope["path"])
-
-    sent: list[dict[str, Any]] = []
-
-    async def send(message: dict[str, Any]) -> None:
-        sent.append(message)
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.Event().wait()  # somebody who stays
-        raise AssertionError
-
-    scope = {"type": "http", "method": method, "path": path, "headers": []}
-    asyncio.run(RunFiles(app, out)(scope, receive, send))
+    sent, passed = asked(partial(RunFiles, out=out), stays, path=path, method=method)
     if passed:
-        return 0, passed[0]
+        return 0, passed[0]["path"]
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]).decode()
 
 

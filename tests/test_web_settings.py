@@ -10,6 +10,7 @@ import pytest
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.run.timeline import Timeline, settings_fingerprint
+from paints_undo.web.recipes import changes_of, other_seeds
 from paints_undo.web.settings import agreeing, changed, flat, following
 
 START = UndoOptions(KeyframeOptions(operation_steps=(400, 800), seed=5), SegmentOptions(seed=10))
@@ -63,3 +64,13 @@ def test_a_locked_keyframe_remembers_what_it_was_drawn_with():
 
 def test_agreeing():
     assert agreeing(START, TIMELINE.with_keyframe(600, 1)).keyframes.operation_steps == (400, 600, 800)
+
+
+@pytest.mark.parametrize(("own", "draft"), [(50, 12), (4, 1), (2, 1), (1, 1)])
+def test_a_draft_takes_a_quarter_of_the_steps_of_the_family_and_at_least_one(own, draft):
+    family = changed(UndoOptions(), {"sampling_steps": own, "video_sampling_steps": max(1, own // 2)})
+    assert changes_of("draft", family) == {"sampling_steps": draft, "video_sampling_steps": max(1, own // 2 // 4)}
+
+
+def test_other_seeds_begin_anew_after_the_largest():
+    assert other_seeds(2**32 - 2) == [2**32 - 1, 0, 1]

@@ -6,85 +6,41 @@ import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from gradio.http_server import INITIAL_PORT_VALUE
+from served_elsewhere import GRADIO_APP, Program, free_port
 
 import gradio_app
 from paints_undo.errors import InputError
 from paints_undo.web import starting
 from paints_undo.web.proxies import spare_loopback
 
-PROGRAM = Path(gradio_app.__file__)
 NOWHERE = "127.0.0.1:9"  # nobody listens there
-PROXIES = [f"http_proxy=http://{NOWHERE}", f"ALL_PROXY={NOWHERE}"]
-PROXIES += [f"all_proxy=socks5://{NOWHERE}", f"ALL_PROXY=socks://{NOWHERE}"]
 NO_PROXIES = dict.fromkeys(("no_proxy", "NO_PROXY"), "")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Started:
-    """The program as a process with these arguments and variables, its words in a file."""
-
-    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
-        self.log = folder / "log"
-        self.port = free_port()
-        temporary = folder / "temporary"
-        temporary.mkdir(exist_ok=True)
-        environment = {**os.environ, **NO_PROXIES, "TMPDIR": str(temporary), "PYTHONPATH": str(PROGRAM.parent)}
-        environment.pop("GRADIO_TEMP_DIR", None)
-        command = [sys.executable, str(PROGRAM), "--models", str(folder / "no family"), "--out", str(folder / "runs")]
-        with open(self.log, "wb") as log:
-            command += ["--port", str(self.port), *arguments]
-            # Tests that run in the background of a shell are deaf to Ctrl+C, and so would be what they start.
-            hearing = (lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) if os.name == "posix" else None
-            given = {**environment, **variables}
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=given, preexec_fn=hearing)
-
-    def page(self) -> str:
-        """The page, when it is there."""
-        with httpx.Client(trust_env=False) as client:
-            for _ in range(900):
-                try:
-                    return client.get(f"http://127.0.0.1:{self.port}/").raise_for_status().text
-                except httpx.TransportError:
-                    assert self.process.poll() is None, self.words()
-                    time.sleep(0.1)
-        raise AssertionError(self.words())
-
-    def words(self) -> str:
-        return self.log.read_text("utf-8", "replace")
-
-    def ended(self) -> tuple[int, str]:
-        """The exit status and what was said, of a program that cannot start."""
-        return self.process.wait(90), self.words()
-
-    def stop(self, how: int = signal.SIGINT) -> None:
-        self.process.send_signal(how)
-        self.process.wait(60)
+def started(folder: Path, **variables: str) -> Program:
+    """The program without a family, and with a place for temporary files in the folder."""
+    (folder / "temporary").mkdir(exist_ok=True)
+    port = free_port()
+    command = [GRADIO_APP, "--models", folder / "no family", "--out", folder / "runs", "--port", port]
+    given = {**NO_PROXIES, "TMPDIR": str(folder / "temporary"), "GRADIO_TEMP_DIR": None, **variables}
+    return Program(folder, command, port, **given)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variable", PROXIES)
-def test_a_proxy_in_the_environment_keeps_no_server_from_starting(tmp_path: Path, variable: str) -> None:
-    name, _, value = variable.partition("=")
-    started = Started(tmp_path, **{name: value})
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", NOWHERE), ("all_proxy", f"socks5://{NOWHERE}")])
+def test_a_proxy_in_the_environment_keeps_no_server_from_starting(tmp_path: Path, name: str, value: str) -> None:
+    program = started(tmp_path, **{name: value})
     try:
-        assert "Paints-UNDO" in started.page()
-        assert ("is not used" in started.words()) == ("socks" in value)
+        assert "Paints-UNDO" in program.page()
+        assert ("is not used" in program.words()) == ("socks" in value)
     finally:
-        started.stop(signal.SIGKILL)
+        program.stop(signal.SIGKILL)
 
 
 @pytest.fixture
@@ -120,6 +76,13 @@ def test_only_this_computer_is_spared(proxies: Callable[..., None]) -> None:
     assert through("https://hub.example") and through("http://hub.example")
     assert not through("https://intranet.example") and not through("http://10.0.0.1")
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "intranet.example,10.0.0.1,127.0.0.1,localhost,::1"
+
+
+def test_a_proxy_of_an_unknown_kind_is_not_used(proxies: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    proxies(http_proxy=f"http://{NOWHERE}", ALL_PROXY=f"socks://{NOWHERE}")
+    spare_loopback()
+    assert "the proxy in ALL_PROXY is not used" in caplog.text and "ALL_PROXY" not in os.environ
+    assert not any(map(through, OWN)) and through("http://hub.example")
 
 
 def test_without_a_proxy_and_with_no_need_for_one_nothing_is_set(proxies: Callable[..., None]) -> None:
@@ -206,7 +169,7 @@ def test_another_cause_is_told_as_it_is(
 def test_a_temporary_folder_of_somebody_else_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "temporary").mkdir()
     (tmp_path / "temporary" / "gradio").write_text("nothing can be made in here, as in a folder of another user")
-    first, second = Started(tmp_path), Started(tmp_path)
+    first, second = started(tmp_path), started(tmp_path)
     try:
         assert "Paints-UNDO" in first.page() and "Paints-UNDO" in second.page()
         folders = list((tmp_path / "temporary").glob("paints-undo-*"))
@@ -214,16 +177,15 @@ def test_a_temporary_folder_of_somebody_else_is_in_nobodys_way(tmp_path: Path) -
         with httpx.Client(trust_env=False) as client:
             files = {"files": ("a.png", b"the same in both")}
             places = [
-                Path(client.post(f"http://127.0.0.1:{each.port}/gradio_api/upload", files=files).json()[0])
-                for each in (first, second)
+                Path(client.post(f"{each.address}gradio_api/upload", files=files).json()[0]) for each in (first, second)
             ]
         assert {place.parent.parent for place in places} == set(folders)
-        second.stop()
+        second.stop(signal.SIGINT)
         assert [place.exists() for place in places] == [True, False] and not places[1].parent.parent.exists()
         first.stop(signal.SIGKILL)
-        third = Started(tmp_path)
+        third = started(tmp_path)
         third.page()
-        third.stop()
+        third.stop(signal.SIGINT)
         assert not list((tmp_path / "temporary").glob("paints-undo-*")), "what a killed one left is gone, too"
     finally:
         for each in (first, second):

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from gradio_client import Client, handle_file
+from running_app import EVIL, GIRL, RunningApp
 from small_proxy import SmallProxy
-from test_web_exposure import ARTWORK, EVIL, Served
 
 import gradio_app
 
@@ -20,7 +20,7 @@ RIGHT = {"username": "ann", "password": "a good password"}
 GUARDED = ("--root-path", "/paints", "--host-name", "paint.example", "--behind-proxy")
 
 
-class Below(Served):
+class Below(RunningApp):
     """A running app behind a proxy that the public knows as https://paint.example/paints/."""
 
     def __init__(self, out: Path, *arguments: str, strips: bool = True, keeps_host: bool = False) -> None:
@@ -43,9 +43,8 @@ class Below(Served):
 def below(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Below]:
     strips = request.param in ("nginx's defaults", "the own host")
     keeps_host = request.param in ("the own host", "both")
-    running = Below(tmp_path_factory.mktemp("below") / "runs", strips=strips, keeps_host=keeps_host)
-    yield running
-    running.close()
+    with Below(tmp_path_factory.mktemp("below") / "runs", strips=strips, keeps_host=keeps_host) as running:
+        yield running
 
 
 def test_the_page_and_what_it_loads_are_below_the_path(below: Below) -> None:
@@ -81,8 +80,7 @@ def test_other_names_and_other_pages_stay_out(below: Below) -> None:
 
 @pytest.mark.parametrize("strips", [True, False])
 def test_a_login_and_a_logout_below_the_path(tmp_path: Path, strips: bool) -> None:
-    running = Below(tmp_path / "runs", "--auth", "ann:a good password", strips=strips)
-    try:
+    with Below(tmp_path / "runs", "--auth", "ann:a good password", strips=strips) as running:
         visitor = running.visitor(Accept="text/html")
         assert 'action="/paints/login"' in visitor.get("/").text and visitor.get("/config").status_code == 401
         assert visitor.post("/login", data={**RIGHT, "password": "x"}).status_code == 400
@@ -96,22 +94,17 @@ def test_a_login_and_a_logout_below_the_path(tmp_path: Path, strips: bool) -> No
         tried = [visitor.post("/login", data={**RIGHT, "password": "x"}).status_code for _ in range(12)]
         assert tried == [400] * 9 + [429] * 3
         assert not running.proxy.strayed
-    finally:
-        running.close()
 
 
 def test_a_program_speaks_to_it(tmp_path: Path) -> None:
-    running = Served(tmp_path / "runs", "--root-path", "/paints/")
-    proxy = SmallProxy(running.client.base_url.port or 0)
-    try:
+    with RunningApp(tmp_path / "runs", "--root-path", "/paints/") as running:
+        proxy = SmallProxy(running.client.base_url.port or 0)
         client = Client(f"http://127.0.0.1:{proxy.port}/paints/", verbose=False, analytics_enabled=False)
-        assert client.predict(handle_file(str(ARTWORK)), api_name="/generate_prompt").startswith("1girl")
-        drawn = client.predict(artwork=handle_file(str(ARTWORK)), prompt="x", width=256, height=320, sampling_steps=1,
+        assert client.predict(handle_file(str(GIRL)), api_name="/generate_prompt").startswith("1girl")
+        drawn = client.predict(artwork=handle_file(str(GIRL)), prompt="x", width=256, height=320, sampling_steps=1,
                                operation_steps=[400], api_name="/generate_keyframes")  # fmt: skip
         assert Path(drawn[0]["image"]).is_file() and not proxy.strayed
-    finally:
         proxy.close()
-        running.close()
 
 
 @pytest.mark.parametrize(

@@ -5,36 +5,30 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import numpy as np
 import pytest
-from fake_engine import FakeEngine
+from studio_desk import ME, StudioDesk
 
-from paints_undo.options import KeyframeOptions, UndoOptions, with_prompt
+from paints_undo.options import with_prompt
 from paints_undo.progress import Progress
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.timeline import Timeline
 from paints_undo.time_left import Outlook
-from paints_undo.web.history import Entry, History, message
-from paints_undo.web.jobs import Job, Update
+from paints_undo.web.history import Entry, message
+from paints_undo.web.jobs import Job, Update, queue_of
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.views import state_of, view_of
 
 
 @pytest.fixture
 def entry(tmp_path) -> Entry:
-    options = UndoOptions(KeyframeOptions(operation_steps=(400, 800), width=64, height=64))
-    timeline, history = Timeline.of(options.keyframes, options.segments), History(tmp_path)
-    picture = np.full((64, 64, 3), 200, np.uint8)
-    settings = FakeEngine().settings_of(options)
-    run = PlayableRun.create(history.new_folder(), settings, timeline, picture)
-    return history.add("visitor-one-secret", run, "", None, message("opened"))
+    desk = StudioDesk(tmp_path)
+    return desk.studio._history.entry(ME, desk.new(operation_steps=[400, 800], prompt=""))
 
 
 class AtWork(Job):
     """A job that is always as far as this."""
 
     def __init__(self, update: Update) -> None:
-        super().__init__(lambda on_progress: None)
+        super().__init__(queue_of("nowhere"), lambda on_progress: None)
         self._update = update
 
     def update(self) -> Update:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from paints_undo.web.hosts import App, Receive, Send, refuse
+from paints_undo.web.hosts import App, Receive, Send, given_again, refuse, whole_body
 
 MOST_WAITING = 64  # of each kind: the endpoints, the doctor
 MOST_OF_ONE = 8  # of one session
@@ -28,20 +28,13 @@ class BoundedCalls:
         if joins is None:
             await self.app(scope, receive, send)
             return
-        body = b""
-        message: dict[str, Any] = {"type": "http.request", "more_body": True}
-        while message["type"] == "http.request" and message.get("more_body", False):
-            message = await receive()
-            body += message.get("body", b"")
+        body = await whole_body(receive)
+        if body is None:
+            return
         if self._is_full(scope, joins["name"], body):
             await refuse(scope, send, 503, "Many calls are waiting already; try again when some are done.")
             return
-        given = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-        async def receive_again() -> dict[str, Any]:
-            return next(given, None) or await receive()
-
-        await self.app(scope, receive_again, send)
+        await self.app(scope, given_again(body, receive), send)
 
     def _is_full(self, scope: dict[str, Any], name: str | None, body: bytes) -> bool:
         try:

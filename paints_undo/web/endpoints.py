@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
@@ -43,10 +44,10 @@ class Endpoints:
         """
         yield gr.skip()
         visitor = _visitor(request)
-        with _Told():
+        with _told():
             run = self._studio.open(visitor, artwork)
             try:
-                view = yield from self._done(visitor, run, self._studio.generate_prompt, progress)
+                view = yield from self._done(visitor, run, "prompt", progress)
             finally:
                 self._forget(visitor, run)
             yield view["settings"]["prompt"]
@@ -97,10 +98,10 @@ class Endpoints:
             "guidance_scale": guidance_scale,
             "fit": "crop",
         }
-        with _Told():
+        with _told():
             run = self._studio.open(visitor, artwork, settings)
             try:
-                view = yield from self._done(visitor, run, self._studio.generate_keyframes, progress)
+                view = yield from self._done(visitor, run, "keyframes", progress)
             except GeneratorExit:  # the session never learns of this run
                 self._forget(visitor, run)
                 raise
@@ -138,22 +139,22 @@ class Endpoints:
             "video_sampling_steps": sampling_steps,
             "fps": fps,
         }
-        with _Told():
+        with _told():
             if not drawn:
                 raise InputError("there are no key frames yet: call /generate_keyframes in this session first")
             self._studio.set_settings(visitor, drawn, **settings)
-            view = yield from self._done(visitor, drawn, self._studio.generate_video, progress)
+            view = yield from self._done(visitor, drawn, "video", progress)
             frames = self._studio.frame_files(visitor, drawn)
             yield handed_out(view["video"]), [handed_out(frame) for frame in frames], drawn
 
     def _done(
-        self, visitor: str, run: str, begin: Callable[[str, str], None], progress: gr.Progress
+        self, visitor: str, run: str, step: str, progress: gr.Progress
     ) -> Generator[dict[str, Any], None, dict[str, Any]]:
         """The view of a run after a job, which is cancelled when this is closed.
 
         Raises InputError where the job did not finish.
         """
-        begin(visitor, run)
+        self._studio.generate(visitor, run, step)
         try:
             while not self._studio.wait(visitor, run, PULSE_S):
                 yield gr.skip()
@@ -179,15 +180,13 @@ class Endpoints:
             threading.Thread(target=delete, name="forget a cancelled run", daemon=True).start()
 
 
-class _Told:
+@contextmanager
+def _told() -> Iterator[None]:
     """Turns what a caller can do something about into gradio's error, which tells the sentence and no traceback."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InputError | CheckpointError | OSError):
-            raise gr.Error(without_folders(sentence_of(error)), print_exception=False) from None
+    try:
+        yield
+    except (InputError, CheckpointError, OSError) as error:
+        raise gr.Error(without_folders(sentence_of(error)), print_exception=False) from None
 
 
 def _visitor(request: gr.Request) -> str:

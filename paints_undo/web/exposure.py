@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from paints_undo.web.answers import CarefulAnswers
@@ -15,33 +16,29 @@ from paints_undo.web.calls import BoundedCalls
 from paints_undo.web.connections import watched
 from paints_undo.web.hosts import LOOPBACK_NAMES, SHARE_NAMES, KnownHosts, OwnPagesOnly, own_names
 from paints_undo.web.logins import BoundedLogins
-from paints_undo.web.refusals import RefusedNotFailed
 from paints_undo.web.run_files import RunFiles
 from paints_undo.web.sessions import LoginFirst
 
-Guard = tuple[type, tuple[Any, ...], dict[str, Any]]  # an ASGI middleware and its arguments
 
-
-def guards(listen: bool, share: bool, host_names: Sequence[str], out: Path) -> list[Guard]:
+def guards(listen: bool, share: bool, host_names: Sequence[str], out: Path) -> list[Middleware]:
     """What every request goes through, the outermost first.
 
     host_names: further names the server is known under, such as that of a proxy before it.
     """
     names = (*LOOPBACK_NAMES, *host_names, *(own_names() if listen else ()), *(SHARE_NAMES if share else ()))
     return [
-        (CarefulAnswers, (), {}),
-        (KnownHosts, (), {"names": names, "addresses": listen}),
-        (OwnPagesOnly, (), {"names": tuple(host_names)}),
-        (BoundedBodies, (), {}),
-        (LoginFirst, (), {}),
-        (BoundedLogins, (), {}),
-        (BoundedCalls, (), {}),
-        (RunFiles, (), {"out": out}),
-        (RefusedNotFailed, (), {}),
+        Middleware(CarefulAnswers),
+        Middleware(KnownHosts, names=names, addresses=listen),
+        Middleware(OwnPagesOnly, names=tuple(host_names)),
+        Middleware(BoundedBodies),
+        Middleware(LoginFirst),
+        Middleware(BoundedLogins),
+        Middleware(BoundedCalls),
+        Middleware(RunFiles, out=out),
     ]
 
 
-def guarded(guards: Sequence[Guard], tools: Any = None) -> dict[str, Any]:
+def guarded(guards: Sequence[Middleware], tools: Any = None) -> dict[str, Any]:
     """What makes gradio's server one behind the guards: the keyword arguments of its application.
 
     tools: an mcp_tools.Tools, which it then has, too.
@@ -49,11 +46,10 @@ def guarded(guards: Sequence[Guard], tools: Any = None) -> dict[str, Any]:
     Gradio puts middleware of its own before any that it is given, which would answer some requests by itself (CORS).
     The guards change places with it when the server starts.
     """
-    own = [guard for guard, _, _ in guards]
 
     @contextlib.asynccontextmanager
     async def first(app: Any) -> AsyncIterator[None]:
-        app.user_middleware.sort(key=lambda middleware: next(iter(middleware)) not in own)
+        app.user_middleware.sort(key=lambda middleware: middleware not in guards)
         app.middleware_stack = app.build_middleware_stack()
         async with watched(app), tools.running() if tools else contextlib.nullcontext():
             yield

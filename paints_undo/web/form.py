@@ -6,15 +6,17 @@ server says comes back as new values of the widgets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES
-from paints_undo.words.languages import say
+from paints_undo.options import OF_NETWORKS, OF_STROKES, RANGES, SETTINGS, UndoOptions
+from paints_undo.web.components import Slider
+from paints_undo.web.settings import flat
+from paints_undo.words.languages import say, table
 
 IN_THE_BROWSER: dict[str, Any] = {"fn": None, "api_visibility": "private", "show_progress": "hidden"}
-EVENTS = ("make", "unlock", "fill", "changed", "reword", "exported")  # triggered by the scripts
 
 
 class Form:
@@ -23,41 +25,60 @@ class Form:
     artwork: gr.Image
     recipes: dict[str, gr.Button]
 
-    def __init__(self, in_strokes: bool = False) -> None:
-        """in_strokes: whether the family draws strokes, and so has no settings of networks."""
-        self.in_strokes = in_strokes
+    def __init__(self, defaults: UndoOptions) -> None:
+        """defaults: of the family, which say, too, whether it draws strokes, and so has no settings of networks."""
+        self.in_strokes = defaults.in_strokes
         self.fields: dict[str, gr.components.Component] = {}
         self.buttons: dict[str, gr.Button] = {}
-        self._seeds: list[tuple[str, gr.Button, gr.Button]] = []
-        self._accordions: list[gr.Accordion] = []
+        # The widgets with words by the keys of these, and after a space what tells one from others with the same words.
+        self.worded: dict[str, gr.blocks.Block] = {}
+        self._defaults = flat(defaults)
 
-    def add(self, name: str, widget: gr.components.Component) -> None:
-        """A widget for the setting of this name."""
-        widget.elem_id = f"field-{name}"
-        if name in OF_STROKES if not self.in_strokes else name in {*OF_NETWORKS, "size", "prompt"}:
-            widget.visible = False
-        self.fields[name] = widget
+    def text(self, name: str, **look: Any) -> None:
+        """A field for the text of this setting, or for a list."""
+        default = self._defaults[name]
+        value = ", ".join(map(str, default)) if isinstance(default, list) else default
+        self._add(name, gr.Textbox, value=value or None, **look)
 
-    def add_seed(self, name: str, widget: gr.components.Component) -> None:
-        """A seed, with a button for a random one and one for the seed of the run on show."""
-        self.add(name, widget)
-        with gr.Row(elem_classes="seed", visible=widget.visible):
-            chance = gr.Button(say("seed.random"), size="sm", min_width=100)
-            last = gr.Button(say("seed.last"), size="sm", min_width=100)
-        self._seeds.append((name, chance, last))
+    def slider(self, name: str, bounds: tuple[float, float] | None = None, step: float = 1) -> None:
+        """A number, between the bounds of its setting if no others are given; beside a seed, its two buttons."""
+        low, high = bounds or RANGES[name]
+        self._add(name, Slider, minimum=low, maximum=high, value=self._defaults[name], step=step, min_width=150)
+        if name.endswith("seed"):
+            with gr.Row(elem_classes="seed", visible=self.fields[name].visible):
+                for words in ("seed.random", "seed.last"):
+                    self.worded[f"{words} {name}"] = gr.Button(say(words), size="sm", min_width=100)
+
+    def choice(self, name: str) -> None:
+        """One of the choices of this setting; the first one where the family's own is none of them."""
+        choices = SETTINGS[name].choices
+        value = self._defaults[name] if self._defaults[name] in choices else choices[0]
+        self._add(name, gr.Radio, choices=[(say(f"field.{name}.of.{one}"), one) for one in choices], value=value)
+
+    def tick(self, name: str, value: bool = False) -> None:
+        """Yes or no."""
+        self._add(name, gr.Checkbox, value=value)
+
+    def _add(self, name: str, widget: Callable[..., gr.components.Component], **look: Any) -> None:
+        words = {"label": say(f"field.{name}")}
+        if f"field.{name}.info" in table():
+            words["info"] = say(f"field.{name}.info")
+        useless = {*OF_NETWORKS, "size", "prompt"} if self.in_strokes else OF_STROKES
+        added = widget(elem_id=f"field-{name}", visible=name not in useless, **words, **look)
+        self.fields[name] = self.worded[f"field.{name}"] = added
 
     def accordion(self, of_networks: bool = False) -> gr.Accordion:
         """A place for the settings that most people leave alone; of_networks: for networks' alone."""
         visible = not (of_networks and self.in_strokes)
-        self._accordions.append(gr.Accordion(say("field.settings"), open=False, visible=visible))
-        return self._accordions[-1]
+        accordion = gr.Accordion(say("field.settings"), open=False, visible=visible)
+        self.worded[f"field.settings {len(self.worded)}"] = accordion
+        return accordion
 
     def button(self, step: str) -> None:
         """One of the three buttons; locked until the step before is done."""
-        name = say(f"button.{step}")
-        widget = gr.Button(name, variant="primary", interactive=False, elem_id=f"generate-{step}")
-        widget.visible = not (self.in_strokes and step == "prompt")
-        self.buttons[step] = widget
+        look: dict[str, Any] = {"elem_id": f"generate-{step}", "visible": not (self.in_strokes and step == "prompt")}
+        button = gr.Button(say(f"button.{step}"), variant="primary", interactive=False, **look)
+        self.buttons[step] = self.worded[f"button.{step}"] = button
         self.note(f"reason-{step}")
 
     def note(self, place: str) -> None:
@@ -65,34 +86,9 @@ class Form:
         gr.HTML(f"<div id='{place}'></div>", apply_default_css=False, padding=False)
 
     @property
-    def names(self) -> list[str]:
-        """The settings in the order in which the scripts get their values."""
-        return list(self.fields)
-
-    @property
     def limits(self) -> dict[str, tuple[float, float]]:
         """What the options allow, which can be more than a slider spans; the sliders go as far as the original's."""
         return {name: RANGES[name] for name in self.fields if name in RANGES and name != "operation_steps"}
-
-    @property
-    def labelled(self) -> list[str]:
-        """The keys of the widgets' words, in the order in which the scripts give them in another language."""
-        return list(self._worded())
-
-    def _worded(self) -> dict[str, Any]:
-        seeds = {}
-        steps = self.fields["operation_steps"]
-        steps.blur(inputs=steps, outputs=steps, js="(text) => paintsUndo.leaveSteps(text)", **IN_THE_BROWSER)
-        for name, chance, last in self._seeds:
-            seeds |= {f"seed.random {name}": chance, f"seed.last {name}": last}
-        return {
-            "field.artwork": self.artwork,
-            **{f"field.{name}": widget for name, widget in self.fields.items()},
-            **{f"field.settings {place}": accordion for place, accordion in enumerate(self._accordions)},
-            **{f"button.{step}": button for step, button in self.buttons.items()},
-            **{f"recipe.{name}": button for name, button in self.recipes.items()},
-            **seeds,
-        }
 
     def connect(self, bench: gr.HTML) -> None:
         """Let the scripts of the workbench read, fill, lock and translate the widgets."""
@@ -103,9 +99,8 @@ class Form:
         for event in (bench.unlock, self.artwork.change, prompt.change, in_pieces.change):
             event(inputs=facts, outputs=buttons, js=unlock, trigger_mode="always_last", **IN_THE_BROWSER)
         bench.fill(inputs=None, outputs=values, js="() => paintsUndo.formValues()", **IN_THE_BROWSER)
-        fields = list(self.fields.values())
-        bench.changed(inputs=None, outputs=fields, js="() => paintsUndo.changedValues()", **IN_THE_BROWSER)
-        worded = list(self._worded().values())
+        bench.changed(inputs=None, outputs=values[1:], js="() => paintsUndo.changedValues()", **IN_THE_BROWSER)
+        worded = list(self.worded.values())
         bench.reword(inputs=None, outputs=worded, js="() => paintsUndo.labelUpdates()", **IN_THE_BROWSER)
 
         self.artwork.input(inputs=self.artwork, js="(file) => paintsUndo.newArtwork(file)", **IN_THE_BROWSER)
@@ -114,10 +109,12 @@ class Form:
             button.click(inputs=values, js=_call("press", step), **IN_THE_BROWSER)
         for name, button in self.recipes.items():
             button.click(inputs=values, js=_call("recipe", name), **IN_THE_BROWSER)
-        for name, chance, last in self._seeds:
+        for name in ("seed", "video_seed"):
+            chance, last = self.worded[f"seed.random {name}"], self.worded[f"seed.last {name}"]
             chance.click(outputs=self.fields[name], js="() => paintsUndo.randomSeed()", **IN_THE_BROWSER)
             last.click(outputs=self.fields[name], js=f"() => paintsUndo.lastSeed('{name}')", **IN_THE_BROWSER)
-        size = self.fields["size"]
+        steps, size = self.fields["operation_steps"], self.fields["size"]
+        steps.blur(inputs=steps, outputs=steps, js="(text) => paintsUndo.leaveSteps(text)", **IN_THE_BROWSER)
         for name in ("width", "height"):
             self.fields[name].input(outputs=size, js="() => false", **IN_THE_BROWSER)
 

@@ -114,13 +114,38 @@ def route_of(scope: dict[str, Any]) -> str:
     return path.removesuffix("/") or "/"
 
 
+async def whole_body(receive: Receive, most: float = float("inf")) -> bytes | None:
+    """The body of a request, or the beginning of one of more than `most` bytes; None where its sender is gone."""
+    body, more = b"", True
+    while more and len(body) <= most:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    return body
+
+
+def given_again(body: bytes, receive: Receive) -> Receive:
+    """What gives a body that was read already to the application, and then what else comes."""
+    given = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive_again() -> dict[str, Any]:
+        return next(given, None) or await receive()
+
+    return receive_again
+
+
 async def refuse(scope: dict[str, Any], send: Send, status: int, sentence: str, *headers: tuple[bytes, bytes]) -> None:
     """Answer with one sentence and nothing else."""
     if scope["type"] == "websocket":
         # Before the handshake this is answered with status 403.
         await send({"type": "websocket.close", "code": 1008, "reason": sentence})
         return
-    body = f"{sentence}\n".encode()
-    told = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *headers]
+    await answer(send, status, b"text/plain", f"{sentence}\n".encode(), *headers)
+
+
+async def answer(send: Send, status: int, kind: bytes, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """Answer with a body of this content type; the server leaves it out where only the head was asked for."""
+    told = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body})

@@ -45,14 +45,16 @@ class Update:
 
 
 class Job:
-    """One piece of work for one run.
+    """One piece of work for one run, to be done by a queue that it is submitted to.
 
     work: called in the worker's thread with what it reports its progress to.  told: called after each progress,
     when there is an outcome, and once the job has ended, so that what is kept of the outcome is there by then; it must
     be quick.
     """
 
-    def __init__(self, work: Callable[[OnProgress], None], told: Callable[[Job], None] = lambda job: None) -> None:
+    def __init__(
+        self, queue: Queue, work: Callable[[OnProgress], None], told: Callable[[Job], None] = lambda job: None
+    ) -> None:
         self.number = next(_numbers)
         self.outcome: Outcome | None = None
         self.sentence = Sentence("")  # what went wrong, for people; empty for a fault of the program
@@ -61,7 +63,7 @@ class Job:
         self._work = work
         self._context = copy_context()  # of whoever asked: hosts that lend GPUs look there for the visitor
         self._told = told
-        self._queue: Queue | None = None
+        self._queue = queue
         self._cancelled = False
         self._paused = False
         self._ended = threading.Event()
@@ -79,11 +81,9 @@ class Job:
 
     def update(self) -> Update:
         """The state of the job now."""
-        ahead = self._queue.ahead(self) if self._queue else 0
-        elapsed_s = time.monotonic() - self._since_s
-        return Update(
-            self.number, self.progress, ahead, elapsed_s, self._time_left.outlook, self._paused, self._cancelled
-        )
+        ahead, elapsed_s = self._queue.ahead(self), time.monotonic() - self._since_s
+        outlook = self._time_left.outlook
+        return Update(self.number, self.progress, ahead, elapsed_s, outlook, self._paused, self._cancelled)
 
     def cancel(self) -> None:
         """Ask the work to stop: before its next sampling step, or at once while it waits."""
@@ -102,8 +102,6 @@ class Job:
 
     def _ask(self, cancelled: bool = False, paused: bool = False) -> None:
         queue = self._queue
-        if queue is None:
-            raise RuntimeError("this job was not handed to a queue")
         with queue.changed:
             self._cancelled, self._paused = self._cancelled or cancelled, paused
             queue.changed.notify_all()
@@ -137,7 +135,6 @@ class Job:
     def _go_on(self) -> None:
         """Return when the work may go on; raises Cancelled when it is to end."""
         queue = self._queue
-        assert queue is not None, "a job is run by its queue"
         with queue.changed:
             if self._paused:
                 queue.changed.wait_for(lambda: self._cancelled or not self._paused or queue.someone_waits)
@@ -163,7 +160,6 @@ class Queue:
 
     def submit(self, job: Job) -> None:
         """Put a job at the end of the line."""
-        job._queue = self
         with self.changed:
             self._line.append(job)
             if self._thread is None:

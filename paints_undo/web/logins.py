@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from paints_undo.web.hosts import App, Receive, Send, refuse, route_of
+from paints_undo.web.hosts import App, Receive, Send, given_again, refuse, route_of, whole_body
 
 MOST_FAILURES = 10  # of one address within WINDOW_S
 MOST_FAILURES_OF_ALL = 100  # of all addresses together: guessing from many computers is bounded, too
@@ -40,30 +40,26 @@ class BoundedLogins:
         if (wait_s := self._wait_s(address)) > 0:
             await _make_wait(scope, send, wait_s)
             return
-        form = await _whole(receive)
+        form = await whole_body(receive, LARGEST_FORM)
         if form is None:
-            await refuse(scope, send, 413, "This is no name and password.")
             return
-        if not form:
+        if len(form) > LARGEST_FORM:
+            await refuse(scope, send, 413, "This is no name and password.")
             return
         answer: list[dict[str, Any]] = []
         async with self._turn:
             wait_s = self._wait_s(address)
             if wait_s <= 0:
-                answer = await self._looked_at(address, scope, form)
+                answer = await self._looked_at(address, scope, given_again(form, _gone))
         if wait_s > 0:
             await _make_wait(scope, send, wait_s)
         for message in answer:  # after the turn: who does not read it keeps nobody waiting
             await send(message)
 
-    async def _looked_at(self, address: str, scope: dict[str, Any], form: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _looked_at(self, address: str, scope: dict[str, Any], receive: Receive) -> list[dict[str, Any]]:
         attempt = (self._clock(), address)
         self._attempts.append(attempt)
         answer: list[dict[str, Any]] = []
-        form = list(form)
-
-        async def receive() -> dict[str, Any]:
-            return form.pop(0) if form else {"type": "http.disconnect"}
 
         async def keep(message: dict[str, Any]) -> None:
             answer.append(message)
@@ -100,18 +96,8 @@ def _place_of(scope: dict[str, Any]) -> str:
     return str(address)
 
 
-async def _whole(receive: Receive) -> list[dict[str, Any]] | None:
-    """The messages of a whole request; none where its sender is gone, None for a body that is too large."""
-    messages: list[dict[str, Any]] = []
-    size = 0
-    while not messages or messages[-1].get("more_body", False):
-        messages.append(await receive())
-        if messages[-1]["type"] != "http.request":
-            return []
-        size += len(messages[-1].get("body", b""))
-        if size > LARGEST_FORM:
-            return None
-    return messages
+async def _gone() -> dict[str, Any]:
+    return {"type": "http.disconnect"}
 
 
 async def _make_wait(scope: dict[str, Any], send: Send, wait_s: float) -> None:

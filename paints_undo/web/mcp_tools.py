@@ -102,13 +102,7 @@ class Tools:
             if unknown := sorted(set(given) - set(known)):
                 raise InputError("there is no argument {value!r}; use {choices}", unknown[0][:60], ", ".join(known))
             call = _Call(self._studio, request, self._report)
-            work: dict[str, Callable[..., Awaitable[Any]]] = {
-                "make_timelapse": call.make_timelapse,
-                "write_tags": call.write_tags,
-                "draw_keyframes": call.draw_keyframes,
-                "export_timelapse": call.export_timelapse,
-            }
-            return await work[name](**given)
+            return await getattr(call, name)(**given)
         except (InputError, CheckpointError, OSError) as error:
             raise RuntimeError(without_folders(sentence_of(error), self._studio.out)) from None  # the SDK tells str()
         except Exception:
@@ -130,18 +124,19 @@ class _Call:
 
     async def make_timelapse(self, artwork: Any = None, run: Any = None, **settings: Any) -> Any:
         key, name = await self._opened(artwork, run, settings)
-        view = await self._done(key, name, self._studio.generate_all)
+        view = await self._done(key, name, partial(self._studio.generate, step="all"))
         told = {"run": key, "video": self._link(view["video"]), "frames": view["frame_count"], **self._keyframes(view)}
         return _with_links(told, {"timelapse.mp4": told["video"]})
 
     async def write_tags(self, artwork: Any = None) -> Any:
         key, name = await self._opened(artwork, None, {})
-        view = await self._done(key, name, self._studio.generate_prompt)
+        view = await self._done(key, name, partial(self._studio.generate, step="prompt"))
         return {"run": key, "tags": view["settings"]["prompt"]}
 
     async def draw_keyframes(self, artwork: Any = None, run: Any = None, **settings: Any) -> Any:
         key, name = await self._opened(artwork, run, settings)
-        return {"run": key, **self._keyframes(await self._done(key, name, self._studio.generate_keyframes))}
+        view = await self._done(key, name, partial(self._studio.generate, step="keyframes"))
+        return {"run": key, **self._keyframes(view)}
 
     async def export_timelapse(self, run: Any = None, formats: Any = None, **options: Any) -> Any:
         key, name = self._own(run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from paints_undo.errors import InputError
@@ -14,39 +13,22 @@ DRAFT_SHARE = 4  # a draft takes a quarter of the family's own sampling steps, a
 MANY = "many"
 OTHER_SEEDS = 3  # runs beside the present one
 OF_NETWORKS = ("draft",)  # change nothing but settings of networks
-
-
-def defaults(family: UndoOptions) -> dict[str, Any]:
-    """Everything as the model family has it; prompt, size, fit and the visible mark stay."""
-    kept = ("prompt", "width", "height", "fit", "mark")
-    return {name: value for name, value in flat(family).items() if name not in kept}
-
-
-def coarse_sketches(family: UndoOptions) -> dict[str, Any]:
-    """Four loose sketches."""
-    return {"operation_steps": list(COARSE_SKETCHES)}
-
-
-def draft(family: UndoOptions) -> dict[str, Any]:
-    """A quarter of the family's own sampling steps in both stages, and at least one."""
-    own = {"sampling_steps": family.keyframes.sampling_steps, "video_sampling_steps": family.segments.sampling_steps}
-    return {name: max(1, steps // DRAFT_SHARE) for name, steps in own.items()}
-
-
-RECIPES: dict[str, Callable[[UndoOptions], dict[str, Any]]] = {
-    "defaults": defaults,
-    "coarse_sketches": coarse_sketches,
-    "draft": draft,
-}
+KEPT = ("prompt", "width", "height", "fit", "mark")  # by the defaults
 
 
 def changes_of(name: str, family: UndoOptions) -> dict[str, Any]:
-    """The flat settings that a recipe sets. Raises InputError for an unknown name."""
-    if not isinstance(name, str) or name not in RECIPES:
+    """The flat settings that a recipe sets, for a family with these defaults. Raises InputError for an unknown name."""
+    own = flat(family)
+    recipes = {
+        "defaults": {setting: value for setting, value in own.items() if setting not in KEPT},
+        "coarse_sketches": {"operation_steps": list(COARSE_SKETCHES)},
+        "draft": {steps: max(1, own[steps] // DRAFT_SHARE) for steps in ("sampling_steps", "video_sampling_steps")},
+    }
+    if not isinstance(name, str) or name not in recipes:
         raise InputError(
-            "there is no recipe {value!r}; use one of {choices}", str(name)[:60], ", ".join([*RECIPES, MANY])
+            "there is no recipe {value!r}; use one of {choices}", str(name)[:60], ", ".join([*recipes, MANY])
         )
-    return RECIPES[name](family)
+    return recipes[name]
 
 
 def other_seeds(seed: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from paints_undo.web.hosts import App, Receive, Send, header, refuse, route_of
+from paints_undo.web.hosts import App, Receive, Send, answer, header, refuse, route_of
 from paints_undo.words.languages import LANGUAGES, say
 
 _PAGE = Template((Path(__file__).parent / "static" / "login.html").read_text(encoding="utf-8"))
@@ -106,11 +106,8 @@ async def _show(scope: dict[str, Any], send: Send, status: int, said: str, *head
         fields=fields,
         press=escape(say("logout.press" if out else "login.press", language)),
     )
-    told = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")]
-    body = page.encode()
-    told += [(b"content-security-policy", _POLICY), (b"content-length", str(len(body)).encode()), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": told})
-    await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+    told = ((b"cache-control", b"no-store"), (b"content-security-policy", _POLICY), *headers)
+    await answer(send, status, b"text/html; charset=utf-8", page.encode(), *told)
 
 
 def _root(scope: dict[str, Any]) -> str:

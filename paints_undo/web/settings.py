@@ -26,8 +26,6 @@ def flat(options: UndoOptions) -> dict[str, Any]:
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
-    if not isinstance(changes, dict):
-        raise InputError("the changes are {value!r}; give settings by their names", str(changes)[:60])
     unknown = sorted(str(name) for name in changes if name not in PLACES)
     if unknown:
         raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(PLACES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from paints_undo.web.playable import PlayableRun
 from paints_undo.web.restoring import may_be_picture, read_settings
 from paints_undo.web.uploads import picture_of, uploaded
 from paints_undo.web.views import card_of, row_of, state_of, summary_of, view_of
-from paints_undo.web.work import frame_files, give_up, start
+from paints_undo.web.work import WORK, frame_files, give_up, start
 
 MOST_JOBS = 16  # of one visitor, waiting or at work
 
@@ -192,17 +193,11 @@ class Studio:
 
         Decided by what is in it.  Raises InputError, one sentence, for a file that is neither.
         """
-        picture = may_be_picture(uploaded(path))
-        try:
-            found = self.restore(visitor, path)
-        except InputError:
-            if not picture:
-                raise
-            found = {}
-        if picture:
-            with picture_of(path):
-                pass  # it says what is wrong with it
-        return {"picture": picture, **found}
+        if not may_be_picture(uploaded(path)):
+            return {"picture": False, **self.restore(visitor, path)}
+        with picture_of(path), suppress(InputError):  # of these only the first says what is wrong with a picture
+            return {"picture": True, **self.restore(visitor, path)}
+        return {"picture": True}
 
     def restore(self, visitor: str, path: str | Path) -> dict[str, Any]:
         """What a PNG, MP4 or run.json that this program wrote was made with.
@@ -241,21 +236,18 @@ class Studio:
 
     # Work
 
-    def generate_prompt(self, visitor: str, run_id: str) -> None:
-        """Start a job: let the tagger write the prompt."""
-        self._start(visitor, run_id, "prompt")
+    def generate(self, visitor: str, run_id: str, step: str) -> None:
+        """Start a job.
 
-    def generate_keyframes(self, visitor: str, run_id: str) -> None:
-        """Start a job: draw the keyframes that are missing."""
-        self._start(visitor, run_id, "keyframes")
-
-    def generate_video(self, visitor: str, run_id: str) -> None:
-        """Start a job: draw whatever is missing and write the video."""
-        self._start(visitor, run_id, "video")
-
-    def generate_all(self, visitor: str, run_id: str) -> None:
-        """Start a job: all three, the prompt only where there is none and networks need one."""
-        self._start(visitor, run_id, "all")
+        step: "prompt" (let the tagger write it), "keyframes" (draw those that are missing), "video" (draw whatever is
+        missing, and write it), or "all" three, the prompt only where there is none and networks need one.
+        """
+        if not isinstance(step, str) or step not in WORK:
+            raise InputError("this request is not understood; reload the page")
+        entry, engine = self._history.entry(visitor, run_id), self._engine.get()
+        self._refuse_many_of(visitor)
+        self._check(entry.run.options)  # the timeline was edited since
+        start(engine, entry, step)
 
     def export(self, visitor: str, run_id: str, formats: list[str], options: dict[str, Any]) -> None:
         """Start a job: write a finished run in other formats; options as ExportOptions.of() takes them."""
@@ -293,7 +285,7 @@ class Studio:
             elif isinstance(entry["wanted"], dict):
                 self.export(visitor, run_id, **entry["wanted"])
             elif entry["wanted"]:
-                self._start(visitor, run_id, entry["wanted"])
+                self.generate(visitor, run_id, entry["wanted"])
 
     def unfinished(self, visitor: str) -> list[dict[str, Any]]:
         """Runs, as in runs(), that were at work when the program ended, or are paused."""
@@ -328,8 +320,7 @@ class Studio:
             timeline = edits.without_own_pictures(Timeline.from_record(record))
             options = settings.agreeing(options, timeline)
         self._check(options)
-        folder, settled = self._history.new_folder(), engine.settings_of(options)
-        run = PlayableRun.create(folder, settled, timeline, artwork)
+        run = PlayableRun.create(self._history.new_folder(), engine.settings_of(options), timeline, artwork)
         run.make_thumbnail(artwork)
         return self._history.add(visitor, run, title, parent, said or message("opened")).id
 
@@ -347,12 +338,6 @@ class Studio:
             return self._engine.get().count_tokens(prompt)
         except CheckpointError:
             return 0
-
-    def _start(self, visitor: str, run_id: str, name: str) -> None:
-        entry, engine = self._history.entry(visitor, run_id), self._engine.get()
-        self._refuse_many_of(visitor)
-        self._check(entry.run.options)  # the timeline was edited since
-        start(engine, entry, name)
 
     def _refuse_many_of(self, visitor: str) -> None:
         if sum(other.at_work for other in self._history.entries(visitor)) >= MOST_JOBS:

@@ -44,16 +44,24 @@ class Room:
     """Room in memory for so many pixels at a time; whoever finds none waits for it, first come, first served."""
 
     def __init__(self, pixels: int = MOST_PIXELS, waiting: int = MOST_WAITING, wait_s: float = LONGEST_WAIT_S) -> None:
-        self._most, self._free, self._wait_s = pixels, pixels, wait_s
-        self._turn = threading.Lock()  # its holder is the next one to get room
+        self._most, self._free, self._most_waiting, self._wait_s = pixels, pixels, waiting, wait_s
         self._change = threading.Condition()
-        self._places = threading.BoundedSemaphore(waiting)
+        self._line: list[object] = []  # of those who wait, the next one to get room first
 
     @contextlib.contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
         """Hold room for this many pixels, or all there is. Raises InputError when it does not come soon."""
-        wanted = min(pixels, self._most)
-        self._take(wanted)
+        wanted, place = min(pixels, self._most), object()
+        with self._change:
+            if len(self._line) >= self._most_waiting:
+                raise _busy()
+            self._line.append(place)
+            there = self._change.wait_for(lambda: self._line[0] is place and self._free >= wanted, self._wait_s)
+            self._line.remove(place)
+            self._change.notify_all()
+            if not there:
+                raise _busy()
+            self._free -= wanted
         try:
             yield
         finally:
@@ -62,22 +70,6 @@ class Room:
             with self._change:
                 self._free += wanted
                 self._change.notify_all()
-
-    def _take(self, wanted: int) -> None:
-        if not self._places.acquire(blocking=False):
-            raise _busy()
-        try:
-            if not self._turn.acquire(timeout=self._wait_s):
-                raise _busy()
-            try:
-                with self._change:
-                    if not self._change.wait_for(lambda: self._free >= wanted, self._wait_s):
-                        raise _busy()
-                    self._free -= wanted
-            finally:
-                self._turn.release()
-        finally:
-            self._places.release()
 
 
 def _give_back_freed_memory() -> None:

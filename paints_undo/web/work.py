@@ -40,8 +40,8 @@ def submit(entry: Entry, work: Callable[[OnProgress], None], wanted: Any, line: 
     """
     with entry.lock:
         entry.refuse_while_at_work()
-        job = Job(work, partial(_told, entry))
         queue = queue_of(line)
+        job = Job(queue, work, partial(_told, entry))
         queue.refuse_many_of(job.client)
         entry.planned, entry.job = [], job
         entry.note(wanted=wanted, message=message(""))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from paints_undo import examples
 from paints_undo.errors import CheckpointError, InputError, Sentence, sentence_of
 from paints_undo.run.edits import EDITS
 from paints_undo.web.form import Form
-from paints_undo.web.run_files import without_folders, without_place
-from paints_undo.web.showing import show
+from paints_undo.web.run_files import handed_out, without_folders, without_place
 from paints_undo.web.studio import Studio
 from paints_undo.words import languages
 
@@ -36,12 +35,13 @@ _SCRIPTS = (
     "gradio.js",
     "main.js",
 )
-STEPS = ("prompt", "keyframes", "video", "all")
+EXAMPLES = {name: Path(examples.__file__).parent / f"{name}.png" for name in ("girl", "cat", "house", "flower")}
+FILM = _STATIC / "show.mp4"  # docs/make_show.py makes it
 # What a page may ask for.
 _CALLS = {"family", "count_tokens", "runs", "unfinished", "view", "set_settings"}
-_CALLS |= {"duplicate", "branch", "delete", "recipe", "restore", "open", "look_into", "at_stake", "rename"}
+_CALLS |= {"duplicate", "branch", "delete", "recipe", "open", "look_into", "at_stake", "rename"}
 _CALLS |= {"replace_keyframe", "export", "cancel", "pause", "resume", "operations", "canvases", "take_back"}
-_CALLS |= {"generate_all", "side_by_side"}
+_CALLS |= {"generate", "side_by_side"}
 
 
 def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
@@ -59,8 +59,8 @@ def workbench(studio: Studio, form: Form, title: str) -> gr.HTML:
         elem_id="workbench",
         texts=languages.table(),
         languages={code: languages.words(code)["name"] for code in languages.LANGUAGES},
-        fields=form.names,
-        labelled=form.labelled,
+        fields=list(form.fields),
+        labelled=list(form.worded),
         limits=form.limits,
         title=title,
         in_strokes=form.in_strokes,
@@ -111,8 +111,9 @@ def _in_words_of(language: str, result: Any) -> Any:
 
 def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
     arguments = dict(given)
-    if name == "show":
-        return show()
+    if name == "show":  # before there is a run: a finished film, and pictures to begin with
+        pictures = [{"name": example, "path": handed_out(path)} for example, path in EXAMPLES.items()]
+        return {"film": handed_out(FILM), "examples": pictures}
     if name == "press":
         return _press(studio, visitor, **_only(arguments, "step", "run_id", "artwork", "settings"))
     if isinstance(name, str) and name in EDITS:
@@ -127,15 +128,14 @@ def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
 
 def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, settings: Any) -> dict[str, Any]:
     """One of the buttons: the settings of the form, then its job; the run it works on, new if there was none."""
-    if step not in STEPS or not isinstance(settings, dict):
+    if not isinstance(settings, dict):
         raise InputError("this request is not understood; reload the page")
     if run_id is None:
         run_id = studio.open(visitor, artwork, settings)
     else:
         studio.set_settings(visitor, run_id, **settings)
-    start: Callable[[str, str], None] = getattr(studio, f"generate_{step}")
     try:
-        start(visitor, run_id)
+        studio.generate(visitor, run_id, step)
     except (InputError, CheckpointError) as error:  # the run is there all the same
         return {"run": run_id, "error": error.sentence}
     return {"run": run_id}

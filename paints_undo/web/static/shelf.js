@@ -75,7 +75,7 @@ async function drawFour() {
   if (!runs) return;
   putOnShelf(runs);
   const others = runs.filter((run) => run !== page.run || !(isBusy() || page.view?.video));
-  for (const run of others) await asked("generate_all", { run_id: run });
+  for (const run of others) await asked("generate", { run_id: run, step: "all" });
   await look(true);
   keepShelf();
   byId("shelf").scrollIntoView({ behavior: welcomed.reduced ? "auto" : "smooth", block: "nearest" });
@@ -91,7 +91,7 @@ async function reroll(what, args = {}) {
   const changed = page.view.keyframes.some(({ state }) => state !== "ready") || page.view.segments.some(({ state }) => state !== "ready");
   if (!before.video || !changed) return;
   Object.assign(choice, { run: page.run, before: before.keyframes, version: page.view.undoable });
-  await change("generate_all");
+  await change("generate", { step: "all" });
 }
 
 function drawChoice() {

@@ -220,7 +220,7 @@ async function takeBack(button, again) {
   const film = page.view.video;
   await change("take_back", { again });
   trigger("fill");
-  if (film && !page.view?.video && !page.note?.failed) await change("generate_all"); // what it was then is shown again
+  if (film && !page.view?.video && !page.note?.failed) await change("generate", { step: "all" }); // what it was then is shown again
 }
 
 async function branch(step, seed) {
