@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from picture_parts import chunk
 from PIL import Image, PngImagePlugin
 from PIL.PngImagePlugin import PngImageFile
 
@@ -167,10 +168,6 @@ def test_other_files_and_a_record_that_no_reader_would_take_are_refused():
             embed(data, RECORD)
     with pytest.raises(InputError, match="make the prompts shorter"):
         embed(encode_png(PICTURE), Record("frame", settings={"prompt": "x" * LONGEST}))
-
-
-def chunk(kind, data):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def itxt(text):

@@ -27,7 +27,7 @@ def numbers(process: Process, kind: str) -> list[int]:
     return [number for number, one in enumerate(process.operations, 1) if one.kind == kind]
 
 
-@pytest.mark.parametrize("seed", [0, FLIPS_ONLY, COLOURS_ONLY, BOTH, 5, 7])
+@pytest.mark.parametrize("seed", [0, FLIPS_ONLY, COLOURS_ONLY, BOTH, 5])
 def test_most_seeds_have_a_habit_or_two_and_still_a_thousand_operations(seed: int) -> None:
     process = plan_process(PICTURE, seed)
     flips, colours = numbers(process, "flip"), numbers(process, "adjust")

@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 
 from paints_undo import examples
-from paints_undo.strokes.canvas import Canvas
+from paints_undo.strokes.canvas import seen_in_pencil
 from paints_undo.strokes.look import look
-from paints_undo.strokes.operations import OWNING, Plan
 from paints_undo.strokes.seeing import seen_lines
-from paints_undo.strokes.separation import finish
 from paints_undo.strokes.sketching import Sketcher
 
 SOON = 120
@@ -32,25 +30,6 @@ def in_pencil(findings, seed):
     return sketcher.construction(26) + sketcher.sketch(SOON, SOON)
 
 
-def canvases(findings, operations):
-    nobody = np.zeros(findings.figure.shape, np.uint16)
-    owners = dict.fromkeys(OWNING, nobody)
-    plan = Plan(
-        seed=0,
-        asked="",
-        sketch="",
-        route="",
-        reason="",
-        operations=tuple(operations),
-        owners=owners,
-        matte=nobody.astype(np.uint8),
-    )
-    canvas = Canvas(plan, finish(findings.artwork, plan))
-    for number in range(len(operations) + 1):
-        canvas.go_to(number)
-        yield canvas.picture.copy()
-
-
 def test_a_circle_is_seen_as_one_line_around_it():
     picture = np.full((200, 200, 3), 255, np.uint8)
     cv2.circle(picture, (100, 100), 60, (30, 30, 30), -1, cv2.LINE_AA)
@@ -65,26 +44,9 @@ def test_seeds_in_a_row_sketch_in_different_manners(cat):
     assert len(set(names)) == 5
 
 
-def test_one_seed_draws_the_same_lines_every_time(cat):
-    first, second = in_pencil(cat, 1), in_pencil(cat, 1)
-    assert len(first) == len(second)
-    for one, other in zip(first, second, strict=True):
-        assert (one.title, one.colour, one.opacity) == (other.title, other.colour, other.opacity)
-        assert np.array_equal(one.points, other.points)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_every_pencil_stroke_shows(cat, seed):
-    before, *after = canvases(cat, in_pencil(cat, seed))
-    for number, canvas in enumerate(after, 1):
-        changed = cv2.absdiff(canvas, before).max(2)
-        assert (changed > 2).sum() >= 7, number
-        before = canvas
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_a_sketch_lies_along_the_edges_of_the_picture(cat, seed):
-    *_, last = canvases(cat, in_pencil(cat, seed))
+    last = seen_in_pencil(in_pencil(cat, seed), *cat.figure.shape)
     edges = cv2.Canny(cv2.GaussianBlur(cat.artwork, (0, 0), 1), 60, 150) > 0
     near = cv2.dilate((last.min(2) < 200).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     assert near[edges].mean() > 0.6
