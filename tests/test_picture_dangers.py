@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 import pytest
-from picture_parts import chunk, icc
+from picture_parts import chunk, icc, segment, with_segments
 from pictures import encoded, png_header, refusal, waves
 from PIL import Image, ImageCms, ImageOps
 
@@ -89,6 +89,10 @@ BOMBS = {
     "PNG texts": text_bomb,
     "JPEG header": lambda: jpeg_header(60_000, 60_000),
     "JPEG header within the limits": lambda: jpeg_header(4_000, 4_000)[:400],
+    "JPEG of two frame headers": lambda: with_segments(
+        encoded(Image.new("L", (64, 64)), "JPEG"),
+        segment(0xC0, struct.pack(">BHHB", 8, 60_000, 60_000, 1) + b"\1\x11\0"),
+    ),
     "JPEG scans": scan_bomb,
     "WebP": lambda: webp_header(16_384, 16_384),
     "GIF screen": lambda: gif_header(65_535, 65_535),

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from awkward_pictures import AWKWARD, scene
+from strokes_figures import measured
 
 from paints_undo.exports.lessons import what_is_done
 from paints_undo.strokes.canvas import flattened
 from paints_undo.strokes.operations import TOTAL, Operation
 from paints_undo.strokes.process import Process, plan_process
-from paints_undo.strokes.report import measured
 
 PICTURE = scene(384, 300)
 FLIPS_ONLY, COLOURS_ONLY, BOTH = 1, 2, 3

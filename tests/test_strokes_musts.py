@@ -10,11 +10,11 @@ import pytest
 from awkward_pictures import AWKWARD, scene
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from strokes_figures import measured
 
 from paints_undo.errors import InputError
 from paints_undo.strokes.operations import PHASES, TOTAL
 from paints_undo.strokes.process import Process, plan_process
-from paints_undo.strokes.report import measured
 
 WHITE = "there is nothing to draw in this picture; it is a white sheet"
 REFUSED = {

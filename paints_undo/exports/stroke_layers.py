@@ -77,12 +77,6 @@ def write_layers(source: Source, path: Path, options: ExportOptions, *, names: t
                 archive.writestr(f"{layer.name}.png", embed(png(layer.pixels), record))
 
 
-def on_white(pixels: np.ndarray) -> np.ndarray:
-    """A layer, uint8 (H, W, 4), alone on white paper: uint8 (H, W, 3)."""
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
 write_stroke_psd = partial(write_psd, parts_of=grouped)
 write_stroke_ora = partial(write_ora, parts_of=grouped)
 write_stroke_lines = partial(write_layers, names=LINE_ART, piece="line art")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from paints_undo.errors import InputError
+from paints_undo.headers.jpeg import read_jpeg
 
 READ = "PNG, JPEG, WebP or GIF"
 # What files of these formats are called. The content decides; names say which files of a folder are meant as pictures.
@@ -21,8 +22,7 @@ _UNREAD = """
     .jp2 .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
 """
 UNREAD_SUFFIXES = frozenset(_UNREAD.split())
-_MOST_SEGMENTS = 2_000  # of a JPEG file before its frame header
-_MOST_FILL = 4_096  # bytes between two of them
+_BEGINNING = 2**18  # bytes of a JPEG file in which its frame header is looked for first
 
 # Start of the file -> what people call it. Not read: each would be one more decoder of strangers' files.
 _REFUSED = {
@@ -135,34 +135,11 @@ def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
 
 
 def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
-    """Width, height and channels from the frame header; everything before it is stepped over."""
-    file.seek(2)
-    for _ in range(_MOST_SEGMENTS):
-        marker = _next_marker(file)
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
-            continue
-        length = max(2, int.from_bytes(file.read(2), "big"))  # too short a segment is an empty one
-        if marker in (0xD8, 0xD9, 0xDA):  # the picture begins or ends without a frame header
-            break
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = file.read(6)
-            if len(frame) < 6:
-                break
+    for size in (_BEGINNING, -1):
+        file.seek(0)
+        frame = read_jpeg(file.read(size)).frame
+        if len(frame) >= 6:
             return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"), frame[5]
-        file.seek(length - 2, 1)
-    raise _damaged()
-
-
-def _next_marker(file: IO[bytes]) -> int:
-    """The second byte of the next marker; as decoders do, it skips what is between two segments."""
-    for _ in range(_MOST_FILL):
-        byte = file.read(1)
-        while byte == b"\xff":
-            byte = file.read(1)
-            if byte not in (b"\xff", b"\0", b""):
-                return byte[0]
-        if not byte:
-            break
     raise _damaged()
 
 
