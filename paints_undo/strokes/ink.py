@@ -145,23 +145,33 @@ def trace(skeleton: np.ndarray, shortest: int = 5) -> list[np.ndarray]:
     return lines
 
 
+def near_ends(lines: list[np.ndarray], back: int, gap: float) -> tuple[np.ndarray, ...]:
+    """The ends of lines, (2n, 2), and which pairs of them are near each other.
+
+    back: points of a line that tell the way it leads on.  The ways, (2n, 2); of each pair both numbers, the distance,
+    and the cosines, (2, m), between each one's way and the way to the other.
+    """
+    ends = np.concatenate([[line[0], line[-1]] for line in lines])
+    ways = np.concatenate(
+        [[line[0] - line[min(len(line) - 1, back)], line[-1] - line[-back - 1 :][0]] for line in lines]
+    )
+    ways = ways / np.maximum(1e-6, np.hypot(*ways.T))[:, None]
+    first, second = cKDTree(ends).query_pairs(gap, output_type="ndarray").T
+    between = ends[second] - ends[first]
+    length = np.hypot(*between.T)
+    unit = between / np.maximum(length, 1e-6)[:, None]
+    ahead = np.stack([(ways[first] * unit).sum(1), (ways[second] * -unit).sum(1)])
+    return ends, ways, first, second, length, ahead
+
+
 def _close_gaps(ink: Ink) -> None:
     """Join line ends that point at each other by a thin curve, in the matte and in the mask that parts regions."""
     lines = [line for line in ink.lines if len(line) >= 8]
     if len(lines) < 2:
         return
     side = max(ink.mask.shape)
-    ends = np.concatenate([[line[0], line[-1]] for line in lines])
-    ways = np.concatenate([[line[0] - line[min(len(line) - 1, 9)], line[-1] - line[-10:][0]] for line in lines])
-    ways = ways / np.maximum(1e-6, np.hypot(*ways.T))[:, None]
-    pairs = cKDTree(ends).query_pairs(side * GAP, output_type="ndarray")
-    if not len(pairs):
-        return
-    first, second = pairs.T
-    between = ends[second] - ends[first]
-    length = np.hypot(*between.T)
-    unit = between / np.maximum(length, 1e-6)[:, None]
-    facing = ((ways[first] * unit).sum(1) > 0.72) & ((ways[second] * -unit).sum(1) > 0.72) & (length > 1.5)
+    ends, ways, first, second, length, ahead = near_ends(lines, 9, side * GAP)
+    facing = (ahead[0] > 0.72) & (ahead[1] > 0.72) & (length > 1.5)
     used: set[int] = set()
     bridge = np.zeros(ink.mask.shape, np.uint8)
     t = np.linspace(0, 1, 6)[:, None]

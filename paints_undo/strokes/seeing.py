@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import cKDTree
 from skimage.filters import apply_hysteresis_threshold
 from skimage.morphology import skeletonize
 
 from paints_undo.strokes.flow import direction
-from paints_undo.strokes.ink import trace
+from paints_undo.strokes.ink import near_ends, trace
 
 SEEN_AT = 420  # pixels of the longer side: what does not show at this size is no matter of a sketch
 WEAK, STRONG = 0.12, 0.045  # of all pixels: those on which a line goes on, and those on which one begins
@@ -102,15 +101,8 @@ def _joined(lines: list[np.ndarray], gap: float) -> list[np.ndarray]:
     parts = {k: line for k, line in enumerate(lines)}
     if len(lines) < 2:
         return lines
-    ends = np.concatenate([[line[0], line[-1]] for line in lines])
-    ways = np.concatenate([[line[0] - line[min(len(line) - 1, 7)], line[-1] - line[-8:][0]] for line in lines])
-    ways = ways / np.maximum(1e-6, np.hypot(*ways.T))[:, None]
-    pairs = cKDTree(ends).query_pairs(gap, output_type="ndarray")
-    first, second = pairs.T
-    between = ends[second] - ends[first]
-    length = np.hypot(*between.T)
-    unit = between / np.maximum(length, 1e-6)[:, None]
-    straight = np.minimum((ways[first] * unit).sum(1), (ways[second] * -unit).sum(1))
+    ends, ways, first, second, length, ahead = near_ends(lines, 7, gap)
+    straight = ahead.min(0)
     straight[length < 2.5] = -(ways[first] * ways[second]).sum(1)[length < 2.5]
     cost = length * (1.6 - straight)
     home = list(range(len(lines)))
