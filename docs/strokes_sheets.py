@@ -57,7 +57,7 @@ def figures(paths: list[Path], target: Path) -> None:
     for path in paths:
         begun = time.perf_counter()
         process = plan_process(read_picture(path))
-        values = {"route": process.route, "seconds": time.perf_counter() - begun, **vars(measured(process))}
+        values = {"route": process.plan.route, "seconds": time.perf_counter() - begun, **vars(measured(process))}
         told = (
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
         )

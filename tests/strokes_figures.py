@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -9,9 +10,9 @@ import numpy as np
 from skimage.filters import apply_hysteresis_threshold, sato
 from skimage.morphology import remove_small_objects, skeletonize
 
-from paints_undo.strokes.canvas import flattened
 from paints_undo.strokes.operations import strongest
 from paints_undo.strokes.process import Process
+from paints_undo.strokes.separation import over
 
 SEEN, MOVED = 2, 12  # grey levels that are visible at all, and in a film
 UNSEEN = 7  # pixels: an operation that changes fewer is not seen
@@ -128,6 +129,16 @@ class _Watched:
         if number == self._flat_at:
             paper = (self.process.plan.owners["flats"] == 0) & (canvas.min(2) >= 250)
             self.paper_left = float((paper & self._painted).mean())
+
+
+def flattened(layers: Iterable[np.ndarray]) -> np.ndarray:
+    """Layers, uint8 (H, W, 4), bottom first, as one picture: what any program makes of them."""
+    picture: np.ndarray | None = None
+    for layer in layers:
+        under = np.zeros_like(layer[..., :3]) if picture is None else picture
+        picture = over(under, layer[..., :3], layer[..., 3])
+    assert picture is not None
+    return picture
 
 
 def sharpness(picture: np.ndarray) -> float:

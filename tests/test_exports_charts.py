@@ -9,7 +9,7 @@ from PIL import Image
 
 from paints_undo.exports import charts
 from paints_undo.exports.charts import Line, Words, chart, to_picture, to_svg
-from paints_undo.exports.curves import Curves, measure, similarity
+from paints_undo.exports.curves import Curves, measure
 from paints_undo.exports.heat_map import heat_map, painting_times, write_heat_map
 from paints_undo.exports.options import ExportOptions
 from paints_undo.provenance.metadata import read_record
@@ -90,30 +90,12 @@ def test_the_distance_falls_to_nothing():
     assert distance[0] > distance[1] > distance[2] and distance[2] == pytest.approx(0, abs=1e-6)
 
 
-def test_similarity_is_symmetric_and_between_0_and_1():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 255, (2, 40, 300, 3), np.uint8)
-    assert similarity(a, a) == pytest.approx(1) and similarity(a, b) == pytest.approx(similarity(b, a))
-    assert 0 <= similarity(a, b) < 0.3
-
-
-def test_large_frames_are_measured_smaller():
-    large = np.full((1000, 500, 3), 255, np.uint8)
-    large[:500] = (200, 0, 0)
-    assert measure([large], large).coverage[0] == pytest.approx(0.5, abs=0.01)
-
-
 def test_each_pixel_has_the_moment_of_its_change():
     frames = np.full((11, 8, 8, 3), 255, np.uint8)
     frames[3:, :4] = (200, 40, 40)
     frames[10:, 4:6] = (20, 20, 20)
     times = painting_times(frames)
     assert times[:4] == pytest.approx(0.3) and times[4:6] == pytest.approx(1.0) and np.isnan(times[6:]).all()
-
-
-def test_a_slow_fade_counts_in_its_middle():
-    fade = np.linspace(255, 0, 21).astype(np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    assert painting_times(fade)[0, 0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():

@@ -68,13 +68,7 @@ def test_keyframes_are_canvases_of_one_process(process: Process) -> None:
     drawn = Strokes().draw_keyframes(
         drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__
     )
-    assert [
-        np.array_equal(one, process.canvas(1000 - step)) for one, step in zip(drawn, (0, 300, 999), strict=True)
-    ] == [
-        True,
-        True,
-        True,
-    ]
+    assert all(np.array_equal(one, process.canvas(1000 - k)) for one, k in zip(drawn, (0, 300, 999), strict=True))
     assert np.array_equal(drawn[0], drawing()) and sorted(kept) == [0, 1, 2] and set(told) == {"keyframes"}
 
 
@@ -173,11 +167,8 @@ def test_the_film_gives_equal_time_to_equal_work(process: Process) -> None:
     assert np.diff(spent).std() < 0.02 * np.diff(spent).mean()
     for seconds, fps in ((3, 24), (600, 1), (20, 60)):
         assert len(moments(process, seconds, fps)) == seconds * fps
-
-
-def test_a_film_of_a_large_artwork_is_smaller(process: Process) -> None:
-    film = Film(process, 3, 10, longest_side=48)
-    assert film.shape == (30, 48, 38, 3) and film[-1].shape == (48, 38, 3)
+    small = Film(process, 3, 10, longest_side=48)
+    assert small.shape == (30, 48, 38, 3) and small[-1].shape == (48, 38, 3)
 
 
 def test_a_sketch_of_ones_own_is_what_the_process_goes_by(tmp_path: Path) -> None:
@@ -189,7 +180,17 @@ def test_a_sketch_of_ones_own_is_what_the_process_goes_by(tmp_path: Path) -> Non
     assert len(along) and (np.abs(along[:, 0] / 160 - along[:, 1] / 195) < 0.15).all(), "on the diagonal of the sketch"
 
 
-def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path) -> None:
+def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvases: list[float] = []
+    draw = Process.canvas
+
+    def counted(self: Process, done: float) -> np.ndarray:
+        canvases.append(done)
+        return draw(self, done)
+
+    monkeypatch.setattr(Process, "canvas", counted)
     studio = Studio(EngineOnUse(Strokes), tmp_path)
     visitor = "v" * 20
     run = studio.open(
@@ -199,6 +200,8 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     assert studio.wait(visitor, run, 120)
     view = studio.view(visitor, run)
     assert view["state"] == "finished" and view["segments"] == [] and len(view["frames"]) == 36
+    assert len(canvases) == 36 + 2, "each frame of the film once, as it is encoded, and the keyframes"
+    assert canvases[:2] == [300, 800], "what is seen on the way grows"
     assert [keyframe["state"] for keyframe in view["keyframes"]] == ["ready", "ready"]
     assert view["settings"]["fit"] == "own" and view["settings"]["width"] == 512
     studio.edit(visitor, run, "reroll_keyframe", 700, seed=99)
@@ -207,7 +210,7 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     studio.generate_video(visitor, run)
     assert studio.wait(visitor, run, 120) and studio.view(visitor, run)["state"] == "finished"
     again = RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).process()
-    assert again is not None and again.seed == 99
+    assert again is not None and again.plan.seed == 99
 
 
 def test_options_say_what_strokes_may_be() -> None:

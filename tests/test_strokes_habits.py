@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from awkward_pictures import AWKWARD, scene
-from strokes_figures import measured
+from awkward_pictures import scene
+from strokes_figures import flattened, measured
 
 from paints_undo.exports.lessons import what_is_done
-from paints_undo.strokes.canvas import flattened
 from paints_undo.strokes.operations import TOTAL, Operation
 from paints_undo.strokes.process import Process, plan_process
 
@@ -81,12 +80,6 @@ def test_the_figures_leave_them_aside(process: Process) -> None:
 def test_the_steps_of_a_lesson_do_not_speak_of_them(process: Process) -> None:
     habits = [one for one in process.operations if one.kind in ("flip", "adjust")]
     assert what_is_done(habits) == ""
-
-
-def test_where_there_is_little_to_draw_there_is_room_for_them_too() -> None:
-    process = plan_process(AWKWARD["few lines"](), BOTH)
-    assert len(process.operations) == TOTAL
-    assert (process.canvas(TOTAL) == process.artwork).all()
 
 
 def test_they_stand_in_the_phase_in_which_they_come(process: Process) -> None:

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from awkward_pictures import AWKWARD, scene
+from strokes_figures import flattened
 
 from paints_undo.errors import InputError
 from paints_undo.strokes import process as process_module
-from paints_undo.strokes.canvas import flattened
 from paints_undo.strokes.operations import LAYERS, TOTAL
 from paints_undo.strokes.process import Process, plan_process
 
@@ -145,8 +145,8 @@ def test_the_file_draws_the_very_same_canvases(process: Process, tmp_path: Path)
     process.write(path)
     assert path.stat().st_size < 2_000_000
     again = Process.read(path, PICTURE)
-    assert again.operations != () and again.seed == process.seed and again.route == process.route
-    assert again.reason == process.reason
+    assert again.operations != () and again.plan.seed == process.plan.seed
+    assert (again.plan.route, again.plan.reason) == (process.plan.route, process.plan.reason)
     for canvas, other in zip(process.canvases(range(0, 1001, 20)), again.canvases(range(0, 1001, 20)), strict=True):
         assert (canvas == other).all()
     assert again.to_bytes() == process.to_bytes()

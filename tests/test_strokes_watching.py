@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,9 @@ from awkward_pictures import scene
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.run.course import course_of
-from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes.process import plan_process
 from paints_undo.strokes_engine import Strokes
 from paints_undo.time_left import COSTS
-from paints_undo.web.engine import EngineOnUse
-from paints_undo.web.studio import Studio
 
 OPTIONS = UndoOptions(
     KeyframeOptions(operation_steps=(200, 700), seed=3), SegmentOptions(), fps=12, tag=False, fit="own", seconds=3
@@ -67,27 +64,6 @@ def test_threads_that_share_a_process_see_its_canvases(artwork: np.ndarray) -> N
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda done: (done, shared.canvas(done)), wanted * 2))
     assert all(np.array_equal(canvas, expected[done]) for done, canvas in found)
-
-
-def test_a_page_shows_the_frames_that_are_encoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, artwork: np.ndarray
-) -> None:
-    drawn_ones: list[float] = []
-    draw = Process.canvas
-
-    def counted(self: Process, done: float) -> np.ndarray:
-        drawn_ones.append(done)
-        return draw(self, done)
-
-    monkeypatch.setattr(Process, "canvas", counted)
-    studio, visitor = Studio(EngineOnUse(Strokes), tmp_path), "v" * 20
-    run = studio.open(visitor, artwork, {"operation_steps": [200, 700], "seconds": 3, "fps": 12})
-    studio.generate_video(visitor, run)
-    assert studio.wait(visitor, run, 120)
-    view = studio.view(visitor, run)
-    assert view["state"] == "finished" and len(view["frames"]) == 36
-    assert len(drawn_ones) == 36 + 2, "each frame of the film once, and the keyframes"
-    assert drawn_ones[:2] == [300, 800], "what is seen on the way grows"
 
 
 def test_a_job_says_how_long_strokes_take() -> None:

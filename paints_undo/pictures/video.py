@@ -61,7 +61,10 @@ def write_video(
     """
     path = Path(path).absolute()
     purpose = f"write the video {path}"
-    fps, (encoder, container) = validation.whole_number("fps", fps, *RANGES["fps"]), _checked_codec(codec, purpose)
+    fps, (encoder, container) = (
+        validation.whole_number("fps", fps, *map(int, RANGES["fps"])),
+        _checked_codec(codec, purpose),
+    )
     channels = 4 if codec.endswith("alpha") else 3
     frames = iter(frames)
     first = next(frames, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -274,13 +274,3 @@ def seen_in_pencil(operations: Sequence[Operation], height: int, width: int) -> 
 def paper(height: int, width: int) -> np.ndarray:
     """White paper, uint8 RGBA."""
     return np.full((height, width, 4), 255, np.uint8)
-
-
-def flattened(layers: Iterable[np.ndarray]) -> np.ndarray:
-    """Layers, uint8 (H, W, 4), bottom first, as one picture: what any program makes of them."""
-    picture: np.ndarray | None = None
-    for layer in layers:
-        under = np.zeros_like(layer[..., :3]) if picture is None else picture
-        picture = over(under, layer[..., :3], layer[..., 3])
-    assert picture is not None
-    return picture

@@ -20,16 +20,14 @@ GAP = 1 / 40  # the longest gap that two line ends bridge, of the longer side
 
 @dataclass
 class Ink:
-    """mask, skeleton: bool (H, W).  alpha: uint8 (H, W).  clean: uint8 (H, W, 3), the colours under the lines.
+    """mask: bool (H, W).  alpha: uint8 (H, W).  clean: uint8 (H, W, 3), the colours under the lines.
 
-    lines: each float32 (n, 2), x and y along the middle of a line.  strength: uint8 (H, W), grey levels darker.
+    lines: each float32 (n, 2), x and y along the middle of a line.
     """
 
     mask: np.ndarray
-    skeleton: np.ndarray
     alpha: np.ndarray
     clean: np.ndarray
-    strength: np.ndarray
     lines: list[np.ndarray]
 
 
@@ -62,7 +60,7 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
     rim = _rims(light)
     mask = remove_small_objects(mask | (rim > 127), max_size=int((side / 110) ** 2), connectivity=2)
     if not mask.any():
-        return Ink(mask, mask, np.zeros_like(light), artwork.copy(), strength, [])
+        return Ink(mask, np.zeros_like(light), artwork.copy(), [])
     skeleton = skeletonize(mask)
     fat = cv2.dilate(mask.astype(np.uint8), ellipse(3 + 2 * round(side / 900))) > 0
     _, source = nearest_place(~fat)
@@ -70,7 +68,7 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
     clean = np.where(fat[..., None], under, artwork)
     alpha = _matte(artwork, light, clean, fat, skeleton, keep_whole)
     alpha = np.maximum(alpha, np.where(fat, rim, np.uint8(0)))
-    ink = Ink(mask, skeleton, alpha, clean, strength, trace(skeleton))
+    ink = Ink(mask, alpha, clean, trace(skeleton))
     _close_gaps(ink)
     return ink
 

@@ -53,21 +53,6 @@ class Process:
         return self.plan.operations
 
     @property
-    def route(self) -> str:
-        """ "illustration" or "painting"."""
-        return self.plan.route
-
-    @property
-    def reason(self) -> str:
-        """Why it is drawn that way, in words."""
-        return self.plan.reason
-
-    @property
-    def seed(self) -> int:
-        """What chooses among all believable processes."""
-        return self.plan.seed
-
-    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the canvas, pixels."""
         return self.plan.size
