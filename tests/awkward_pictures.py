@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import cv2
 import numpy as np
+
+from paints_undo.strokes.process import Process, plan_process
 
 
 def sheet(height: int, width: int, level: int = 255) -> np.ndarray:
@@ -162,3 +165,9 @@ AWKWARD: dict[str, Callable[[], np.ndarray]] = {
     "gradient": gradient,
     "scene": scene,
 }
+
+
+@cache
+def planned(name: str, seed: int = 0) -> Process:
+    """How one of them is drawn; planned once for all tests, which only look at it."""
+    return plan_process(AWKWARD[name](), seed)

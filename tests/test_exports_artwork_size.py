@@ -22,7 +22,7 @@ def source(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frames(source):
-    return list(source.finished_frames(source.size))
+    return list(source.finished_frames(source.size).chosen(range(60)))
 
 
 def test_frames_have_the_artworks_size_begin_blank_and_end_on_it_without_flicker(source, frames):
@@ -49,7 +49,7 @@ def test_how_far_pixels_have_gone_over_only_grows(source):
 
 def test_a_single_frame_and_a_shrunk_one(source):
     one = ArtworkSizedFrames(source.frames[-1:], source.finished_small, source.artwork, source.placement)
-    assert [frame.shape for frame in one] == [(420, 300, 3)]
+    assert [frame.shape for frame in one.chosen([0])] == [(420, 300, 3)]
     assert [f.shape for f in source.finished_frames((30, 42)).chosen([0, 59])] == [(42, 30, 3)] * 2
 
 

@@ -20,8 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 RISING = Curves(np.linspace(0, 0.8, 10), np.linspace(0, 0.1, 10), np.linspace(0, 0.5, 10), np.linspace(1, 0, 10))
 
 
-def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(tmp_path):
-    source = make_source(tmp_path)
+def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(source, tmp_path):
     curves = charts.curves_of(source)
     assert curves.coverage[0] < 0.02 and curves.coverage[-1] > 0.9
     assert curves.distance[0] > 0.3 > 0.05 > curves.distance[-1]
@@ -33,14 +32,13 @@ def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(tmp_path
     assert read_record(tmp_path / "a.png").piece == "curves"
 
 
-def test_two_runs_in_one_chart(tmp_path):
-    first = make_source(tmp_path)
-    second = make_source(tmp_path / "other", artwork=picture(200, 100))
-    charts.write_curves([first, second], tmp_path / "a.svg", ".svg")
+def test_two_runs_in_one_chart(source, tmp_path):
+    second = make_source(tmp_path, artwork=picture(200, 100))
+    charts.write_curves_svg(source, tmp_path / "a.svg", ExportOptions(), other=second)
     words = [text.text for text in ElementTree.parse(tmp_path / "a.svg").getroot().iter(f"{SVG}text")]
     assert "girl" in words and "girl (2)" in words
-    charts.write_curves([first, second], tmp_path / "a.png", ".png")
-    assert read_record(tmp_path / "a.png") == first.described("curves")
+    charts.write_curves_png(source, tmp_path / "a.png", ExportOptions(), other=second)
+    assert read_record(tmp_path / "a.png") == source.described("curves")
 
 
 def lines(marks, colour):
@@ -107,8 +105,7 @@ def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():
     assert np.ptp(drawn[80, 5]) == 0
 
 
-def test_the_heat_map_has_the_artworks_width_and_a_legend(tmp_path):
-    source = make_source(tmp_path)
+def test_the_heat_map_has_the_artworks_width_and_a_legend(source, tmp_path):
     write_heat_map(source, tmp_path / "a.png", ExportOptions())
     drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
     assert drawn.shape == (150 + 24, 120, 3)

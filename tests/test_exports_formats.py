@@ -30,9 +30,8 @@ def test_names_of_formats():
             chosen_formats(nothing)
 
 
-def test_files_and_progress(tmp_path):
+def test_files_and_progress(source, tmp_path):
     seen = []
-    source = make_source(tmp_path)
     done = export(source, "contact,curves", tmp_path / "new" / "out", on_progress=seen.append)
     assert {name: path.name for name, path in done.items()} == {"contact": "contact-sheet.png", "curves": "curves.svg"}
     assert all(path.stat().st_size > 1000 for path in done.values())
@@ -81,9 +80,7 @@ def test_the_command_line_takes_names_that_are_no_text(misnamed, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mp4", "gif", "psd"])
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, name):
-    source = make_source(tmp_path)
-
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(source, tmp_path, monkeypatch, name):
     def full(source, path, options):
         path.write_bytes(b"half")
         with explained("write", path):

@@ -15,6 +15,7 @@ from paints_undo.exports import sheets
 from paints_undo.exports.curves import measure
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
+from paints_undo.exports.papers import size_within
 from paints_undo.exports.pdf import parts_of
 from paints_undo.exports.phases import BLANK, phases, phases_of
 from paints_undo.exports.sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
@@ -39,6 +40,11 @@ def test_a_step_that_changes_little_says_so_and_a_run_has_a_phase_for_each_keyfr
     assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
     told = phases_of(make_source(tmp_path))
     assert len(told) == 4 and told[-1].name == "finished artwork"
+
+
+def test_a_picture_fits_into_its_place():
+    assert size_within(picture(120, 150), 60, 60) == (48, 60)
+    assert size_within(picture(120, 150), 1200, 300) == (240, 300)
 
 
 OPTIONS = ExportOptions(title="夏の少女")

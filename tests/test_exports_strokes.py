@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from awkward_pictures import scene
+from awkward_pictures import planned
 from export_runs import make_source, make_stroke_run, picture
 from PIL import Image
 from psd_tools import PSDImage
@@ -34,7 +34,6 @@ from paints_undo.exports.stroke_layers import stroke_layers
 from paints_undo.exports.videos import POSTS
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.strokes.operations import LAYERS, PHASES, Operation
-from paints_undo.strokes.process import plan_process
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -247,7 +246,7 @@ def test_networks_have_no_strokes_to_give(tmp_path):
 
 
 def test_what_is_covered_is_mirrored_with_the_canvas():
-    process = plan_process(scene(), 1)
+    process = planned("scene", 1)
     flips = [number for number, one in enumerate(process.operations, 1) if one.kind == "flip"]
     assert len(flips) == 4, "this seed flips the canvas twice, the second time over paint"
     frames = StrokeFrames(process, np.array([flips[2], flips[2] - 1]))

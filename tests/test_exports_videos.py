@@ -8,7 +8,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from export_runs import make_source
 from PIL import Image
 from test_video import probe
 
@@ -20,11 +19,6 @@ from paints_undo.pictures.video import read_video
 from paints_undo.provenance.metadata import read_record
 
 OPTIONS = ExportOptions(Pacing(fps=12, seconds=3, hold_start=0.25, hold_end=1))
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return make_source(tmp_path_factory.mktemp("run"))
 
 
 @pytest.mark.parametrize(

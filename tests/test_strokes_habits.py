@@ -6,20 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from awkward_pictures import scene
+from awkward_pictures import planned, scene
 from strokes_figures import flattened, measured
 
 from paints_undo.exports.lessons import what_is_done
 from paints_undo.strokes.operations import TOTAL, Operation
-from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes.process import Process
 
-PICTURE = scene(384, 300)
+PICTURE = scene()
 FLIPS_ONLY, COLOURS_ONLY, BOTH = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
 def process() -> Process:
-    return plan_process(PICTURE, BOTH)
+    return planned("scene", BOTH)
 
 
 def numbers(process: Process, kind: str) -> list[int]:
@@ -28,7 +28,7 @@ def numbers(process: Process, kind: str) -> list[int]:
 
 @pytest.mark.parametrize("seed", [0, FLIPS_ONLY, COLOURS_ONLY, BOTH, 5])
 def test_most_seeds_have_a_habit_or_two_and_still_a_thousand_operations(seed: int) -> None:
-    process = plan_process(PICTURE, seed)
+    process = planned("scene", seed)
     flips, colours = numbers(process, "flip"), numbers(process, "adjust")
     assert len(process.operations) == TOTAL
     assert len(flips) in ((2, 4) if seed % 2 else (0,))

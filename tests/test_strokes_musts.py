@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from awkward_pictures import AWKWARD, scene
+from awkward_pictures import AWKWARD, planned, scene
 from strokes_figures import measured
 
 from paints_undo.errors import InputError
@@ -39,13 +39,12 @@ HARD = [name for name in AWKWARD if name not in (*REFUSED, *SLOW)]
 @pytest.mark.parametrize(("name", "seed"), [(name, place % 4) for place, name in enumerate(HARD)])
 def test_hard_pictures_are_drawn_too(name: str, seed: int) -> None:
     """One after another with each of the habits, which a seed chooses."""
-    check(plan_process(AWKWARD[name](), seed))
+    check(planned(name, seed))
 
 
 @pytest.mark.parametrize("name", SLOW)
 def test_others_of_their_kind_are_planned(name: str) -> None:
-    artwork = AWKWARD[name]()
-    process = plan_process(artwork)
+    process = planned(name)
     assert len(process.operations) == TOTAL
     assert (process.canvas(TOTAL) == process.artwork).all()
 
@@ -58,8 +57,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(name: str) -> None:
 
 
 def test_a_tiny_picture_is_drawn_enlarged_each_pixel_a_square() -> None:
-    icon = AWKWARD["icon"]()
-    process = plan_process(icon)
+    icon, process = AWKWARD["icon"](), planned("icon")
     times = process.size[0] // icon.shape[0]
     assert times > 1 and process.size == (icon.shape[0] * times, icon.shape[1] * times)
     assert (process.canvas(TOTAL)[::times, ::times] == icon).all()
@@ -76,6 +74,6 @@ def test_a_drawing_with_lines_and_flats_meets_every_must() -> None:
 
 
 def test_few_lines_are_searched_for_in_pencil_before_the_ink() -> None:
-    counts = Counter(operation.phase for operation in plan_process(AWKWARD["few lines"]()).operations)
+    counts = Counter(operation.phase for operation in planned("few lines").operations)
     assert counts["sketch"] > 400 and counts["ink"] > 100
     assert counts["flats"] + counts["shading"] + counts["details"] < 20

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from awkward_pictures import scene
+from awkward_pictures import planned, scene
 
 from paints_undo.strokes.laying import painted_flats
 from paints_undo.strokes.look import GROUND, KINDS, look
 from paints_undo.strokes.operations import Operation
 from paints_undo.strokes.order import Order
-from paints_undo.strokes.process import plan_process
 
 BEHIND = f"flat colour of {KINDS[GROUND]}"
 
 
 def flats_of(seed: int) -> list[Operation]:
-    return [one for one in plan_process(scene(), seed).operations if one.phase == "flats" and one.kind == "stroke"]
+    return [one for one in planned("scene", seed).operations if one.phase == "flats" and one.kind == "stroke"]
 
 
 def test_every_order_has_every_flat_once() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from awkward_pictures import AWKWARD, scene
+from awkward_pictures import AWKWARD, planned, scene
 from strokes_figures import flattened
 
 from paints_undo.errors import InputError
@@ -27,7 +27,7 @@ RECORDED = ROOT / "tests" / "data" / "strokes_scene.json"
 
 @pytest.fixture(scope="module")
 def process() -> Process:
-    return plan_process(PICTURE)
+    return planned("scene")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_the_same_picture_and_seed_are_the_same_bytes_on_any_number_of_threads(p
 
 
 def test_another_seed_is_another_process(process: Process) -> None:
-    other = plan_process(PICTURE, seed=1)
+    other = planned("scene", 1)
     alike = sum(
         one.points.shape == two.points.shape and bool((one.points == two.points).all())
         for one, two in zip(process.operations, other.operations, strict=True)
@@ -153,8 +153,7 @@ def test_the_file_draws_the_very_same_canvases(process: Process, tmp_path: Path)
 
 
 def test_a_tiny_pictures_file_is_read_with_the_picture_itself(tmp_path: Path) -> None:
-    icon, path = AWKWARD["icon"](), tmp_path / "operations.json.gz"
-    process = plan_process(icon)
+    icon, process, path = AWKWARD["icon"](), planned("icon"), tmp_path / "operations.json.gz"
     process.write(path)
     assert (Process.read(path, icon).canvas(500) == process.canvas(500)).all()
 

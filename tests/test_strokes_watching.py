@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from awkward_pictures import scene
+from awkward_pictures import planned, scene
 
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.progress import Progress
 from paints_undo.run.course import course_of
-from paints_undo.strokes.process import plan_process
+from paints_undo.strokes.process import Process
 from paints_undo.strokes_engine import Strokes
 from paints_undo.time_left import COSTS
 
@@ -58,9 +58,9 @@ def test_whoever_cancels_while_it_is_planned_waits_for_no_plan(artwork: np.ndarr
 
 def test_threads_that_share_a_process_see_its_canvases(artwork: np.ndarray) -> None:
     wanted = [*range(50, 1000, 95), *range(930, 40, -95)]
-    alone = plan_process(artwork, 3)
+    alone = planned("scene", 3)
     expected = {done: alone.canvas(done) for done in wanted}
-    shared = plan_process(artwork, 3)
+    shared = Process(alone.plan, artwork)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda done: (done, shared.canvas(done)), wanted * 2))
     assert all(np.array_equal(canvas, expected[done]) for done, canvas in found)
