@@ -103,11 +103,6 @@ class TestCropTo:
             cropped = crop_to(np.zeros((height, width, 3), np.uint8), int(new_width), int(new_height))
             assert cropped.shape == (new_height, new_width, 3) and cropped.flags.c_contiguous
 
-    @pytest.mark.parametrize("size", [(0, 64), (64, -1)])
-    def test_impossible_sizes(self, size: tuple[int, int]) -> None:
-        with pytest.raises(InputError, match="at least 1"):
-            crop_to(noise(64, 64, 3), *size)
-
 
 class TestNearestBucket:
     published = ((320, 512), (384, 448), (448, 384), (512, 320))
@@ -140,13 +135,6 @@ class TestTensors:
         assert tensor.dtype == torch.float32 and tensor.shape == (2, 3, 32, 48) and tensor.is_contiguous()
         expected = np.moveaxis(pictures.astype(np.float32) / 127.5 - 1.0, -1, 1)
         np.testing.assert_array_equal(tensor.numpy(), expected)
-
-    @pytest.mark.parametrize(
-        "pictures", [np.zeros((2, 32, 32, 3), np.float32), np.zeros((32, 32), np.uint8), np.zeros((1, 3, 32, 32), "u1")]
-    )
-    def test_other_arrays_are_refused(self, pictures: np.ndarray) -> None:
-        with pytest.raises(InputError, match="uint8"):
-            pixels_to_tensor(pictures)
 
     def test_pixels_are_clipped_and_truncated(self) -> None:
         values = torch.tensor([-3.0, -1.0, 0.0, 0.99, 1.0, 7.0]).reshape(1, 1, 1, 6).expand(1, 3, 1, 6)

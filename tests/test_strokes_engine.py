@@ -43,14 +43,20 @@ def drawing() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def process() -> Process:
-    return plan_process(drawing(), seed=3)
+def engine() -> Strokes:
+    """One that has planned the drawing, which takes most of the time."""
+    return Strokes()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def process(engine: Strokes) -> Process:
+    return engine.process_of(drawing(), OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def folder(engine: Strokes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "drawing"
-    Strokes().undo(drawing(), OPTIONS, out)
+    engine.undo(drawing(), OPTIONS, out)
     return out
 
 
@@ -61,19 +67,16 @@ def test_it_is_an_engine_and_the_default_where_there_is_no_gpu() -> None:
     assert type(PaintsUndo.load()) is Strokes
 
 
-def test_keyframes_are_canvases_of_one_process(process: Process) -> None:
+def test_keyframes_are_canvases_of_one_process(engine: Strokes, process: Process) -> None:
     told: list[str] = []
     kept: dict[int, np.ndarray] = {}
     options = KeyframeOptions(operation_steps=(0, 300, 999), seed=3)
-    drawn = Strokes().draw_keyframes(
-        drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__
-    )
+    drawn = engine.draw_keyframes(drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__)
     assert all(np.array_equal(one, process.canvas(1000 - k)) for one, k in zip(drawn, (0, 300, 999), strict=True))
     assert np.array_equal(drawn[0], drawing()) and sorted(kept) == [0, 1, 2] and set(told) == {"keyframes"}
 
 
-def test_segments_lie_between_the_artwork_canvases_and_white() -> None:
-    engine = Strokes()
+def test_segments_lie_between_the_artwork_canvases_and_white(engine: Strokes) -> None:
     drawn = engine.draw_keyframes(drawing(), KeyframeOptions(operation_steps=(300, 800), seed=3))
     white = np.full_like(drawing(), 255)
     filled = engine.fill_segments([drawing(), *drawn, white])
@@ -171,11 +174,11 @@ def test_the_film_gives_equal_time_to_equal_work(process: Process) -> None:
     assert small.shape == (30, 48, 38, 3) and small[-1].shape == (48, 38, 3)
 
 
-def test_a_sketch_of_ones_own_is_what_the_process_goes_by(tmp_path: Path) -> None:
+def test_a_sketch_of_ones_own_is_what_the_process_goes_by(process: Process) -> None:
     sketch = np.full((194, 160, 3), 255, np.uint8)
     cv2.line(sketch, (10, 10), (150, 180), (30, 30, 30), 5)
-    own, plain = plan_process(drawing(), 3, sketch=sketch), plan_process(drawing(), 3)
-    assert own.plan.sketch and not plain.plan.sketch and np.array_equal(own.canvas(1000), drawing())
+    own = plan_process(drawing(), 3, sketch=sketch)
+    assert own.plan.sketch and not process.plan.sketch and np.array_equal(own.canvas(1000), drawing())
     along = np.array([stroke.points[:, :2].mean(0) for stroke in own.operations if stroke.title == "sketch a line"])
     assert len(along) and (np.abs(along[:, 0] / 160 - along[:, 1] / 195) < 0.15).all(), "on the diagonal of the sketch"
 

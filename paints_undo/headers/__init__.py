@@ -104,25 +104,26 @@ def _refusal(start: bytes) -> InputError:
     )
 
 
-def _damaged() -> InputError:
-    return InputError("is damaged or incomplete ({reason}): save it again as PNG", "its header ends early")
+def damaged(reason: str) -> InputError:
+    """The end of a sentence about a file that breaks off or is none; reason: what is wrong with it."""
+    return InputError("is damaged or incomplete ({reason}): save it again as PNG", reason)
 
 
 def _png(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if start[12:16] != b"IHDR" or len(start) < 24:
-        raise _damaged()
+        raise damaged("its header ends early")
     return int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
 
 
 def _gif(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 10:
-        raise _damaged()
+        raise damaged("its header ends early")
     return int.from_bytes(start[6:8], "little"), int.from_bytes(start[8:10], "little")
 
 
 def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 30:
-        raise _damaged()
+        raise damaged("its header ends early")
     kind = start[12:16]
     if kind == b"VP8X":  # the canvas, 24 bits each
         return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
@@ -131,7 +132,7 @@ def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 " and start[23:26] == b"\x9d\x01\x2a":
         return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
-    raise _damaged()
+    raise damaged("its header ends early")
 
 
 def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
@@ -140,7 +141,7 @@ def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
         frame = read_jpeg(file.read(size)).frame
         if len(frame) >= 6:
             return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"), frame[5]
-    raise _damaged()
+    raise damaged("its header ends early")
 
 
 # Format as Pillow names it -> how and where the file begins, and what finds its size
