@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile, with_settings
 from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
+from paints_undo.progress import Progress
+from paints_undo.run.course import course_of
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.replay import earlier_run, replay
 from paints_undo.strokes.film import Film, moments, work_of
 from paints_undo.strokes.process import Process, plan_process
 from paints_undo.strokes_engine import Strokes
+from paints_undo.time_left import COSTS
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
@@ -241,3 +245,53 @@ def test_no_networks_library_is_loaded(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(tmp_path / "drawing" / "timelapse.mp4"), "[]"]
+
+
+def test_the_first_strokes_are_seen_before_the_rest_is_planned() -> None:
+    seen: list[Progress] = []
+    process = Strokes().process_of(drawing(), OPTIONS, on_progress=seen.append)
+    assert [(one.detail, one.done) for one in seen] == [("planning", part) for part in range(5)]
+    first, third = (seen[part].preview for part in (1, 3))
+    assert first is not None and third is not None
+    assert 0 < (first() < 250).mean() < (third() < 250).mean()
+    shown, begun = first(), process.canvas(26)
+    assert shown.shape == begun.shape
+    marks = (shown < 250).any(2)
+    assert (begun[marks] < 255).any(1).mean() > 0.9, "they are strokes of the process"
+
+
+def test_whoever_cancels_while_it_is_planned_waits_for_no_plan() -> None:
+    class Cancelled(Exception):
+        pass
+
+    told = []
+
+    def cancel(progress: Progress) -> None:
+        told.append(progress.done)
+        if progress.done == 1:
+            raise Cancelled
+
+    engine = Strokes()
+    with pytest.raises(Cancelled):
+        engine.process_of(drawing(), OPTIONS, on_progress=cancel)
+    assert told == [0, 1]
+    assert len(engine.process_of(drawing(), OPTIONS).operations) == 1000
+
+
+def test_threads_that_share_a_process_see_its_canvases(process: Process) -> None:
+    wanted = [*range(50, 1000, 95), *range(930, 40, -95)]
+    expected = {done: process.canvas(done) for done in wanted}
+    shared = Process(process.plan, drawing())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda done: (done, shared.canvas(done)), wanted * 2))
+    assert all(np.array_equal(canvas, expected[done]) for done, canvas in found)
+
+
+def test_a_job_says_how_long_strokes_take() -> None:
+    engine, options = Strokes(), Strokes().default_options
+
+    def expected(shape: tuple[int, int, int]) -> float:
+        course = course_of(engine, options, shape)
+        return sum(COSTS.of("strokes of another machine", part) for part in course.parts)
+
+    assert 2 < expected((448, 384, 3)) < 10 and 8 < expected((1350, 1080, 3)) < 30

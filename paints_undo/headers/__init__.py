@@ -12,6 +12,7 @@ from typing import IO
 
 from paints_undo.errors import InputError
 from paints_undo.headers.jpeg import read_jpeg
+from paints_undo.headers.png import START
 
 READ = "PNG, JPEG, WebP or GIF"
 # What files of these formats are called. The content decides; names say which files of a folder are meant as pictures.
@@ -146,7 +147,7 @@ def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
 
 # Format as Pillow names it -> how and where the file begins, and what finds its size
 _SIZES: dict[str, tuple[bytes, int, Callable[[IO[bytes], bytes], tuple[int, ...]]]] = {
-    "PNG": (b"\x89PNG\r\n\x1a\n", 0, _png),
+    "PNG": (START, 0, _png),
     "JPEG": (b"\xff\xd8\xff", 0, _jpeg),
     "WEBP": (b"WEBP", 8, _webp),
     "GIF": (b"GIF8", 0, _gif),

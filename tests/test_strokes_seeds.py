@@ -1,4 +1,4 @@
-"""Flips and adjusted colours: they are seen on the canvas, change no layer for good, and are gone in the end."""
+"""What a seed chooses: an order of the same work; and flips and adjusted colours, which change nothing for good."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from awkward_pictures import planned, scene
 from strokes_figures import flattened, measured
 
 from paints_undo.exports.lessons import what_is_done
+from paints_undo.strokes.laying import painted_flats
+from paints_undo.strokes.look import GROUND, KINDS, look
 from paints_undo.strokes.operations import TOTAL, Operation
+from paints_undo.strokes.order import Order
 from paints_undo.strokes.process import Process
 
 PICTURE = scene()
+BEHIND = f"flat colour of {KINDS[GROUND]}"
 FLIPS_ONLY, COLOURS_ONLY, BOTH = 1, 2, 3
 
 
@@ -88,3 +92,26 @@ def test_they_stand_in_the_phase_in_which_they_come(process: Process) -> None:
 
     strokes = tuple(one for one in process.operations if one.kind == "stroke")
     assert phases(process.operations) == phases(strokes)
+
+
+def flats_of(seed: int) -> list[Operation]:
+    return [one for one in planned("scene", seed).operations if one.phase == "flats" and one.kind == "stroke"]
+
+
+def test_every_order_has_every_flat_once() -> None:
+    findings = look(scene())
+    flats = painted_flats(findings)
+    for seed in range(25):
+        order = Order.of(seed).of_flats(findings, flats, 500, np.random.default_rng(seed))
+        assert sorted(order) == flats.tolist()
+
+
+def test_no_two_of_25_seeds_choose_alike() -> None:
+    chosen = {(way.kinds, way.within) for way in map(Order.of, range(7, 32))}
+    assert len(chosen) == 25
+
+
+def test_one_seed_begins_with_the_figure_and_another_with_the_background() -> None:
+    figure, ground = ([one.title == BEHIND for one in flats_of(seed)] for seed in (0, 1))
+    assert not figure[0] and figure[-1]
+    assert ground[0] and not ground[-1]
