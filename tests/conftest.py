@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # One of several processes that share the cores; before PyTorch is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -15,6 +16,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import hypothesis
 import pytest
 from tiny_family import write_tiny_family
+
+if TYPE_CHECKING:
+    from paints_undo.exports.source import Source
 
 # The same inputs every time, so that a change answers for its own faults alone; tests/fuzz looks for new ones.
 hypothesis.settings.register_profile("steady", derandomize=True)
@@ -42,6 +46,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tiny_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a whole model family of tiny networks; not to be changed."""
     return write_tiny_family(tmp_path_factory.mktemp("models") / "reference")
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """What exports start from, of a finished run without networks; not to be changed."""
+    from export_runs import make_source  # only when a test needs it: collecting the others stays quick
+
+    return make_source(tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture(scope="module")

@@ -68,13 +68,17 @@ def profile(name: str, primaries: tuple[tuple[float, ...], ...] | None, *curve: 
             tags[bytes([letter]) + b"TRC"] = kind
     if more:
         tags[b"more"] = b"text" + bytes(4) + np.random.default_rng(1).bytes(more)
+    return icc(tags, 0x04000000, b"mntr" + (b"RGB " if primaries else b"GRAY") + b"XYZ ")
+
+
+def icc(tags: dict[bytes, bytes], version: int, kind: bytes) -> bytes:
+    """A file of tags under the header of a colour profile; kind: of device, its colours and those between."""
     place, directory, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
     for tag, content in tags.items():
         directory += tag + struct.pack(">II", place + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    space = b"RGB " if primaries else b"GRAY"
-    head = struct.pack(">I4sI4s4s4s", place + len(body), b"test", 0x04000000, b"mntr", space, b"XYZ ")
-    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + numbers(0.9642, 1, 0.8249)
+    head = struct.pack(">I4sI12s", place + len(body), b"test", version, kind)
+    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
     return head.ljust(128, b"\0") + directory + body
 
 

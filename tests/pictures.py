@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from picture_parts import chunk
 from PIL import Image
 
 from paints_undo.errors import InputError
@@ -37,14 +38,10 @@ def on_white(rgba: np.ndarray) -> np.ndarray:
     return np.round(colour * alpha + 255 * (1 - alpha)).astype(np.uint8)
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG file that claims a size and holds no pixels."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
+def png_header(width: int, height: int, pixels: bytes = zlib.compress(b"")) -> bytes:
+    """A PNG file that claims a size and holds these pixels, by default none."""
     size = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + size + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + size + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def refusal(source: Any) -> str:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import PIL
 import pytest
 from pictures import encoded, noise, png_header, waves
 from PIL import Image
-from test_picture_dangers import BOMBS, cmyk_profile, jpeg_header
+from test_picture_dangers import BOMBS, jpeg_header
 
-from paints_undo.errors import CheckpointError, InputError
-from paints_undo.execution.plans import parse_budget
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
+from paints_undo.errors import InputError
+from paints_undo.options import SegmentOptions, UndoOptions
 from paints_undo.pictures.pixels import read_picture
 
 PICTURE = Image.fromarray(waves(64, 64))
@@ -33,20 +28,6 @@ def of(file_format: str, mode: str = "RGB") -> bytes:
 
 def media(brand: bytes) -> bytes:
     return b"\0\0\0\x20ftyp" + brand + bytes(40)
-
-
-def without_end() -> bytes:
-    return JPEG[:-200]
-
-
-def png_of(bits: bytes) -> bytes:
-    """A PNG whose compressed pixels are these bytes."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    size = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + size + chunk(b"IDAT", bits) + chunk(b"IEND", b"")
 
 
 # what it is -> (content, how the sentence goes on after the file's name)
@@ -78,12 +59,12 @@ FILES: dict[str, tuple[bytes, str]] = {
     "a TGA": (of("TGA"), "is not a readable picture"),
     "the start of a PNG": (PNG[:10], f"is damaged or incomplete (its header ends early): {AGAIN}"),
     "half a PNG": (PNG[: len(PNG) // 2], "is damaged or incomplete"),
-    "a PNG of noise": (png_of(noise(500).tobytes()), "is damaged or incomplete"),
-    "a PNG of too few pixels": (png_of(zlib.compress(bytes(100))), "is damaged or incomplete"),
+    "a PNG of noise": (png_header(64, 64, noise(500).tobytes()), "is damaged or incomplete"),
+    "a PNG of too few pixels": (png_header(64, 64, zlib.compress(bytes(100))), "is damaged or incomplete"),
     "a PNG that is only a header": (PNG[:33], "is damaged or incomplete"),
     "the start of a JPEG": (JPEG[:5], f"is damaged or incomplete (its header ends early): {AGAIN}"),
     "a JPEG that ends in its metadata": (JPEG[:60], "is damaged or incomplete (its header ends early)"),
-    "a JPEG without its end": (without_end(), f"is damaged or incomplete (its pixels cannot be decoded): {AGAIN}"),
+    "a JPEG without its end": (JPEG[:-200], f"is damaged or incomplete (its pixels cannot be decoded): {AGAIN}"),
     "a JPEG of fill bytes": (b"\xff\xd8" + b"\xff" * 30_000, "is damaged or incomplete"),
     "a JPEG without tables": (JPEG.replace(b"\xff\xdb", b"\xff\xfe"), "is damaged or incomplete (its pixels cannot"),
     "a JPEG without lines": (jpeg_header(64, 0), "is too small (64 x 0 pixels, at least 32 on each side)"),
@@ -112,21 +93,6 @@ def test_picture_files(kind: str, tmp_path: Path) -> None:
         assert said.startswith(f"{name} {sentence}") and len(said.splitlines()) == 1 and str(tmp_path) not in said
 
 
-def test_cmyk_with_a_profile_on_an_old_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PIL, "__version__", "12.3.0")
-    data = encoded(Image.new("CMYK", (64, 64)), "JPEG", icc_profile=cmyk_profile())
-    with pytest.raises(InputError, match="is a CMYK JPEG with a colour profile, which is read with Pillow 13 or newer"):
-        read_picture(io.BytesIO(data).getvalue())
-
-
-def drawing(**values: Any) -> Callable[[], object]:
-    return lambda: KeyframeOptions(**values)
-
-
-def filling(**values: Any) -> Callable[[], object]:
-    return lambda: SegmentOptions(**values)
-
-
 # a sentence -> what asks for it
 CALLS: dict[str, Callable[[], object]] = {
     "nothing.png is not a file: check the path": lambda: read_picture("nothing.png"),
@@ -134,37 +100,14 @@ CALLS: dict[str, Callable[[], object]] = {
     "the array has the dtype float32, but a picture must be uint8": lambda: read_picture(np.zeros((40, 40, 3), "f4")),
     "the array has the shape (2, 40, 40, 3)": lambda: read_picture(np.zeros((2, 40, 40, 3), np.uint8)),
     "the image holds 32-bit numbers": lambda: read_picture(Image.new("F", (40, 40))),
-    "sampling steps is 0; use a whole number from 1 to 100": drawing(sampling_steps=0),
-    "sampling steps is 2.7; use a whole number": drawing(sampling_steps=2.7),
-    "sampling steps is '50'; use a whole number": drawing(sampling_steps="50"),
-    "sampling steps is None; use a whole number": drawing(sampling_steps=None),
-    "guidance scale is nan; use a number from 1 to 32": drawing(guidance_scale=float("nan")),
-    "guidance scale is inf; use a number": drawing(guidance_scale=float("inf")),
-    "seed is -1; use a whole number from 0 to 4294967295": drawing(seed=-1),
-    "seed is True; use a whole number": drawing(seed=True),
-    "width is 5000; use a whole number from 16 to 4096": drawing(width=5000),
-    "operation steps are empty; give at least one": drawing(operation_steps=[]),
-    "operation step is 1000; use a whole number from 0 to 999": drawing(operation_steps=[1000]),
-    "operation step 400 is given 2000 times": drawing(operation_steps=[400] * 2000),
-    "operation steps are '400'; give a list": drawing(operation_steps="400"),
-    "prompt has 1,000,000 characters; use at most 10,000": drawing(prompt="x" * 1_000_000),
-    "prompt is 7; use text": drawing(prompt=7),
-    "frame stride is 0; use a whole number from 1 to 60": filling(frame_stride=0),
-    "guidance interval is [3]; give two whole numbers": filling(guidance_interval=[3]),
-    "fps is 61; use a whole number from 1 to 60": lambda: UndoOptions(fps=61),
+    "frame stride is 0; use a whole number from 1 to 60": lambda: SegmentOptions(frame_stride=0),
     "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),  # type: ignore[arg-type]  # wrong on purpose
     "these settings are no options but": lambda: UndoOptions.from_settings([""]),  # type: ignore[arg-type]  # wrong on purpose
-    "vram is 'much'; use auto, or the GiB": lambda: parse_budget("much"),
 }
 
 
 @pytest.mark.parametrize("sentence", CALLS)
 def test_calls(sentence: str) -> None:
-    with pytest.raises((InputError, CheckpointError)) as refused:
+    with pytest.raises(InputError) as refused:
         CALLS[sentence]()
     assert str(refused.value).startswith(sentence) and len(str(refused.value).splitlines()) == 1
-
-
-def test_there_are_enough_of_them_and_no_two_are_the_same() -> None:
-    assert len({content for content, _ in FILES.values()}) == len(FILES) >= 40
-    assert len(FILES) + len(CALLS) >= 70

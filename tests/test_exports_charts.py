@@ -9,7 +9,7 @@ from PIL import Image
 
 from paints_undo.exports import charts
 from paints_undo.exports.charts import Line, Words, chart, to_picture, to_svg
-from paints_undo.exports.curves import Curves, measure, similarity
+from paints_undo.exports.curves import Curves, measure
 from paints_undo.exports.heat_map import heat_map, painting_times, write_heat_map
 from paints_undo.exports.options import ExportOptions
 from paints_undo.provenance.metadata import read_record
@@ -20,8 +20,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 RISING = Curves(np.linspace(0, 0.8, 10), np.linspace(0, 0.1, 10), np.linspace(0, 0.5, 10), np.linspace(1, 0, 10))
 
 
-def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(tmp_path):
-    source = make_source(tmp_path)
+def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(source, tmp_path):
     curves = charts.curves_of(source)
     assert curves.coverage[0] < 0.02 and curves.coverage[-1] > 0.9
     assert curves.distance[0] > 0.3 > 0.05 > curves.distance[-1]
@@ -33,14 +32,13 @@ def test_curves_begin_blank_end_finished_and_are_written_as_svg_and_png(tmp_path
     assert read_record(tmp_path / "a.png").piece == "curves"
 
 
-def test_two_runs_in_one_chart(tmp_path):
-    first = make_source(tmp_path)
-    second = make_source(tmp_path / "other", artwork=picture(200, 100))
-    charts.write_curves([first, second], tmp_path / "a.svg", ".svg")
+def test_two_runs_in_one_chart(source, tmp_path):
+    second = make_source(tmp_path, artwork=picture(200, 100))
+    charts.write_curves_svg(source, tmp_path / "a.svg", ExportOptions(), other=second)
     words = [text.text for text in ElementTree.parse(tmp_path / "a.svg").getroot().iter(f"{SVG}text")]
     assert "girl" in words and "girl (2)" in words
-    charts.write_curves([first, second], tmp_path / "a.png", ".png")
-    assert read_record(tmp_path / "a.png") == first.described("curves")
+    charts.write_curves_png(source, tmp_path / "a.png", ExportOptions(), other=second)
+    assert read_record(tmp_path / "a.png") == source.described("curves")
 
 
 def lines(marks, colour):
@@ -90,30 +88,12 @@ def test_the_distance_falls_to_nothing():
     assert distance[0] > distance[1] > distance[2] and distance[2] == pytest.approx(0, abs=1e-6)
 
 
-def test_similarity_is_symmetric_and_between_0_and_1():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 255, (2, 40, 300, 3), np.uint8)
-    assert similarity(a, a) == pytest.approx(1) and similarity(a, b) == pytest.approx(similarity(b, a))
-    assert 0 <= similarity(a, b) < 0.3
-
-
-def test_large_frames_are_measured_smaller():
-    large = np.full((1000, 500, 3), 255, np.uint8)
-    large[:500] = (200, 0, 0)
-    assert measure([large], large).coverage[0] == pytest.approx(0.5, abs=0.01)
-
-
 def test_each_pixel_has_the_moment_of_its_change():
     frames = np.full((11, 8, 8, 3), 255, np.uint8)
     frames[3:, :4] = (200, 40, 40)
     frames[10:, 4:6] = (20, 20, 20)
     times = painting_times(frames)
     assert times[:4] == pytest.approx(0.3) and times[4:6] == pytest.approx(1.0) and np.isnan(times[6:]).all()
-
-
-def test_a_slow_fade_counts_in_its_middle():
-    fade = np.linspace(255, 0, 21).astype(np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
-    assert painting_times(fade)[0, 0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():
@@ -125,8 +105,7 @@ def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():
     assert np.ptp(drawn[80, 5]) == 0
 
 
-def test_the_heat_map_has_the_artworks_width_and_a_legend(tmp_path):
-    source = make_source(tmp_path)
+def test_the_heat_map_has_the_artworks_width_and_a_legend(source, tmp_path):
     write_heat_map(source, tmp_path / "a.png", ExportOptions())
     drawn = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
     assert drawn.shape == (150 + 24, 120, 3)

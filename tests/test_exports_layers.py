@@ -2,14 +2,14 @@
 
 import io
 import json
-import sys
 import zipfile
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from export_runs import STEPS, make_source
+from export_runs import STEPS
 from PIL import Image, ImageCms
+from psd_tools import PSDImage
 
 from paints_undo.errors import InputError
 from paints_undo.exports import layers
@@ -20,11 +20,6 @@ from paints_undo.provenance.records import read_xmp_packet
 TITLE = "夏の少女 – Ä"
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    return make_source(tmp_path_factory.mktemp("run"))
-
-
 def expected_order():
     """The beginnings of the layers' names from the lowest to the highest."""
     steps = [f"{step:04d}" for step in sorted(STEPS, reverse=True)]
@@ -32,9 +27,8 @@ def expected_order():
 
 
 def test_psd_tools_reads_the_layers_in_order(source, tmp_path):
-    psd_tools = pytest.importorskip("psd_tools")
     layers.write_psd(source, tmp_path / "a.psd", ExportOptions(title=TITLE))
-    document = psd_tools.PSDImage.open(tmp_path / "a.psd")
+    document = PSDImage.open(tmp_path / "a.psd")
     assert document.size == (120, 150)
     found = list(document)
     assert [layer.name.startswith(name) for layer, name in zip(found, expected_order(), strict=True)] == [True] * 8
@@ -94,16 +88,7 @@ def test_lines_give_the_picture_back_on_white_where_it_is_only_lines():
     assert not flat.any()  # a colour is no line
 
 
-def test_a_missing_package_is_one_sentence(source, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "psd_tools", None)
-    with pytest.raises(InputError, match="psd needs the package psd-tools, .*pip install psd-tools"):
-        layers.write_psd(source, tmp_path / "a.psd", ExportOptions())
-
-
 def test_more_than_a_file_can_hold_is_one_sentence(source, tmp_path, monkeypatch):
     monkeypatch.setattr(layers, "MOST_BYTES", 100_000)
     with pytest.raises(InputError, match="8 layers of 120 x 150 pixels do not fit into one file; choose a longest"):
         layers.write_ora(source, tmp_path / "a.ora", ExportOptions())
-    monkeypatch.setattr(layers, "MOST_PSD_SIDE", 100)
-    with pytest.raises(InputError, match="a PSD at most 100 on a side; choose ora"):
-        layers.write_psd(source, tmp_path / "a.psd", ExportOptions())

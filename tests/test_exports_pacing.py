@@ -67,7 +67,7 @@ def test_changes_are_measured_without_overflow():
         ({"fps": 0}, "fps is 0; use a whole number from 1 to 60"),
         ({"fps": 61}, "fps is 61"),
         ({"hold_end": -1}, "hold at the end is -1"),
-        ({"curve": "fast"}, "curve is 'fast'; use steps"),
+        ({"curve": "fast"}, "curve is 'fast'; use one of steps"),
         ({"keep_dead_frames": 1}, "keep dead frames is 1"),
     ],
 )

@@ -5,7 +5,6 @@ import re
 
 import pytest
 from desk import PLACE
-from export_runs import make_source
 
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import Pacing, schedule
@@ -15,8 +14,7 @@ TITLE = "<b>夏</b> & {record}"
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    source = make_source(tmp_path_factory.mktemp("run"))
+def written(source, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "player.html"
     options = ExportOptions(Pacing(fps=30, seconds=2, hold_start=0, hold_end=0.5), title=TITLE)
     write_player(source, path, options)

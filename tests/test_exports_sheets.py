@@ -17,7 +17,7 @@ from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import schedule
 from paints_undo.exports.papers import size_within
 from paints_undo.exports.pdf import parts_of
-from paints_undo.exports.phases import BLANK, phases, phases_of, what_is_new
+from paints_undo.exports.phases import BLANK, phases, phases_of
 from paints_undo.exports.sheets import NEW, write_step_sheet_pdf, write_step_sheet_png
 from paints_undo.pictures.fit import crop_to
 from paints_undo.provenance.metadata import read_record
@@ -40,14 +40,6 @@ def test_a_step_that_changes_little_says_so_and_a_run_has_a_phase_for_each_keyfr
     assert told[1].words == "Little changes: what is there is refined." and "first strokes" in told[0].words
     told = phases_of(make_source(tmp_path))
     assert len(told) == 4 and told[-1].name == "finished artwork"
-
-
-def test_what_is_new_is_where_the_pictures_differ():
-    before = np.full((60, 60, 3), 255, np.uint8)
-    after = before.copy()
-    after[20:40, 20:40] = (200, 30, 30)
-    new = what_is_new(before, after)
-    assert new[25:35, 25:35].all() and not new[:15].any() and not what_is_new(after, after).any()
 
 
 def test_a_picture_fits_into_its_place():

@@ -13,8 +13,7 @@ from paints_undo.pictures.fit import Fit
 from paints_undo.provenance.records import MIXED
 
 
-def test_a_run_is_read_from_the_first_stroke_on(tmp_path):
-    source = make_source(tmp_path)
+def test_a_run_is_read_from_the_first_stroke_on(source):
     assert source.steps == STEPS[::-1] and len(source.keyframes) == 3 and source.frames.shape == (60, 64, 64, 3)
     assert source.frames[0].mean() > source.frames[-1].mean()  # ink and colour are darker than canvas
     assert np.array_equal(source.artwork, picture()) and source.name == "girl"
@@ -23,8 +22,7 @@ def test_a_run_is_read_from_the_first_stroke_on(tmp_path):
     assert source.described("sheet").settings["models"]["name"] == "mini"
 
 
-def test_the_artwork_lies_where_it_is_said_to(tmp_path):
-    source = make_source(tmp_path)
+def test_the_artwork_lies_where_it_is_said_to(source):
     shown = source.fit.uncover(source.frames)
     assert shown.shape == (60, 64, 50, 3)  # 120 x 150 in 64 x 64, with even sides
     (sx, sy), (ox, oy) = source.placement.scale, source.placement.offset
@@ -33,8 +31,7 @@ def test_the_artwork_lies_where_it_is_said_to(tmp_path):
     assert np.array_equal(source.finished_small[:, 7:57], source.fit.uncover(source.finished_small))
 
 
-def test_sizes_keep_the_shape_and_never_grow_and_the_last_frame_played_is_the_artwork(tmp_path):
-    source = make_source(tmp_path)
+def test_sizes_keep_the_shape_and_never_grow_and_the_last_frame_played_is_the_artwork(source):
     assert source.sized(None) == (120, 150) and source.sized(75) == (60, 75) and source.sized(4000) == (120, 150)
     *_, (last, stands) = source.played(source.size, Pacing(fps=10, hold_end=1.5))
     assert np.array_equal(last, source.artwork) and stands == 15

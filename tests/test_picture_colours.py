@@ -118,8 +118,9 @@ def test_colours_of_other_kinds_of_png() -> None:
         read_picture(png(PICTURE.astype(np.uint16) * 257, gamma(1), depth=16)), read_picture(png(PICTURE, gamma(1)))
     )
     alpha = np.full((48, 64, 1), 128, np.uint8)
-    veiled = read_picture(png(np.dstack([PICTURE, alpha]), gamma(1)))
-    assert np.abs(veiled - (AS_LINEAR * 128 + 255 * 127) / 255).max() < 2
+    for said in (gamma(1), iccp(LINEAR)):
+        veiled = read_picture(png(np.dstack([PICTURE, alpha]), said))
+        assert np.abs(veiled - (AS_LINEAR * 128 + 255 * 127) / 255).max() < 2
     indices = (np.arange(64) % 4)[None].repeat(40, 0).astype(np.uint8)
     colours = np.arange(0, 240, 20).reshape(4, 3)
     palette = chunk(b"PLTE", colours.astype(np.uint8).tobytes())

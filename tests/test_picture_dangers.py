@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import PIL
 import pytest
-from pictures import encoded, noise, png_header, refusal, waves
+from picture_parts import chunk, icc, segment, with_segments
+from pictures import encoded, png_header, refusal, waves
 from PIL import Image, ImageCms, ImageOps
 
-from paints_undo.errors import InputError
 from paints_undo.pictures import files as picture_files
 from paints_undo.pictures.pixels import read_picture
 
@@ -41,13 +41,7 @@ def cmyk_profile() -> bytes:
     text = b"desc" + bytes(4) + struct.pack(">I", len(name)) + name + bytes(78)
     white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
     tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": white, b"A2B0": table, b"A2B1": table}
-    place, directory, body = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
-    for tag, content in tags.items():
-        directory += tag + struct.pack(">II", place + len(body), len(content))
-        body += content + bytes(-len(content) % 4)
-    head = struct.pack(">I4sI4s4s4s", place + len(body), b"test", 0x02400000, b"prtr", b"CMYK", b"Lab ")
-    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
-    return head.ljust(128, b"\0") + directory + body
+    return icc(tags, 0x02400000, b"prtrCMYKLab ")
 
 
 def jpeg_header(width: int, height: int) -> bytes:
@@ -84,8 +78,8 @@ def scan_bomb() -> bytes:
 def text_bomb() -> bytes:
     """A PNG with 200 compressed texts of a mebibyte each."""
     text = b"Comment\0\0" + zlib.compress(bytes(2**20))
-    chunk = struct.pack(">I", len(text)) + b"zTXt" + text + struct.pack(">I", zlib.crc32(b"zTXt" + text))
-    return png_header(64, 64)[:33] + 200 * chunk + png_header(64, 64)[33:]
+    header = png_header(64, 64)
+    return header[:33] + 200 * chunk(b"zTXt", text) + header[33:]
 
 
 BOMBS = {
@@ -94,6 +88,10 @@ BOMBS = {
     "PNG texts": text_bomb,
     "JPEG header": lambda: jpeg_header(60_000, 60_000),
     "JPEG header within the limits": lambda: jpeg_header(4_000, 4_000)[:400],
+    "JPEG of two frame headers": lambda: with_segments(
+        encoded(Image.new("L", (64, 64)), "JPEG"),
+        segment(0xC0, struct.pack(">BHHB", 8, 60_000, 60_000, 1) + b"\1\x11\0"),
+    ),
     "JPEG scans": scan_bomb,
     "WebP": lambda: webp_header(16_384, 16_384),
     "GIF screen": lambda: gif_header(65_535, 65_535),
@@ -102,27 +100,6 @@ BOMBS = {
 
 
 class TestBadFiles:
-    @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "GIF"])
-    @pytest.mark.parametrize("part", [0.01, 0.5, 0.9])
-    def test_truncated(self, file_format: str, part: float) -> None:
-        data = encoded(Image.fromarray(noise(200, 200, 3)), file_format)
-        message = refusal(data[: int(len(data) * part)])
-        assert "damaged" in message or "not a readable picture" in message
-
-    def test_flipped_bits_never_escape_as_another_error(self) -> None:
-        rng = np.random.default_rng(3)
-        for file_format in ("PNG", "JPEG", "WEBP", "GIF"):
-            data = encoded(Image.fromarray(waves(48, 48)), file_format)
-            for _ in range(40):
-                broken = bytearray(data)
-                for position in rng.integers(0, len(data), 3):
-                    broken[position] ^= 1 << int(rng.integers(8))
-                try:
-                    pixels = read_picture(bytes(broken))
-                except InputError:
-                    continue
-                assert pixels.dtype == np.uint8 and pixels.shape[2] == 3
-
     def test_missing_file_and_folder(self, tmp_path: Path) -> None:
         assert "no.png is not a file" in refusal(tmp_path / "no.png")
         assert "is not a file" in refusal(tmp_path)
@@ -139,10 +116,13 @@ class TestBadFiles:
             ((20_000, 40), "too narrow"),
             ((20_000, 3201), "too large"),
             ((8001, 8000), "too large"),
+            ((60_000, 60_000), "too large"),
         ],
     )
     def test_sizes_are_refused_from_the_header(self, size: tuple[int, int], word: str) -> None:
-        message = refusal(png_header(*size))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of Pillow, about bombs
+            message = refusal(png_header(*size))
         assert word in message and f"{size[0]} x {size[1]} pixels" in message
 
     def test_sizes_at_the_limits_are_read(self) -> None:
@@ -155,12 +135,6 @@ class TestBadFiles:
         assert "too " in refusal(np.zeros(shape, np.uint8))
         if 0 not in shape:
             assert "too " in refusal(Image.fromarray(np.zeros(shape, np.uint8)))
-
-    @pytest.mark.parametrize("side", [9_500, 13_000, 20_000, 60_000])
-    def test_a_decompression_bomb_gives_one_sentence_and_no_warning(self, side: int) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert "64 megapixels" in refusal(png_header(side, side))
 
     def test_decompression_bombs_take_no_memory(self, tmp_path: Path) -> None:
         """All refused, and the process has grown by less than 100 MB meanwhile; small files are all that it takes."""

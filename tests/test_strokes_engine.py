@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile, with_settings
 from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
+from paints_undo.progress import Progress
+from paints_undo.run.course import course_of
 from paints_undo.run.folder import RunFolder
 from paints_undo.run.replay import earlier_run, replay
 from paints_undo.strokes.film import Film, moments, work_of
 from paints_undo.strokes.process import Process, plan_process
 from paints_undo.strokes_engine import Strokes
+from paints_undo.time_left import COSTS
 from paints_undo.web.engine import EngineOnUse
 from paints_undo.web.studio import Studio
 
@@ -43,14 +47,20 @@ def drawing() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def process() -> Process:
-    return plan_process(drawing(), seed=3)
+def engine() -> Strokes:
+    """One that has planned the drawing, which takes most of the time."""
+    return Strokes()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def process(engine: Strokes) -> Process:
+    return engine.process_of(drawing(), OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def folder(engine: Strokes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "drawing"
-    Strokes().undo(drawing(), OPTIONS, out)
+    engine.undo(drawing(), OPTIONS, out)
     return out
 
 
@@ -61,25 +71,16 @@ def test_it_is_an_engine_and_the_default_where_there_is_no_gpu() -> None:
     assert type(PaintsUndo.load()) is Strokes
 
 
-def test_keyframes_are_canvases_of_one_process(process: Process) -> None:
+def test_keyframes_are_canvases_of_one_process(engine: Strokes, process: Process) -> None:
     told: list[str] = []
     kept: dict[int, np.ndarray] = {}
     options = KeyframeOptions(operation_steps=(0, 300, 999), seed=3)
-    drawn = Strokes().draw_keyframes(
-        drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__
-    )
-    assert [
-        np.array_equal(one, process.canvas(1000 - step)) for one, step in zip(drawn, (0, 300, 999), strict=True)
-    ] == [
-        True,
-        True,
-        True,
-    ]
+    drawn = engine.draw_keyframes(drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__)
+    assert all(np.array_equal(one, process.canvas(1000 - k)) for one, k in zip(drawn, (0, 300, 999), strict=True))
     assert np.array_equal(drawn[0], drawing()) and sorted(kept) == [0, 1, 2] and set(told) == {"keyframes"}
 
 
-def test_segments_lie_between_the_artwork_canvases_and_white() -> None:
-    engine = Strokes()
+def test_segments_lie_between_the_artwork_canvases_and_white(engine: Strokes) -> None:
     drawn = engine.draw_keyframes(drawing(), KeyframeOptions(operation_steps=(300, 800), seed=3))
     white = np.full_like(drawing(), 255)
     filled = engine.fill_segments([drawing(), *drawn, white])
@@ -173,23 +174,30 @@ def test_the_film_gives_equal_time_to_equal_work(process: Process) -> None:
     assert np.diff(spent).std() < 0.02 * np.diff(spent).mean()
     for seconds, fps in ((3, 24), (600, 1), (20, 60)):
         assert len(moments(process, seconds, fps)) == seconds * fps
+    small = Film(process, 3, 10, longest_side=48)
+    assert small.shape == (30, 48, 38, 3) and small[-1].shape == (48, 38, 3)
 
 
-def test_a_film_of_a_large_artwork_is_smaller(process: Process) -> None:
-    film = Film(process, 3, 10, longest_side=48)
-    assert film.shape == (30, 48, 38, 3) and film[-1].shape == (48, 38, 3)
-
-
-def test_a_sketch_of_ones_own_is_what_the_process_goes_by(tmp_path: Path) -> None:
+def test_a_sketch_of_ones_own_is_what_the_process_goes_by(process: Process) -> None:
     sketch = np.full((194, 160, 3), 255, np.uint8)
     cv2.line(sketch, (10, 10), (150, 180), (30, 30, 30), 5)
-    own, plain = plan_process(drawing(), 3, sketch=sketch), plan_process(drawing(), 3)
-    assert own.plan.sketch and not plain.plan.sketch and np.array_equal(own.canvas(1000), drawing())
+    own = plan_process(drawing(), 3, sketch=sketch)
+    assert own.plan.sketch and not process.plan.sketch and np.array_equal(own.canvas(1000), drawing())
     along = np.array([stroke.points[:, :2].mean(0) for stroke in own.operations if stroke.title == "sketch a line"])
     assert len(along) and (np.abs(along[:, 0] / 160 - along[:, 1] / 195) < 0.15).all(), "on the diagonal of the sketch"
 
 
-def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path) -> None:
+def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvases: list[float] = []
+    draw = Process.canvas
+
+    def counted(self: Process, done: float) -> np.ndarray:
+        canvases.append(done)
+        return draw(self, done)
+
+    monkeypatch.setattr(Process, "canvas", counted)
     studio = Studio(EngineOnUse(Strokes), tmp_path)
     visitor = "v" * 20
     run = studio.open(
@@ -199,6 +207,8 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     assert studio.wait(visitor, run, 120)
     view = studio.view(visitor, run)
     assert view["state"] == "finished" and view["segments"] == [] and len(view["frames"]) == 36
+    assert len(canvases) == 36 + 2, "each frame of the film once, as it is encoded, and the keyframes"
+    assert canvases[:2] == [300, 800], "what is seen on the way grows"
     assert [keyframe["state"] for keyframe in view["keyframes"]] == ["ready", "ready"]
     assert view["settings"]["fit"] == "own" and view["settings"]["width"] == 512
     studio.edit(visitor, run, "reroll_keyframe", 700, seed=99)
@@ -207,7 +217,7 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     studio.generate(visitor, run, "video")
     assert studio.wait(visitor, run, 120) and studio.view(visitor, run)["state"] == "finished"
     again = RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).process()
-    assert again is not None and again.seed == 99
+    assert again is not None and again.plan.seed == 99
 
 
 def test_options_say_what_strokes_may_be() -> None:
@@ -235,3 +245,53 @@ def test_no_networks_library_is_loaded(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [str(tmp_path / "drawing" / "timelapse.mp4"), "[]"]
+
+
+def test_the_first_strokes_are_seen_before_the_rest_is_planned() -> None:
+    seen: list[Progress] = []
+    process = Strokes().process_of(drawing(), OPTIONS, on_progress=seen.append)
+    assert [(one.detail, one.done) for one in seen] == [("planning", part) for part in range(5)]
+    first, third = (seen[part].preview for part in (1, 3))
+    assert first is not None and third is not None
+    assert 0 < (first() < 250).mean() < (third() < 250).mean()
+    shown, begun = first(), process.canvas(26)
+    assert shown.shape == begun.shape
+    marks = (shown < 250).any(2)
+    assert (begun[marks] < 255).any(1).mean() > 0.9, "they are strokes of the process"
+
+
+def test_whoever_cancels_while_it_is_planned_waits_for_no_plan() -> None:
+    class Cancelled(Exception):
+        pass
+
+    told = []
+
+    def cancel(progress: Progress) -> None:
+        told.append(progress.done)
+        if progress.done == 1:
+            raise Cancelled
+
+    engine = Strokes()
+    with pytest.raises(Cancelled):
+        engine.process_of(drawing(), OPTIONS, on_progress=cancel)
+    assert told == [0, 1]
+    assert len(engine.process_of(drawing(), OPTIONS).operations) == 1000
+
+
+def test_threads_that_share_a_process_see_its_canvases(process: Process) -> None:
+    wanted = [*range(50, 1000, 95), *range(930, 40, -95)]
+    expected = {done: process.canvas(done) for done in wanted}
+    shared = Process(process.plan, drawing())
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda done: (done, shared.canvas(done)), wanted * 2))
+    assert all(np.array_equal(canvas, expected[done]) for done, canvas in found)
+
+
+def test_a_job_says_how_long_strokes_take() -> None:
+    engine, options = Strokes(), Strokes().default_options
+
+    def expected(shape: tuple[int, int, int]) -> float:
+        course = course_of(engine, options, shape)
+        return sum(COSTS.of("strokes of another machine", part) for part in course.parts)
+
+    assert 2 < expected((448, 384, 3)) < 10 and 8 < expected((1350, 1080, 3)) < 30

@@ -15,7 +15,6 @@ from paints_undo.run.folder import RunFolder
 from paints_undo.run.timeline import Timeline, keyframe_names
 from paints_undo.strokes.face import find_face
 from paints_undo.strokes.look import decide
-from paints_undo.strokes.process import Process, plan_process
 from paints_undo.strokes.tags import leaning, telling
 from paints_undo.strokes_engine import Strokes
 
@@ -51,23 +50,16 @@ def test_a_face_is_believed_sooner_where_a_person_is_spoken_of(monkeypatch: pyte
     assert [find_face(artwork, expected) is not None for expected in (-1, 0, 1)] == [False, False, True]
 
 
-def test_a_process_keeps_the_tags_it_goes_by(tmp_path: Path) -> None:
-    artwork = scene()
-    process = plan_process(artwork, 1, prompt="1girl, holding a fan")
-    assert process.plan.tags == "1girl"
-    process.write(tmp_path / "operations.json.gz")
-    assert Process.read(tmp_path / "operations.json.gz", artwork).plan.tags == "1girl"
-
-
-def test_another_prompt_is_another_process_where_it_tells_something(tmp_path: Path) -> None:
-    drawing = KeyframeOptions(operation_steps=(500,), seed=2)
+def test_a_process_keeps_the_tags_it_goes_by_and_others_make_another(tmp_path: Path) -> None:
+    drawing = KeyframeOptions(operation_steps=(500,), seed=2, prompt="solo, holding a fan")
     options = UndoOptions(drawing, SegmentOptions(), fps=6, tag=False, fit="own", seconds=3)
     run = Strokes().undo(scene(), options, tmp_path / "run").folder
     assert run is not None
     opened = RunFolder.open(run)
-    assert opened.process() is not None
+    process = opened.process()
+    assert process is not None and process.plan.tags == "solo"
     timeline = Timeline.of(drawing, options.segments)
-    for prompt, same in (("a fan, in spring", True), ("1girl", False)):
+    for prompt, same in (("Solo, in spring", True), ("1girl", False)):
         other = replace(options, keyframes=replace(drawing, prompt=prompt))
         assert (keyframe_names(timeline, other) == keyframe_names(timeline, options)) is same
         opened.change(other, timeline)

@@ -55,7 +55,6 @@ def test_imports_point_one_way(file):
 
 
 PRINTS = (
-    "paints_undo.strokes.report",
     "paints_undo.cli",
     "paints_undo.bench.work",
     "paints_undo.commands",

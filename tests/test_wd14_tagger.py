@@ -7,25 +7,19 @@ import json
 import logging
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pictures import waves
 
 from wd14_tagger import DEFAULT_MODEL, MODELS, Tagger, TaggerModel, download_tagger
 from wd14_tagger.tagger import prompt_spelling
 
 DATA = Path(__file__).parent / "data" / "tagger"
 EXPECTED = json.loads((DATA / "expected.json").read_text())
-
-
-def waves(height: int, width: int) -> np.ndarray:
-    """The synthetic pictures the answers were recorded for."""
-    x, y = np.arange(width, dtype=float)[None, :], np.arange(height, dtype=float)[:, None]
-    planes = 127 + 120 * np.sin(x / 17 + y / 31), 127 + 110 * np.cos(x / 23 - y / 13), 127 + 100 * np.sin(x * y / 2000)
-    return np.stack(np.broadcast_arrays(*planes), -1).clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -61,30 +55,30 @@ def write_model(path: Path, size: int | str, rows: int | str, layout: str = "NHW
     return path
 
 
-class TestRecordedAnswers:
-    @pytest.mark.parametrize("name", EXPECTED)
-    def test_probabilities(self, tagger: Tagger, name: str) -> None:
-        height, width, _ = EXPECTED[name]["shape"]
-        values = tagger.probabilities(waves(height, width))
-        assert values.dtype == np.float32 and values.shape == (19,)
-        np.testing.assert_allclose(values, EXPECTED[name]["probabilities"], rtol=0, atol=1e-4)
+@pytest.mark.parametrize("name", EXPECTED)
+def test_recorded_answers(tagger: Tagger, name: str) -> None:
+    height, width, _ = EXPECTED[name]["shape"]
+    picture, prompts = waves(height, width), EXPECTED[name]["prompts"]
+    values = tagger.probabilities(picture)
+    assert values.dtype == np.float32 and values.shape == (19,)
+    np.testing.assert_allclose(values, EXPECTED[name]["probabilities"], rtol=0, atol=1e-4)
+    assert tagger.prompt(picture) == prompts["0.35,0.85"]
+    assert tagger.prompt(picture, 0.2, 0.5) == prompts["0.2,0.5"]
+    assert tagger.prompt(picture, exclude="smile, hat") == prompts["exclude smile, hat"]
+    assert tagger.tags(picture) == prompts["0.35,0.85"].split(", ")
 
-    @pytest.mark.parametrize("name", EXPECTED)
-    def test_prompts(self, tagger: Tagger, name: str) -> None:
-        height, width, _ = EXPECTED[name]["shape"]
-        picture, prompts = waves(height, width), EXPECTED[name]["prompts"]
-        assert tagger.prompt(picture) == prompts["0.35,0.85"]
-        assert tagger.prompt(picture, 0.2, 0.5) == prompts["0.2,0.5"]
-        assert tagger.prompt(picture, exclude="smile, hat") == prompts["exclude smile, hat"]
-        assert tagger.tags(picture) == prompts["0.35,0.85"].split(", ")
+
+def tagger_of(folder: Path, rows: list[tuple[str, int]], size: int | str = 16, count: int | str = 3, **more) -> Tagger:
+    """A tagger of a model as above and a table of these rows."""
+    model, tags = folder / "m.onnx", folder / "t.csv"
+    return Tagger(write_model(model, size, count, **more), write_tags(tags, rows))
 
 
 class TestTags:
     @pytest.fixture
     def three(self, tmp_path: Path) -> Tagger:
         """Probabilities in csv order: blue, green, red."""
-        rows = [("blue_sky", 0), ("green_(series)", 4), ("red_hair", 0)]
-        return Tagger(write_model(tmp_path / "m.onnx", 16, 3), write_tags(tmp_path / "t.csv", rows))
+        return tagger_of(tmp_path, [("blue_sky", 0), ("green_(series)", 4), ("red_hair", 0)])
 
     def picture(self, red: int, green: int, blue: int) -> np.ndarray:
         return np.full((40, 40, 3), (red, green, blue), np.uint8)
@@ -93,23 +87,16 @@ class TestTags:
         values = three.probabilities(self.picture(255, 51, 102))
         np.testing.assert_allclose(values, [0.4, 0.2, 1.0], atol=1e-6)
 
-    def test_characters_come_first_then_csv_order(self, three: Tagger) -> None:
-        assert three.tags(self.picture(255, 255, 255)) == [r"green \(series\)", "blue sky", "red hair"]
-
-    def test_above_means_strictly_above(self, three: Tagger) -> None:
-        white, black = self.picture(255, 255, 255), self.picture(0, 0, 0)
+    def test_characters_come_first_then_csv_order_each_strictly_above_its_threshold(self, three: Tagger) -> None:
+        white, half, black = (self.picture(level, level, level) for level in (255, 128, 0))
+        assert three.tags(white) == [r"green \(series\)", "blue sky", "red hair"]
         assert three.tags(white, 1.0, 1.0) == []
-        assert three.tags(white, 0.999, 1.0) == ["blue sky", "red hair"]
+        assert three.tags(white, 0.999, 1.0) == three.tags(half) == ["blue sky", "red hair"]
+        assert three.tags(half, 0.6, 0.4) == [r"green \(series\)"]
         assert three.tags(black, 0.0, 0.0) == [] and three.prompt(black) == ""
 
-    def test_each_category_has_its_own_threshold(self, three: Tagger) -> None:
-        half = self.picture(128, 128, 128)
-        assert three.tags(half) == ["blue sky", "red hair"]
-        assert three.tags(half, 0.6, 0.4) == [r"green \(series\)"]
-
     def test_ratings_never_appear(self, tmp_path: Path) -> None:
-        tags = write_tags(tmp_path / "t.csv", [("general", 9), ("explicit", 9), ("red_hair", 0)])
-        tagger = Tagger(write_model(tmp_path / "m.onnx", 16, 3), tags)
+        tagger = tagger_of(tmp_path, [("general", 9), ("explicit", 9), ("red_hair", 0)])
         assert tagger.tags(self.picture(255, 255, 255), 0.0, 0.0) == ["red hair"]
 
     def test_excluded_names_are_the_csvs_own(self, three: Tagger, caplog: pytest.LogCaptureFixture) -> None:
@@ -124,11 +111,9 @@ class TestTags:
         assert prompt_spelling("saber_(fate)_(alter)") == r"saber \(fate\) \(alter\)"
         assert prompt_spelling("^_^") == "^ ^"
 
-    def test_white_border_and_centring(self, tmp_path: Path) -> None:
-        tags = write_tags(tmp_path / "t.csv", [("a", 0), ("b", 0), ("c", 0)])
-        tagger = Tagger(write_model(tmp_path / "m.onnx", 16, 3), tags)
+    def test_white_border_and_centring(self, three: Tagger) -> None:
         wide = np.zeros((32, 128, 3), np.uint8)  # becomes 16 x 4 black pixels on 16 x 16 white ones
-        np.testing.assert_allclose(tagger.probabilities(wide), 0.75, atol=1e-6)
+        np.testing.assert_allclose(three.probabilities(wide), 0.75, atol=1e-6)
 
     def test_extreme_shapes_keep_at_least_one_pixel(self, three: Tagger) -> None:
         assert np.isfinite(three.probabilities(np.zeros((1, 5000, 3), np.uint8))).all()
@@ -138,28 +123,23 @@ class TestTags:
 class TestModels:
     rows = [("a", 0), ("b", 0), ("c", 0)]
 
-    @pytest.mark.parametrize("batch", [1, "batch_size"])
-    def test_names_and_size_come_from_the_model(self, tmp_path: Path, batch: int | str) -> None:
-        model = write_model(tmp_path / "m.onnx", 128, 3, batch=batch)
-        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
-        np.testing.assert_allclose(tagger.probabilities(np.full((50, 70, 3), 255, np.uint8)), 1.0)
+    @pytest.mark.parametrize(
+        ("size", "count", "batch", "seen"), [(128, 3, 1, 128), (128, 3, "batch_size", 128), ("side", "rows", 1, 448)]
+    )
+    def test_names_and_size_come_from_the_model(self, tmp_path: Path, size, count, batch, seen) -> None:
+        """An open size means 448."""
+        tagger = tagger_of(tmp_path, self.rows, size, count, batch=batch)
+        np.testing.assert_allclose(tagger.probabilities(np.full((50, 70, 3), 255, np.uint8)), 1.0, rtol=0.01)
+        assert tagger._session()[1].size == seen
 
-    def test_an_open_size_means_448(self, tmp_path: Path) -> None:
-        model = write_model(tmp_path / "m.onnx", "side", "rows")
-        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
-        assert tagger.probabilities(np.zeros((50, 50, 3), np.uint8)).shape == (3,)
-        assert tagger._session()[1].size == 448
-
-    @pytest.mark.parametrize("rows", [3, "rows"])
-    def test_a_csv_of_another_model(self, tmp_path: Path, rows: int | str) -> None:
-        model = write_model(tmp_path / "m.onnx", 16, rows)
-        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows[:2]))
+    @pytest.mark.parametrize("count", [3, "rows"])
+    def test_a_csv_of_another_model(self, tmp_path: Path, count: int | str) -> None:
+        tagger = tagger_of(tmp_path, self.rows[:2], count=count)
         with pytest.raises(ValueError, match=r"gives 3 probabilities, but .*t\.csv has 2 rows"):
             tagger.probabilities(np.zeros((50, 50, 3), np.uint8))
 
     def test_a_model_of_another_family(self, tmp_path: Path) -> None:
-        model = write_model(tmp_path / "m.onnx", 16, 16, layout="NCHW")
-        tagger = Tagger(model, write_tags(tmp_path / "t.csv", self.rows))
+        tagger = tagger_of(tmp_path, self.rows, count=16, layout="NCHW")
         with pytest.raises(ValueError, match="WD14"):
             tagger.probabilities(np.zeros((50, 50, 3), np.uint8))
 
@@ -178,12 +158,8 @@ class TestModels:
         monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *a, **k: opened.append(a) or real(*a, **k))
         tagger = Tagger(DATA / "model.onnx", DATA / "selected_tags.csv")
         assert not opened
-        answers: list[str] = []
-        threads = [threading.Thread(target=lambda: answers.append(tagger.prompt(waves(64, 64)))) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: tagger.prompt(waves(64, 64)), range(4)))
         assert len(opened) == 1
         assert answers == [EXPECTED["square"]["prompts"]["0.35,0.85"]] * 4
 
@@ -330,22 +306,15 @@ class TestDownload:
         assert tagger.probabilities(waves(150, 220)).shape == (9083,)
 
 
-def test_the_import_is_light() -> None:
-    program = (
-        "import sys, wd14_tagger\n"
-        "heavy = {'torch', 'onnxruntime', 'huggingface_hub', 'paints_undo', 'cv2'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
-
-
-def test_tagging_needs_no_torch() -> None:
+def test_the_import_is_light_and_tagging_needs_no_torch() -> None:
     program = (
         "import sys\n"
         "sys.modules['torch'] = None\n"
+        "import wd14_tagger\n"
+        "heavy = {'onnxruntime', 'huggingface_hub', 'paints_undo', 'cv2'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
         "import numpy as np\n"
-        "from wd14_tagger import Tagger\n"
-        f"tagger = Tagger({str(DATA / 'model.onnx')!r}, {str(DATA / 'selected_tags.csv')!r})\n"
+        f"tagger = wd14_tagger.Tagger({str(DATA / 'model.onnx')!r}, {str(DATA / 'selected_tags.csv')!r})\n"
         "print(tagger.prompt(np.zeros((64, 64, 3), np.uint8), 0.0, 0.0))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import csv
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,28 +157,22 @@ def prompt_spelling(name: str) -> str:
     return name.replace("(", r"\(").replace(")", r"\)").replace("_", " ")
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turns a refusal of the system to read a file into one sentence: it says nothing of what is in the file."""
+def _existing(path: str | Path, what: str) -> Path:
+    """The path of a file that can be read. Raises OSError, one sentence that says nothing of what is in the file."""
+    path = Path(path)
     try:
-        yield
+        if not path.is_file():
+            raise FileNotFoundError(f"{what} {path} is not a file: download it or give the path of another one")
+        path.open("rb").close()  # what cannot be read is not called damaged by those who then fail to
+    except FileNotFoundError:
+        raise
     except PermissionError:
         raise PermissionError(
             f"{path} may not be read by this account: give it the permission to read that file and its folders"
         ) from None
-    except FileNotFoundError:
-        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OSError(f"{path} cannot be read ({reason}): check the disk or drive that it is on") from None
-
-
-def _existing(path: str | Path, what: str) -> Path:
-    path = Path(path)
-    with _readable(path):
-        if not path.is_file():
-            raise FileNotFoundError(f"{what} {path} is not a file: download it or give the path of another one")
-        path.open("rb").close()  # what cannot be read is not called damaged by those who then fail to
     return path
 
 

@@ -20,8 +20,9 @@ from paints_undo.batch.items import Shard, WorkItem
 from paints_undo.batch.store import Store
 from paints_undo.engine import Engine
 from paints_undo.errors import CheckpointError, InputError
-from paints_undo.exports.stroke_layers import on_white, stroke_layers
+from paints_undo.exports.stroke_layers import stroke_layers
 from paints_undo.options import UndoOptions, with_prompt
+from paints_undo.pictures.files import on_white
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import encode_png
 from paints_undo.progress import OnProgress, Progress, ignore
@@ -140,14 +141,18 @@ def stroke_pictures(
     process = engine.process_of(artwork, run)
     layers = {layer.name: layer.pixels for layer in stroke_layers(process)}
     empty = np.zeros((*process.size, 4), np.uint8)
+
+    def on_paper(name: str) -> np.ndarray:
+        return on_white(layers.get(name, empty)[..., :3], layers.get(name, empty)[..., 3])
+
     keyframes = np.stack([process.canvas(len(process.operations) - step, upright=True) for step in steps])
     on_progress(Progress("keyframes", "drawing", len(steps), len(steps)))
     return {
         "artwork": process.artwork,
         "keyframes": keyframes,
-        "line_art": on_white(layers.get("ink", empty)),
-        "sketch": on_white(layers.get("sketch", empty)),
-        "flats": on_white(layers.get("flats", empty)),
+        "line_art": on_paper("ink"),
+        "sketch": on_paper("sketch"),
+        "flats": on_paper("flats"),
         "shadow": layers.get("shadow", empty),
         "light": layers.get("light", empty),
         "operations": np.frombuffer(process.to_bytes(), np.uint8),

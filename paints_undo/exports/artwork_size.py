@@ -8,7 +8,7 @@ time, and keeps everything else exactly as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -58,10 +58,7 @@ class ArtworkSizedFrames:
         """How many frames there are; the artwork, which ends them, is not counted."""
         return len(self._frames)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return self.chosen(range(len(self)))
-
-    def chosen(self, numbers: Iterator[int] | range | list[int]) -> Iterator[np.ndarray]:
+    def chosen(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:
         """Yield the frames of these numbers, ascending, uint8 (H, W, 3); number len(self) is the artwork itself.
 
         A number that comes twice gives the same array again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -42,27 +43,21 @@ class Words:
 Mark = Line | Words
 
 
-def write_curves_svg(source: Source, path: Path, options: ExportOptions) -> None:
-    """SVG: the curves of the run."""
-    write_curves([source], path, ".svg", options.title or source.name)
-
-
-def write_curves_png(source: Source, path: Path, options: ExportOptions) -> None:
-    """PNG: the curves of the run."""
-    write_curves([source], path, ".png", options.title or source.name)
-
-
-def write_curves(runs: list[Source], path: Path, kind: str, title: str = "") -> None:
-    """kind ".svg" or ".png": the curves of one run, or of two in one chart, which carries the first one's record."""
-    names = [run.name for run in runs]
-    if len(set(names)) < len(names):
-        names[1] += " (2)"
-    marks = chart({name: curves_of(run) for name, run in zip(names, runs, strict=True)}, title)
+def write_curves(source: Source, path: Path, options: ExportOptions, *, kind: str, other: Source | None = None) -> None:
+    """kind ".svg" or ".png": the curves of a run, or of two in one chart, which carries the first one's record."""
+    runs = {source.name: source}
+    if other is not None:
+        runs[other.name if other.name != source.name else f"{other.name} (2)"] = other
+    title = options.title or (source.name if other is None else "")
+    marks = chart({name: curves_of(run) for name, run in runs.items()}, title)
     if kind == ".png":
-        return runs[0].write(path, packed(to_picture(marks), "PNG", optimize=True), "curves")
-    statement, metadata = runs[0].described("curves").statement, runs[0].svg_metadata("curves")
+        return source.write(path, packed(to_picture(marks), "PNG", optimize=True), "curves")
     with explained("write", path):
-        path.write_text(to_svg(marks, statement, metadata), encoding="utf-8")
+        svg = to_svg(marks, source.described("curves").statement, source.svg_metadata("curves"))
+        path.write_text(svg, encoding="utf-8")
+
+
+write_curves_svg, write_curves_png = partial(write_curves, kind=".svg"), partial(write_curves, kind=".png")
 
 
 def curves_of(source: Source) -> Curves:

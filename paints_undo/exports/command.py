@@ -77,7 +77,7 @@ def export_command(chosen: argparse.Namespace) -> int:
     wanted = chosen_formats("mp4" if chosen.formats is None else chosen.formats, source)
     out = chosen.out or Path(chosen.run) / EXPORTS
     if chosen.compare:
-        for path in compare(source, Source.of_run(chosen.compare), out, options.title):
+        for path in compare(source, Source.of_run(chosen.compare), out, options):
             print(path)
         return 0
     if chosen.midpoints:
@@ -89,12 +89,12 @@ def export_command(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def compare(source: Source, other: Source, out: Path, title: str) -> list[Path]:
+def compare(source: Source, other: Source, out: Path, options: ExportOptions) -> list[Path]:
     """The curves of two runs as SVG and PNG; the paths."""
     with explained("make", out):
         out.mkdir(parents=True, exist_ok=True)
     paths = [out / f"comparison.{ending}" for ending in ("svg", "png")]
     for path in paths:
         with written_atomically(path) as temporary:
-            write_curves([source, other], temporary, path.suffix, title)
+            write_curves(source, temporary, options, kind=path.suffix, other=other)
     return paths

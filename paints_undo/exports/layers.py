@@ -26,7 +26,6 @@ from paints_undo.pictures.fit import Size
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.records import xmp_packet
 
-MOST_PSD_SIDE = 30_000  # pixels; the format's own limit
 MOST_BYTES = 4 * 2**30  # of all layers before compression: a PSD or ZIP file cannot be larger
 FAINTEST = 16  # of 255: fainter lines are paper and noise
 WIDEST = 28  # the longer side divided by this is the widest line
@@ -103,19 +102,10 @@ def lines_of(picture: np.ndarray) -> np.ndarray:
 
 def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Parts = layers_of) -> None:
     """PSD; titles in any script are kept in its Unicode names."""
-    try:
-        from psd_tools import PSDImage
-        from psd_tools.psd import PSD
-        from psd_tools.psd.image_resources import ImageResource
-    except ImportError:
-        raise missing("psd", "psd-tools") from None
-    if max(source.sized(options.longest_side)) > MOST_PSD_SIDE:
-        raise InputError(
-            "the artwork is {width} x {height} pixels and a PSD at most {most:,} on a side; choose ora, "
-            "or a longest side of fewer pixels (--longest-side)",
-            *source.size,
-            MOST_PSD_SIDE,
-        )
+    from psd_tools import PSDImage  # takes a while to load, and other formats need none of it
+    from psd_tools.psd import PSD
+    from psd_tools.psd.image_resources import ImageResource
+
     whole = Image.fromarray(source.picture(source.sized(options.longest_side)))
     # with an alpha channel, or transparency would become a mask on each layer
     document = PSDImage.frompil(whole.convert("RGBA"))
@@ -144,12 +134,6 @@ def write_psd(source: Source, path: Path, options: ExportOptions, parts_of: Part
     record.image_data.set_data([channel.tobytes() for channel in whole.split()], record.header)
     with explained("write", path), path.open("wb") as file:
         record.write(file)
-
-
-def missing(name: str, package: str) -> InputError:
-    """The error that a format needs a package."""
-    sentence = "{name} needs the package {package}, which is not installed here: {command}"
-    return InputError(sentence, name, package, f"pip install {package}")
 
 
 def _looks(picture: Image.Image) -> dict[int, bytes]:

@@ -41,10 +41,7 @@ class Pacing:
             if self.seconds <= (holds := self.hold_start + self.hold_end):
                 sentence = "seconds is {value:g}, but the holds alone take {holds:g}; use more seconds or shorter holds"
                 raise InputError(sentence, self.seconds, holds)
-        if self.curve not in CURVES:
-            raise InputError(
-                "curve is {value!r}; use steps (as drawn) or strokes (equal change in equal time)", self.curve
-            )
+        validation.one_of("curve", self.curve, CURVES)
         validation.yes_or_no("keep dead frames", self.keep_dead_frames)
 
     def frames_a_second(self, run_fps: int) -> int:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from paints_undo.exports.curves import lab_of
+
 NOTICEABLE = 9.0  # CIELAB distance under which a blurred pixel counts as done
 NEARLY_WHITE = 0.4  # ... or this share of the finished colour's distance from white, where that is less
 LEAST_DISTANCE = 2.5
@@ -37,7 +39,7 @@ def settle(frames: np.ndarray, finished: np.ndarray) -> Settling:
     """Compare frames uint8 (n, h, w, 3) with the finished picture of the same size, uint8 (h, w, 3)."""
     radius = 2 if max(finished.shape) < 200 else 4
     steady = hold_still(match_colours(frames, finished))
-    target, reached = _lab(finished), _lab(steady[-1])
+    target, reached = lab_of(finished), lab_of(steady[-1])
     light = target[..., 0]
     mean, variance = _mean_and_variance(light, radius)
     from_white = np.linalg.norm(target - (100, 0, 0), axis=-1)
@@ -49,7 +51,7 @@ def settle(frames: np.ndarray, finished: np.ndarray) -> Settling:
     # left a pale colour out.
     left_out = _distance(reached, target) > LEFT_OUT * from_white
     for number, frame in enumerate(steady):
-        lab = _lab(frame)
+        lab = lab_of(frame)
         away = _distance(lab, target)
         away = np.where(left_out, away, np.minimum(away, _distance(lab, reached)))
         done[away > tolerance] = number + 1
@@ -90,10 +92,6 @@ def hold_still(frames: np.ndarray) -> np.ndarray:
         shown = shown + change * ((moved - STILL) / (MOVING - STILL)).clip(0, 1)[..., None]
         steady[number] = shown.round()
     return steady
-
-
-def _lab(picture: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
 
 
 def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -12,7 +12,6 @@ import numpy as np
 
 from paints_undo.atomic import explained
 from paints_undo.errors import Sentence
-from paints_undo.exports.layers import missing
 from paints_undo.exports.lessons import lesson
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.pacing import Pacing, schedule
@@ -68,10 +67,8 @@ NEW = Sentence("Right: what is new.")
 
 def write_step_sheet_pdf(source: Source, path: Path, options: ExportOptions) -> None:
     """PDF, A4, with title, language and what the file says about itself."""
-    try:
-        from paints_undo.exports.pdf import PdfPaper
-    except ImportError:
-        raise missing("steps", "reportlab") from None
+    from paints_undo.exports.pdf import PdfPaper  # takes a while to load, and other formats need none of it
+
     record, title = source.described("sheet"), options.title or source.name
     paper = PdfPaper(PAGE, DPI, title, options.language)
     _lay_out(source, paper, title, options.language)

@@ -21,7 +21,6 @@ from paints_undo.atomic import explained
 from paints_undo.exports.artwork_size import TRANSITION, ArtworkSizedFrames
 from paints_undo.exports.pacing import Pacing, changes, schedule
 from paints_undo.exports.stroke_frames import StrokeFrames
-from paints_undo.options import OPERATIONS
 from paints_undo.pictures.fit import Fit, Placement, Size
 from paints_undo.provenance.embedding import embed
 from paints_undo.provenance.marks import marked
@@ -151,9 +150,7 @@ class Source:
         return self._finished(self.frames, self.finished_small, self.placement, size)
 
     def finished_keyframes(self, size: Size) -> Iterator[np.ndarray]:
-        """Yield the keyframes in this size, and the artwork at the end."""
-        if self.process is not None:
-            return self.process_in(size).canvases([*(OPERATIONS - step for step in self.steps), OPERATIONS])
+        """Yield the keyframes that networks drew in this size, and the artwork at the end."""
         whole, placement = self.fit.keyframe(self.artwork), self.fit.placement(self.fit.canvas)
         # the last keyframe is far from finished: what is done is told from the artwork after it
         pictures = np.concatenate([self.keyframes, whole[None]])

@@ -24,9 +24,6 @@ class StrokeFrames:
         """How many frames there are; the artwork, which ends them, is not counted."""
         return len(self._moments)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return self.chosen(range(len(self)))
-
     def chosen(self, numbers: Iterable[int]) -> Iterator[np.ndarray]:
         """Yield the frames of these numbers, ascending, uint8 (H, W, 3); number len(self) is the artwork itself.
 

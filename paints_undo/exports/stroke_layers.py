@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from paints_undo.exports.layers import Group, Layer, check_room, png, write_ora, write_psd
+from paints_undo.exports.layers import Group, Layer, png, write_ora, write_psd
 from paints_undo.exports.options import ExportOptions
 from paints_undo.exports.source import Source
 from paints_undo.provenance.embedding import embed
@@ -25,7 +25,6 @@ from paints_undo.provenance.embedding import embed
 if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
 
-MOST_LAYERS = 8
 GROUPS = {"construction": "sketch", "sketch": "sketch", "flats": "colour", "shadow": "colour", "light": "colour"}
 LINE_ART = ("ink", "sketch")  # what line-art.zip holds
 FLATS = ("flats", "shadow", "light")  # and flats.zip
@@ -48,9 +47,8 @@ def stroke_layers(process: Process) -> list[Layer]:
 
 def grouped(source: Source, options: ExportOptions) -> Iterator[Layer | Group]:
     """Yield layers and groups of them from the lowest to the highest; a group of hidden layers is hidden itself."""
-    size = source.sized(options.longest_side)
-    check_room(MOST_LAYERS, size)
-    for name, layers in itertools.groupby(stroke_layers(source.process_in(size)), lambda one: GROUPS.get(one.name)):
+    process = source.process_in(source.sized(options.longest_side))
+    for name, layers in itertools.groupby(stroke_layers(process), lambda one: GROUPS.get(one.name)):
         found = list(layers)
         if name is None:
             yield from map(_cut, found)
@@ -75,12 +73,6 @@ def write_layers(source: Source, path: Path, options: ExportOptions, *, names: t
         for layer in stroke_layers(source.process_in(source.sized(options.longest_side))):
             if layer.name in names:
                 archive.writestr(f"{layer.name}.png", embed(png(layer.pixels), record))
-
-
-def on_white(pixels: np.ndarray) -> np.ndarray:
-    """A layer, uint8 (H, W, 4), alone on white paper: uint8 (H, W, 3)."""
-    alpha = pixels[..., 3:].astype(np.uint16)
-    return ((pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 write_stroke_psd = partial(write_psd, parts_of=grouped)

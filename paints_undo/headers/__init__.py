@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import IO
 
 from paints_undo.errors import InputError
+from paints_undo.headers.jpeg import read_jpeg
+from paints_undo.headers.png import START
 
 READ = "PNG, JPEG, WebP or GIF"
 # What files of these formats are called. The content decides; names say which files of a folder are meant as pictures.
@@ -21,8 +23,7 @@ _UNREAD = """
     .jp2 .j2k .jpx .exr .hdr .dds .qoi .tga .svg .pcx .ppm .pgm .pbm .pnm .dng .cr2 .cr3 .nef .arw
 """
 UNREAD_SUFFIXES = frozenset(_UNREAD.split())
-_MOST_SEGMENTS = 2_000  # of a JPEG file before its frame header
-_MOST_FILL = 4_096  # bytes between two of them
+_BEGINNING = 2**18  # bytes of a JPEG file in which its frame header is looked for first
 
 # Start of the file -> what people call it. Not read: each would be one more decoder of strangers' files.
 _REFUSED = {
@@ -104,25 +105,26 @@ def _refusal(start: bytes) -> InputError:
     )
 
 
-def _damaged() -> InputError:
-    return InputError("is damaged or incomplete ({reason}): save it again as PNG", "its header ends early")
+def damaged(reason: str) -> InputError:
+    """The end of a sentence about a file that breaks off or is none; reason: what is wrong with it."""
+    return InputError("is damaged or incomplete ({reason}): save it again as PNG", reason)
 
 
 def _png(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if start[12:16] != b"IHDR" or len(start) < 24:
-        raise _damaged()
+        raise damaged("its header ends early")
     return int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
 
 
 def _gif(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 10:
-        raise _damaged()
+        raise damaged("its header ends early")
     return int.from_bytes(start[6:8], "little"), int.from_bytes(start[8:10], "little")
 
 
 def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
     if len(start) < 30:
-        raise _damaged()
+        raise damaged("its header ends early")
     kind = start[12:16]
     if kind == b"VP8X":  # the canvas, 24 bits each
         return 1 + int.from_bytes(start[24:27], "little"), 1 + int.from_bytes(start[27:30], "little")
@@ -131,44 +133,21 @@ def _webp(file: IO[bytes], start: bytes) -> tuple[int, int]:
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 " and start[23:26] == b"\x9d\x01\x2a":
         return int.from_bytes(start[26:28], "little") & 0x3FFF, int.from_bytes(start[28:30], "little") & 0x3FFF
-    raise _damaged()
+    raise damaged("its header ends early")
 
 
 def _jpeg(file: IO[bytes], start: bytes) -> tuple[int, int, int]:
-    """Width, height and channels from the frame header; everything before it is stepped over."""
-    file.seek(2)
-    for _ in range(_MOST_SEGMENTS):
-        marker = _next_marker(file)
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these stand alone
-            continue
-        length = max(2, int.from_bytes(file.read(2), "big"))  # too short a segment is an empty one
-        if marker in (0xD8, 0xD9, 0xDA):  # the picture begins or ends without a frame header
-            break
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            frame = file.read(6)
-            if len(frame) < 6:
-                break
+    for size in (_BEGINNING, -1):
+        file.seek(0)
+        frame = read_jpeg(file.read(size)).frame
+        if len(frame) >= 6:
             return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big"), frame[5]
-        file.seek(length - 2, 1)
-    raise _damaged()
-
-
-def _next_marker(file: IO[bytes]) -> int:
-    """The second byte of the next marker; as decoders do, it skips what is between two segments."""
-    for _ in range(_MOST_FILL):
-        byte = file.read(1)
-        while byte == b"\xff":
-            byte = file.read(1)
-            if byte not in (b"\xff", b"\0", b""):
-                return byte[0]
-        if not byte:
-            break
-    raise _damaged()
+    raise damaged("its header ends early")
 
 
 # Format as Pillow names it -> how and where the file begins, and what finds its size
 _SIZES: dict[str, tuple[bytes, int, Callable[[IO[bytes], bytes], tuple[int, ...]]]] = {
-    "PNG": (b"\x89PNG\r\n\x1a\n", 0, _png),
+    "PNG": (START, 0, _png),
     "JPEG": (b"\xff\xd8\xff", 0, _jpeg),
     "WEBP": (b"WEBP", 8, _webp),
     "GIF": (b"GIF8", 0, _gif),

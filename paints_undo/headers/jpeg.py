@@ -18,6 +18,7 @@ END = b"\xff\xd9"
 class Jpeg:
     """A JPEG file in parts."""
 
+    frame: bytes = b""  # the first frame header, after its length
     stream: bytes = b""  # a JPEG file of nothing but pixels, up to its end marker
     ended: bool = False  # whether that marker is there
     scans: int = 0
@@ -31,7 +32,8 @@ class Jpeg:
         return bool(self._lacking) and not any(any(lacking) for lacking in self._lacking.values())
 
     def begin_frame(self, frame: bytes) -> None:
-        """Note the components of a frame header."""
+        """Note a frame header, the first of them as what the file has, and its components."""
+        self.frame = self.frame or frame
         self._lacking = {component: [True] * 64 for component in frame[6 : 6 + 3 * frame[5] : 3]} if frame[5:] else {}
 
     def begin_scan(self, scan: bytes) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 MOST_CHUNKS = 1_000_000  # 256 MB in parts of 256 bytes
 MOST_PROFILE = 8 * 2**20  # bytes of a colour profile once unpacked; printers' have one to four MiB
-_START = b"\x89PNG\r\n\x1a\n"
+START = b"\x89PNG\r\n\x1a\n"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _WANTED = (b"tRNS", b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"eXIf")
 GREY, COLOUR, PALETTE = 0, 2, 3  # colour types with a transparent colour
@@ -34,9 +34,9 @@ class Png:
 def read_png(data: bytes) -> Png:
     """Take a PNG file apart whose header is known to be there; no pixel is decoded."""
     depth, colour_type = data[24:26].ljust(2, b"\0")
-    kept: list[bytes | memoryview] = [_START]
+    kept: list[bytes | memoryview] = [START]
     view, found = memoryview(data), {}
-    place, pixels = len(_START), False
+    place, pixels = len(START), False
     for _ in range(MOST_CHUNKS):
         if place + 8 > len(data):
             break
@@ -75,8 +75,12 @@ def _full_palette(chunk: bytes) -> bytes:
     whole = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
     if not whole or len(content) % 3 or not 0 < len(content) <= 768:
         return chunk
-    body = b"PLTE" + content + content[-3:] * (256 - len(content) // 3)
-    return struct.pack(">I", 768) + body + struct.pack(">I", zlib.crc32(body))
+    return png_chunk(b"PLTE", content + content[-3:] * (256 - len(content) // 3))
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk, with its length and checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _info(found: dict[bytes, bytes]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import PIL
 from PIL import Image
 
 from paints_undo.errors import InputError
-from paints_undo.headers import Header, read_header
+from paints_undo.headers import Header, damaged, read_header
 from paints_undo.headers.colours import colours_of, to_srgb
 from paints_undo.headers.exif import orientation_of
 from paints_undo.headers.jpeg import END, Jpeg, read_jpeg
@@ -82,13 +82,13 @@ def naming(name: str) -> Iterator[None]:
     except InputError as error:
         problem = error
     except PIL.UnidentifiedImageError:  # whose own words name the file with its folder
-        problem = _damaged("no picture follows its header")
+        problem = damaged("no picture follows its header")
     except Image.DecompressionBombError:
         problem = InputError("is too large (over {limit} megapixels): make it smaller first", MAX_PIXELS // 10**6)
     except MemoryError:
         problem = InputError("needs more memory than there is: make it smaller first")
     except Exception as error:  # PIL raises nearly anything on damaged content
-        cause, problem = error, _damaged(next(iter(str(error).splitlines()), "") or type(error).__name__)
+        cause, problem = error, damaged(next(iter(str(error).splitlines()), "") or type(error).__name__)
     raise InputError("{name} {problem}", name, problem) from cause
 
 
@@ -202,11 +202,7 @@ def _is_settled(stream: bytes, pixels: np.ndarray, header: Header) -> bool:
 
 
 def _undecodable() -> InputError:
-    return _damaged("its pixels cannot be decoded")
-
-
-def _damaged(reason: str) -> InputError:
-    return InputError("is damaged or incomplete ({reason}): save it again as PNG", reason)
+    return damaged("its pixels cannot be decoded")
 
 
 def _managed_cmyk(stream: bytes, profile: bytes) -> np.ndarray:

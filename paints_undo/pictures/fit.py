@@ -138,8 +138,6 @@ def crop_to(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     Both enlarging and shrinking use cv2.INTER_AREA, and half of the surplus is rounded down, because the networks
     were run on such pictures.
     """
-    if width < 1 or height < 1:
-        raise InputError("width and height are {width} x {height}, but both must be at least 1", width, height)
     scaled, (left, top) = _covering((picture.shape[1], picture.shape[0]), (width, height))
     large = cv2.resize(np.ascontiguousarray(picture), scaled, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(large[top : top + height, left : left + width])

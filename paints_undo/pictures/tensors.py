@@ -10,12 +10,6 @@ from paints_undo.errors import InputError, NotFinite
 
 def pixels_to_tensor(pictures: np.ndarray) -> torch.Tensor:
     """Return float32 (n, 3, H, W) in -1..1, contiguous, from uint8 (n, H, W, 3) or one picture (H, W, 3)."""
-    if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[-1] != 3:
-        raise InputError(
-            "pictures are {dtype} {shape}, but they must be uint8 (n, height, width, 3): read them with read_picture",
-            pictures.dtype,
-            pictures.shape,
-        )
     stack = pictures if pictures.ndim == 4 else pictures[None]
     # Contiguous planes on purpose: channels-last normalisation loses precision on a constant picture (a white canvas).
     planes = np.ascontiguousarray(stack.transpose(0, 3, 1, 2)).astype(np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paints_undo import validation
 from paints_undo.atomic import explained, written_atomically
 from paints_undo.errors import InputError, sentence_of
 from paints_undo.options import RANGES
@@ -61,7 +61,10 @@ def write_video(
     """
     path = Path(path).absolute()
     purpose = f"write the video {path}"
-    fps, (encoder, container) = _checked_fps(fps), _checked_codec(codec, purpose)
+    fps, (encoder, container) = (
+        validation.whole_number("fps", fps, *map(int, RANGES["fps"])),
+        _checked_codec(codec, purpose),
+    )
     channels = 4 if codec.endswith("alpha") else 3
     frames = iter(frames)
     first = next(frames, None)
@@ -162,21 +165,8 @@ def _ppm_frame(process: Ffmpeg) -> np.ndarray | None:
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
-def _checked_fps(fps: int) -> int:
-    low, high = RANGES["fps"]
-    try:
-        number = operator.index(fps)
-    except TypeError:
-        number = None
-    if number is None or isinstance(fps, bool) or not low <= number <= high:
-        raise InputError("fps is {fps!r}; give a whole number from {low} to {high}.", fps, low, high)
-    return number
-
-
 def _checked_codec(codec: str, purpose: str) -> tuple[list[str], str]:
-    if codec not in CODECS:
-        raise InputError("codec is {codec!r}; use one of {choices}.", codec, ", ".join(CODECS))
-    encoder = CODECS[codec][0][1]
+    encoder = CODECS[validation.one_of("codec", codec, tuple(CODECS))][0][1]
     if f" {encoder} " not in encoders(purpose):
         raise InputError(
             "The ffmpeg here cannot encode {codec} (no {encoder}); choose another format or install "

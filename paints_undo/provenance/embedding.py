@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 
 from paints_undo.errors import InputError
 from paints_undo.headers import read_header
-from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, PNG, XMP_KEYWORD, XMP_UUID
-from paints_undo.provenance.records import LONGEST, Record, xmp_packet
+from paints_undo.headers.png import START as PNG
+from paints_undo.headers.png import png_chunk
+from paints_undo.provenance.metadata import GIF_TRAILER, GIF_XMP, KEYWORD, XMP_KEYWORD, XMP_UUID
+from paints_undo.provenance.records import Record, xmp_packet
 
 _PNG_END = b"\0\0\0\0IEND"
 _GIF_LOOPS = b"!\xff\x0bNETSCAPE2.0"  # one block of three bytes follows, and the empty one
@@ -22,15 +23,9 @@ _VP8X_XMP, _VP8X_ALPHA = 0x04, 0x10
 def embed(data: bytes, record: Record) -> bytes:
     """The bytes of a PNG, APNG, GIF, WebP or MP4 file with the record in it, for one that carries none yet.
 
-    Raises InputError for files of other kinds and a record of more than LONGEST bytes.
+    Raises InputError for files of other kinds.
     """
     packet = xmp_packet(record)
-    if len(packet) > LONGEST:
-        raise InputError(
-            "the settings have {count:,} bytes as XMP; make the prompts shorter (at most {limit:,})",
-            len(packet),
-            LONGEST,
-        )
     if data.startswith(PNG):
         return _into_png(data, record.to_json().encode(), packet)
     if data[4:8] == b"ftyp":
@@ -57,14 +52,10 @@ def _into_png(data: bytes, comment: bytes, packet: bytes) -> bytes:
     if data[place + 4 : place + 8] == b"acTL":
         place = data.rindex(_PNG_END)
     texts = b"".join(
-        _png_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text)
+        png_chunk(b"iTXt", keyword + b"\0\0\0\0\0" + text)
         for keyword, text in ((KEYWORD, comment), (XMP_KEYWORD, packet))
     )
     return data[:place] + texts + data[place:]
-
-
-def _png_chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _into_gif(data: bytes, packet: bytes) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from paints_undo.errors import InputError
+from paints_undo.headers.png import START as PNG
 from paints_undo.provenance.records import LONGEST, PROGRAM, Record, parse, read_xmp_packet
 
 KEYWORD = b"Comment"
@@ -23,7 +24,6 @@ XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 GIF_XMP = b"XMP DataXMP"
 # After a packet in a GIF: wherever a reader that knows blocks only lands in it, it is led to the 0 at its end.
 GIF_TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PARTS = 10_000  # chunks or boxes looked at in one file
 MOST_BLOCKS = 10**6  # of up to 255 bytes, in a GIF
 

@@ -153,13 +153,8 @@ def _owed_kept(before: Drafts, after: Drafts, order: list[int]) -> Drafts:
     kept_keys = np.array([0] + [number[_key(stroke)] for stroke in kept.strokes])
     wanted, have, labels = keys[before.labels], kept_keys[kept.labels], kept.labels.copy()
     for key in np.unique(wanted[lost]):
-        here, there = lost & (wanted == key), have == key
-        _, nearest = cv2.distanceTransformWithLabels(
-            (~there).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        of = np.zeros(int(nearest.max()) + 1, np.int32)
-        of[nearest[there]] = kept.labels[there]
-        labels[here] = of[nearest[here]]
+        here = lost & (wanted == key)
+        labels[here] = nearest_label(np.where(have == key, kept.labels, 0))[here]
     return Drafts(labels, kept.strokes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -152,7 +152,7 @@ class Canvas:
             layer = self.layers.get(operation.layer)
             laid = Laid(box, self.picture[box].copy(), None if layer is None else layer[box].copy(), opacity)
             self._paint(operation, *drawn)
-        self._composite(box)
+        self.picture[box] = self._composed(box)
         return laid
 
     def take_back(self, operation: Operation, laid: Laid) -> None:
@@ -164,9 +164,6 @@ class Canvas:
         elif operation.kind != "layer":
             del self.layers[operation.layer]
             self._changed.discard(operation.layer)
-
-    def _composite(self, box: Box) -> None:
-        self.picture[box] = self._composed(box)
 
     def _composed(self, box: Box, hidden: frozenset[str] = frozenset()) -> np.ndarray:
         """What the layers make together in a box, uint8 (h, w, 3); without paper, a chequered nothing is under them."""
@@ -210,7 +207,7 @@ class Canvas:
             stale = _around(stale, self._apply(self.done + 1))
             remember = self.done % self._between == 0 and self.done not in self._checkpoints
             if stale is not None and (remember or self.done == number):
-                self._composite(stale)
+                self.picture[stale] = self._composed(stale)
                 stale = None
             if remember:
                 self._checkpoints[self.done] = (dict(self.layers), dict(self.opacity), self.picture.copy())
@@ -277,13 +274,3 @@ def seen_in_pencil(operations: Sequence[Operation], height: int, width: int) -> 
 def paper(height: int, width: int) -> np.ndarray:
     """White paper, uint8 RGBA."""
     return np.full((height, width, 4), 255, np.uint8)
-
-
-def flattened(layers: Iterable[np.ndarray]) -> np.ndarray:
-    """Layers, uint8 (H, W, 4), bottom first, as one picture: what any program makes of them."""
-    picture: np.ndarray | None = None
-    for layer in layers:
-        under = np.zeros_like(layer[..., :3]) if picture is None else picture
-        picture = over(under, layer[..., :3], layer[..., 3])
-    assert picture is not None
-    return picture

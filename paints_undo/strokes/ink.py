@@ -20,16 +20,14 @@ GAP = 1 / 40  # the longest gap that two line ends bridge, of the longer side
 
 @dataclass
 class Ink:
-    """mask, skeleton: bool (H, W).  alpha: uint8 (H, W).  clean: uint8 (H, W, 3), the colours under the lines.
+    """mask: bool (H, W).  alpha: uint8 (H, W).  clean: uint8 (H, W, 3), the colours under the lines.
 
-    lines: each float32 (n, 2), x and y along the middle of a line.  strength: uint8 (H, W), grey levels darker.
+    lines: each float32 (n, 2), x and y along the middle of a line.
     """
 
     mask: np.ndarray
-    skeleton: np.ndarray
     alpha: np.ndarray
     clean: np.ndarray
-    strength: np.ndarray
     lines: list[np.ndarray]
 
 
@@ -62,7 +60,7 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
     rim = _rims(light)
     mask = remove_small_objects(mask | (rim > 127), max_size=int((side / 110) ** 2), connectivity=2)
     if not mask.any():
-        return Ink(mask, mask, np.zeros_like(light), artwork.copy(), strength, [])
+        return Ink(mask, np.zeros_like(light), artwork.copy(), [])
     skeleton = skeletonize(mask)
     fat = cv2.dilate(mask.astype(np.uint8), ellipse(3 + 2 * round(side / 900))) > 0
     _, source = nearest_place(~fat)
@@ -70,7 +68,7 @@ def find_ink(artwork: np.ndarray, keep_whole: np.ndarray | None = None) -> Ink:
     clean = np.where(fat[..., None], under, artwork)
     alpha = _matte(artwork, light, clean, fat, skeleton, keep_whole)
     alpha = np.maximum(alpha, np.where(fat, rim, np.uint8(0)))
-    ink = Ink(mask, skeleton, alpha, clean, strength, trace(skeleton))
+    ink = Ink(mask, alpha, clean, trace(skeleton))
     _close_gaps(ink)
     return ink
 
@@ -145,23 +143,33 @@ def trace(skeleton: np.ndarray, shortest: int = 5) -> list[np.ndarray]:
     return lines
 
 
+def near_ends(lines: list[np.ndarray], back: int, gap: float) -> tuple[np.ndarray, ...]:
+    """The ends of lines, (2n, 2), and which pairs of them are near each other.
+
+    back: points of a line that tell the way it leads on.  The ways, (2n, 2); of each pair both numbers, the distance,
+    and the cosines, (2, m), between each one's way and the way to the other.
+    """
+    ends = np.concatenate([[line[0], line[-1]] for line in lines])
+    ways = np.concatenate(
+        [[line[0] - line[min(len(line) - 1, back)], line[-1] - line[-back - 1 :][0]] for line in lines]
+    )
+    ways = ways / np.maximum(1e-6, np.hypot(*ways.T))[:, None]
+    first, second = cKDTree(ends).query_pairs(gap, output_type="ndarray").T
+    between = ends[second] - ends[first]
+    length = np.hypot(*between.T)
+    unit = between / np.maximum(length, 1e-6)[:, None]
+    ahead = np.stack([(ways[first] * unit).sum(1), (ways[second] * -unit).sum(1)])
+    return ends, ways, first, second, length, ahead
+
+
 def _close_gaps(ink: Ink) -> None:
     """Join line ends that point at each other by a thin curve, in the matte and in the mask that parts regions."""
     lines = [line for line in ink.lines if len(line) >= 8]
     if len(lines) < 2:
         return
     side = max(ink.mask.shape)
-    ends = np.concatenate([[line[0], line[-1]] for line in lines])
-    ways = np.concatenate([[line[0] - line[min(len(line) - 1, 9)], line[-1] - line[-10:][0]] for line in lines])
-    ways = ways / np.maximum(1e-6, np.hypot(*ways.T))[:, None]
-    pairs = cKDTree(ends).query_pairs(side * GAP, output_type="ndarray")
-    if not len(pairs):
-        return
-    first, second = pairs.T
-    between = ends[second] - ends[first]
-    length = np.hypot(*between.T)
-    unit = between / np.maximum(length, 1e-6)[:, None]
-    facing = ((ways[first] * unit).sum(1) > 0.72) & ((ways[second] * -unit).sum(1) > 0.72) & (length > 1.5)
+    ends, ways, first, second, length, ahead = near_ends(lines, 9, side * GAP)
+    facing = (ahead[0] > 0.72) & (ahead[1] > 0.72) & (length > 1.5)
     used: set[int] = set()
     bridge = np.zeros(ink.mask.shape, np.uint8)
     t = np.linspace(0, 1, 6)[:, None]

@@ -59,8 +59,7 @@ def look(artwork: np.ndarray, route: str = "auto", tags: str = "") -> Findings:
     chosen, reason = decide(artwork, tags) if route == "auto" else (route, "chosen by hand")
     if chosen == "painting":
         ink = find_ink(artwork)
-        nothing = np.zeros_like(ink.mask)
-        ink = Ink(nothing, nothing, np.zeros_like(ink.alpha), artwork, ink.strength, ink.lines)
+        ink = Ink(np.zeros_like(ink.mask), np.zeros_like(ink.alpha), artwork, ink.lines)
     else:
         ink = find_ink(artwork, None if face is None else _eyes(face, artwork.shape[:2]))
     regions = find_regions(artwork, ink, face)

@@ -222,12 +222,8 @@ def settled(drafts: Drafts) -> Drafts:
 
 def _layered(drafts: Drafts, painted: np.ndarray) -> Drafts:
     """Strokes lighter than what they lie on belong to the light, the others to the shadow."""
-    count = len(drafts.strokes) + 1
-    area = np.maximum(1, np.bincount(drafts.labels.ravel(), minlength=count))
-    grey = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)
-    below = (np.bincount(drafts.labels.ravel(), grey.ravel(), count) / area)[1:]
     strokes = []
-    for stroke, under in zip(drafts.strokes, below, strict=True):
+    for stroke, under in zip(drafts.strokes, _mean(drafts, cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)), strict=True):
         strokes.append(replace(stroke, layer="light" if _grey(stroke.colour) > under else "shadow"))
     return Drafts(drafts.labels, strokes)
 

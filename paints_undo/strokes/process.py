@@ -53,21 +53,6 @@ class Process:
         return self.plan.operations
 
     @property
-    def route(self) -> str:
-        """ "illustration" or "painting"."""
-        return self.plan.route
-
-    @property
-    def reason(self) -> str:
-        """Why it is drawn that way, in words."""
-        return self.plan.reason
-
-    @property
-    def seed(self) -> int:
-        """What chooses among all believable processes."""
-        return self.plan.seed
-
-    @property
     def size(self) -> tuple[int, int]:
         """Height and width of the canvas, pixels."""
         return self.plan.size
@@ -97,23 +82,20 @@ class Process:
         Laid over each other with plain 8-bit blending they are the canvas; while that is flipped, they are not.
         """
         with self._turn:
-            return self._layers(done)
-
-    def _layers(self, done: int) -> dict[str, np.ndarray]:
-        canvas = self._drawn
-        canvas.go_to(done)
-        large = self.artwork.size > LARGE
-        if large:  # no second copy of hundreds of megabytes: they are given away, and drawn anew if asked for again
-            self._canvas = None
-        out = {"paper": paper(*self.size)}
-        for name in LAYERS:
-            layer = canvas.layers.pop(name, None) if large else canvas.layers.get(name)
-            layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer if large else layer.copy()
-            layer[..., :3] = canvas.colours(name, layer)
-            if canvas.opacity[name] < 1:
-                layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
-            out[name] = layer
-        return out
+            canvas = self._drawn
+            canvas.go_to(done)
+            large = self.artwork.size > LARGE
+            if large:  # no second copy of hundreds of megabytes: they are given away, and drawn anew if asked for again
+                self._canvas = None
+            out = {"paper": paper(*self.size)}
+            for name in LAYERS:
+                layer = canvas.layers.pop(name, None) if large else canvas.layers.get(name)
+                layer = np.zeros((*self.size, 4), np.uint8) if layer is None else layer if large else layer.copy()
+                layer[..., :3] = canvas.colours(name, layer)
+                if canvas.opacity[name] < 1:
+                    layer[..., 3] = np.rint(layer[..., 3] * np.float32(canvas.opacity[name]))
+                out[name] = layer
+            return out
 
     def at(self, height: int, width: int) -> Process:
         """The same process at another size."""

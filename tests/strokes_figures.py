@@ -1,29 +1,22 @@
-"""Figures about processes, and sheets of them: `python -m paints_undo.strokes.report PICTURE... [--sheets FOLDER]`."""
+"""Figures about processes of the family `strokes`; `python docs/strokes_sheets.py PICTURE...` prints them."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from skimage.filters import apply_hysteresis_threshold, sato
 from skimage.morphology import remove_small_objects, skeletonize
 
-from paints_undo.errors import InputError
-from paints_undo.pictures.pixels import read_picture
-from paints_undo.strokes.canvas import flattened
 from paints_undo.strokes.operations import strongest
-from paints_undo.strokes.process import Process, plan_process
+from paints_undo.strokes.process import Process
+from paints_undo.strokes.separation import over
 
 SEEN, MOVED = 2, 12  # grey levels that are visible at all, and in a film
 UNSEEN = 7  # pixels: an operation that changes fewer is not seen
 STILL = 0.0001  # of the canvas: a smaller change is still
-SHEET_SIZE, SHEET_WIDE, SHEET_HIGH = 216, 6, 4
 
 
 @dataclass(frozen=True)
@@ -138,6 +131,16 @@ class _Watched:
             self.paper_left = float((paper & self._painted).mean())
 
 
+def flattened(layers: Iterable[np.ndarray]) -> np.ndarray:
+    """Layers, uint8 (H, W, 4), bottom first, as one picture: what any program makes of them."""
+    picture: np.ndarray | None = None
+    for layer in layers:
+        under = np.zeros_like(layer[..., :3]) if picture is None else picture
+        picture = over(under, layer[..., :3], layer[..., 3])
+    assert picture is not None
+    return picture
+
+
 def sharpness(picture: np.ndarray) -> float:
     """The strongest hundredth of a picture's gradients."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -168,50 +171,3 @@ def ink_against_lines(process: Process, near: float = 1.5) -> tuple[float, float
         return float((away[middle] <= near).mean())
 
     return reached(skeletonize(ink), lines), reached(skeletonize(lines), ink)
-
-
-def sheet(process: Process) -> np.ndarray:
-    """Canvases from the first stroke to the last in rows, uint8 RGB."""
-    total, count = len(process.operations), SHEET_WIDE * SHEET_HIGH
-    scale = SHEET_SIZE / process.size[1]
-    size = (SHEET_SIZE, max(1, round(process.size[0] * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    dones = [round(k * total / (count - 1)) for k in range(count)]
-    small = [cv2.resize(canvas, size, interpolation=how) for canvas in process.canvases(dones)]
-    return np.vstack([np.hstack(small[k : k + SHEET_WIDE]) for k in range(0, count, SHEET_WIDE)])
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a table of the pictures' figures; draw their sheets where a folder is given."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sheets", type=Path, help="a folder for a sheet of canvases of each picture")
-    given = parser.parse_args(arguments)
-    names = [field.name for field in fields(Figures)]
-    print("picture", "route", "plan_s", "draw_s", *names, sep="\t")
-    worst = 0
-    for path in given.pictures:
-        try:
-            artwork = read_picture(path)
-            start = time.perf_counter()
-            process = plan_process(artwork, given.seed)
-            planned = time.perf_counter()
-            for _ in process.canvases(range(len(process.operations) + 1)):
-                pass
-            drawn = time.perf_counter()
-        except InputError as error:
-            print(path.stem, error, sep="\t", file=sys.stderr)
-            worst = 2
-            continue
-        figures = measured(process)
-        told = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in vars(figures).values()]
-        print(path.stem, process.route, f"{planned - start:.2f}", f"{drawn - planned:.2f}", *told, sep="\t", flush=True)
-        if given.sheets is not None:
-            given.sheets.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(given.sheets / f"{path.stem}.png"), sheet(process)[..., ::-1])
-    return worst
-
-
-if __name__ == "__main__":
-    sys.exit(main())
