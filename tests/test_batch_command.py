@@ -99,7 +99,6 @@ def test_shards_and_a_written_manifest(engine, art, tmp_path, capsys):
         (["--actors", "2"], "give --ray, too"),
         (["--sketch-step", "900"], "--sketch-step is for --dataset"),
         (["--dataset", "webdataset", "--sketch-step", "1000"], "sketch step is 1000"),
-        (["--dataset", "webdataset", "--ray", "local", "--pieces", "segments"], "a dataset has no segments"),
         (["--seed", "-1"], "seed is -1"),
         (["--out", "nowhere://x"], "results cannot go to nowhere://x"),
         (["--ray", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
