@@ -78,6 +78,13 @@ def test_a_manifest_has_settings_of_its_own(engine, art, tmp_path, capsys):
     assert first["keyframes"]["operation_steps"] == [500] and second["keyframes"]["seed"] == 3
 
 
+def test_a_flag_of_earlier_versions_is_a_word_and_no_hindrance(engine, art, tmp_path, capsys):
+    assert batch(art, "--out", tmp_path / "out", "--quiet", "--pieces", "segments") == 0
+    assert capsys.readouterr().err == (
+        "paints-undo: --pieces is no longer needed and changes nothing: actors are given whole pictures\n"
+    )
+
+
 def test_shards_and_a_written_manifest(engine, art, tmp_path, capsys):
     assert batch(art, "--out", tmp_path / "out", "--write-manifest", tmp_path / "all.jsonl") == 0
     assert capsys.readouterr().out == f"3 work items are in {tmp_path / 'all.jsonl'}\n"

@@ -71,6 +71,7 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     cluster.add_argument("--actors", type=int, help="how many; as many as fit by default")
     cluster.add_argument("--actor-cpus", type=float, help="CPUs of each, also 0.5")
     cluster.add_argument("--actor-gpus", type=float, help="GPUs of each, also 0.5; 1 by default where there are any")
+    cluster.add_argument("--pieces", help=argparse.SUPPRESS)  # of earlier versions, which shared single segments out
     samples = batch.add_argument_group("dataset")
     samples.add_argument("--dataset", choices=KINDS, help="stage 1 alone, as training data")
     samples.add_argument("--line-art-step", type=int, help="operation step of the line art (600)")
@@ -87,6 +88,8 @@ def batch_command(chosen: argparse.Namespace) -> int:
     validation.whole_number("samples per shard", chosen.samples_per_shard, 1, 10_000)
     if not chosen.ray and (chosen.actors or chosen.actor_cpus or chosen.actor_gpus):
         raise InputError("--actors, --actor-cpus and --actor-gpus say how --ray works; give --ray, too")
+    if chosen.pieces not in (None, "pictures"):
+        complain("--pieces is no longer needed and changes nothing: actors are given whole pictures")
     store, sample = open_store(chosen.out), sample_options(chosen)
     # on a cluster only the actors compute: this process needs no more than the names of things
     engine = load_engine(argparse.Namespace(**{**vars(chosen), **PLAIN_ENGINE}) if chosen.ray else chosen)
