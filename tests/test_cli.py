@@ -94,13 +94,6 @@ def test_replay_of_no_run(tiny_family, tmp_path, capsys):
     assert "There is no run in" in capsys.readouterr().err
 
 
-def test_changed_settings_refuse_the_same_folder(tiny_family, pictures, tmp_path, capsys):
-    command = ["run", str(pictures / "a cat.png"), "--models", str(tiny_family), "--out", str(tmp_path), *QUICK]
-    assert main(command) == 0
-    assert main([*command, "--seed", "8"]) == 2
-    assert "options.keyframes.seed is 12345 there and 8 now" in capsys.readouterr().err
-
-
 def test_flags_change_only_what_they_name():
     defaults = UndoOptions()
     assert chosen_options(defaults, parser().parse_args(["run", "a.png"])) == defaults
