@@ -45,9 +45,12 @@ def test_run_and_replay(tiny_family, pictures, tmp_path, capsys):
     assert options["keyframes"]["seed"] == 7 and options["keyframes"]["operation_steps"] == [500]
     assert "solo" in options["keyframes"]["prompt"]  # the tagger's answer is recorded, so that a replay needs no tagger
 
-    assert main(["run", "--replay", str(folder), *engine, "--device", "cpu", "--save-frames"]) == 0
+    again = ["run", "--replay", str(folder / "timelapse.mp4"), *engine, "--device", "cpu", "--save-frames"]
+    assert main([*again, str(pictures / "a cat.png")]) == 0
     (replayed,) = set(tmp_path.iterdir()) - {folder}
     assert np.array_equal(frames(replayed), frames(folder))
+    capsys.readouterr()
+    assert main(again) == 2 and "give the artwork as well" in capsys.readouterr().err
 
 
 def test_one_bad_picture_does_not_stop_the_rest(tiny_family, pictures, tmp_path, capsys):

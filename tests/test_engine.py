@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batch_pictures import QuickEngine
 from fake_engine import FakeEngine, FakeFamily
 
 from memory_management import DEVICES, DTYPES
@@ -30,7 +29,6 @@ FILLING = SegmentOptions(sampling_steps=2)
 ENGINES: dict[str, Callable[[Path], Engine]] = {
     "PaintsUndo": lambda family: PaintsUndo.load(family, "cpu"),
     "FakeEngine": lambda family: FakeEngine(),
-    "QuickEngine": lambda family: QuickEngine(),
     "Strokes": lambda family: Strokes(),
 }
 
