@@ -165,6 +165,8 @@ CALLS: dict[str, Callable[[], object]] = {
     "guidance interval is 1000; use a whole number from 0 to 999": filling(guidance_interval=[0, 1000]),
     "fps is 61; use a whole number from 1 to 60": lambda: UndoOptions(fps=61),
     "fps is 2.5; use a whole number": lambda: UndoOptions(fps=2.5),  # type: ignore[arg-type]  # wrong on purpose
+    "seconds is 2; use a number from 3 to 600": lambda: UndoOptions(seconds=2),
+    "route is 'comic'; use one of auto, illustration, painting": lambda: UndoOptions(route="comic"),
     "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),  # type: ignore[arg-type]  # wrong on purpose
     "mark is 1; use true or false": lambda: UndoOptions(mark=1),  # type: ignore[arg-type]  # wrong on purpose
     "these settings are no options but": lambda: UndoOptions.from_settings([""]),  # type: ignore[arg-type]  # wrong on purpose
