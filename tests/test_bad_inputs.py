@@ -135,40 +135,24 @@ CALLS: dict[str, Callable[[], object]] = {
     "the array has the shape (2, 40, 40, 3)": lambda: read_picture(np.zeros((2, 40, 40, 3), np.uint8)),
     "the image holds 32-bit numbers": lambda: read_picture(Image.new("F", (40, 40))),
     "sampling steps is 0; use a whole number from 1 to 100": drawing(sampling_steps=0),
-    "sampling steps is 101; use a whole number": drawing(sampling_steps=101),
     "sampling steps is 2.7; use a whole number": drawing(sampling_steps=2.7),
     "sampling steps is '50'; use a whole number": drawing(sampling_steps="50"),
     "sampling steps is None; use a whole number": drawing(sampling_steps=None),
     "guidance scale is nan; use a number from 1 to 32": drawing(guidance_scale=float("nan")),
     "guidance scale is inf; use a number": drawing(guidance_scale=float("inf")),
-    "guidance scale is 0.5; use a number": drawing(guidance_scale=0.5),
     "seed is -1; use a whole number from 0 to 4294967295": drawing(seed=-1),
-    "seed is 4294967296; use a whole number": drawing(seed=2**32),
-    "seed is nan; use a whole number": drawing(seed=float("nan")),
     "seed is True; use a whole number": drawing(seed=True),
     "width is 5000; use a whole number from 16 to 4096": drawing(width=5000),
-    "height is 0; use a whole number": drawing(height=0),
     "operation steps are empty; give at least one": drawing(operation_steps=[]),
     "operation step is 1000; use a whole number from 0 to 999": drawing(operation_steps=[1000]),
-    "operation step is -1; use a whole number": drawing(operation_steps=[400, -1]),
-    "operation step is 2.5; use a whole number": drawing(operation_steps=[2.5]),
     "operation step 400 is given 2000 times": drawing(operation_steps=[400] * 2000),
     "operation steps are '400'; give a list": drawing(operation_steps="400"),
-    "operation steps are 400; give a list": drawing(operation_steps=400),
     "prompt has 1,000,000 characters; use at most 10,000": drawing(prompt="x" * 1_000_000),
     "prompt is 7; use text": drawing(prompt=7),
     "frame stride is 0; use a whole number from 1 to 60": filling(frame_stride=0),
-    "video sampling steps is 0; use a whole number": filling(sampling_steps=0),
     "guidance interval is [3]; give two whole numbers": filling(guidance_interval=[3]),
-    "guidance interval is [800, 200]; give two": filling(guidance_interval=[800, 200]),
-    "guidance interval is '12'; give two whole numbers": filling(guidance_interval="12"),
-    "guidance interval is 1000; use a whole number from 0 to 999": filling(guidance_interval=[0, 1000]),
     "fps is 61; use a whole number from 1 to 60": lambda: UndoOptions(fps=61),
-    "fps is 2.5; use a whole number": lambda: UndoOptions(fps=2.5),  # type: ignore[arg-type]  # wrong on purpose
-    "seconds is 2; use a number from 3 to 600": lambda: UndoOptions(seconds=2),
-    "route is 'comic'; use one of auto, illustration, painting": lambda: UndoOptions(route="comic"),
     "tag is 'yes'; use true or false": lambda: UndoOptions(tag="yes"),  # type: ignore[arg-type]  # wrong on purpose
-    "mark is 1; use true or false": lambda: UndoOptions(mark=1),  # type: ignore[arg-type]  # wrong on purpose
     "these settings are no options but": lambda: UndoOptions.from_settings([""]),  # type: ignore[arg-type]  # wrong on purpose
     "vram is 'much'; use auto, or the GiB": lambda: parse_budget("much"),
 }
@@ -179,3 +163,8 @@ def test_calls(sentence: str) -> None:
     with pytest.raises((InputError, CheckpointError)) as refused:
         CALLS[sentence]()
     assert str(refused.value).startswith(sentence) and len(str(refused.value).splitlines()) == 1
+
+
+def test_there_are_enough_of_them_and_no_two_are_the_same() -> None:
+    assert len({content for content, _ in FILES.values()}) == len(FILES) >= 40
+    assert len(FILES) + len(CALLS) >= 70

@@ -14,7 +14,7 @@ import pytest
 from paints_undo import strokes_engine
 from paints_undo.engine import Engine
 from paints_undo.errors import InputError
-from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_settings
+from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions, with_profile, with_settings
 from paints_undo.pictures.video import read_video
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.run.folder import RunFolder
@@ -65,9 +65,16 @@ def test_keyframes_are_canvases_of_one_process(process: Process) -> None:
     told: list[str] = []
     kept: dict[int, np.ndarray] = {}
     options = KeyframeOptions(operation_steps=(0, 300, 999), seed=3)
-    drawn = Strokes().draw_keyframes(drawing(), options, lambda p: told.append(p.stage), None, kept.__setitem__)
-    for one, step in zip(drawn, options.operation_steps, strict=True):
-        assert np.array_equal(one, process.canvas(1000 - step))
+    drawn = Strokes().draw_keyframes(
+        drawing(), options, lambda report: told.append(report.stage), None, kept.__setitem__
+    )
+    assert [
+        np.array_equal(one, process.canvas(1000 - step)) for one, step in zip(drawn, (0, 300, 999), strict=True)
+    ] == [
+        True,
+        True,
+        True,
+    ]
     assert np.array_equal(drawn[0], drawing()) and sorted(kept) == [0, 1, 2] and set(told) == {"keyframes"}
 
 
@@ -201,6 +208,18 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(tmp_path: Path)
     assert studio.wait(visitor, run, 120) and studio.view(visitor, run)["state"] == "finished"
     again = RunFolder.open(tmp_path / Path(view["artwork"]).parent.name).process()
     assert again is not None and again.seed == 99
+
+
+def test_options_say_what_strokes_may_be() -> None:
+    for values, sentence in (
+        ({"seconds": 2}, "seconds is 2, but must be 3 to 600"),
+        ({"route": "comic"}, "route is 'comic'; use one of auto, illustration, painting"),
+    ):
+        with pytest.raises(InputError) as refused:
+            UndoOptions(**values)
+        assert str(refused.value).startswith(sentence.split(",")[0])
+    assert with_profile(OPTIONS, "exact") == OPTIONS
+    assert UndoOptions.from_settings(OPTIONS.to_settings()) == OPTIONS
 
 
 def test_no_networks_library_is_loaded(tmp_path: Path) -> None:
