@@ -79,17 +79,10 @@ class Bench:
         self.patch.setattr(ffmpeg.imageio_ffmpeg, "get_ffmpeg_exe", lambda: str(program))
 
     def raise_at(self, stage: str, error: BaseException) -> None:
-        real = self.engine._work
-
-        def work(at: str, *arguments: Any) -> None:
-            if at == stage:
-                raise error
-            real(at, *arguments)
-
-        self.patch.setattr(self.engine, "_work", work)
+        self.do_at(stage, _raising(error))
 
     def do_at(self, stage: str, what: Callable[[], Any]) -> None:
-        """Something that happens to the machine when a stage begins, once."""
+        """Something that happens to the machine when a stage begins; once, unless it is an error."""
         real, done = self.engine._work, []
 
         def work(at: str, *arguments: Any) -> None:
