@@ -165,12 +165,6 @@ def device_memory(device: torch.device) -> tuple[int | None, int | None]:
         return None, None  # not Linux
 
 
-def release_cache(device: torch.device) -> None:
-    """Hand memory that PyTorch holds in reserve back to the device."""
-    if device.type in ("cuda", "mps"):
-        torch.get_device_module(device).empty_cache()
-
-
 class Transfer:
     """The way of weights from the host to the device: beside the computation where the device can, and counted.
 
@@ -235,39 +229,30 @@ class Transfer:
 class Residency:
     """Which networks are on the compute device.
 
-        with residency.on_device(text_encoder, unet):
-            ...  # both compute on residency.device
+        with residency.on_device(unet):
+            ...  # it computes on residency.transfer.device
 
     After the block a network stays on the device while enough memory is left for the activations of others, and makes
     room, least recently used first, when it is not; with keep=False it leaves at once.  On a CPU nothing moves.
     """
 
-    def __init__(
-        self,
-        device: torch.device,
-        reserve: int = ACTIVATION_RESERVE,
-        keep: bool = True,
-        transfer: Transfer | None = None,
-    ):
-        self.device = device
+    def __init__(self, transfer: Transfer, reserve: int = ACTIVATION_RESERVE, keep: bool = True):
+        self.transfer = transfer
         self.reserve = reserve
         self.keep = keep
-        self.transfer = transfer or Transfer(device)
         self._host_copies: dict[nn.Module, list[TensorPlace]] = {}  # least recently used first
         self._in_use: list[nn.Module] = []
         self._ahead: dict[nn.Module, tuple[dict[int, Tensor], torch.cuda.Event | None]] = {}
 
     @contextmanager
-    def on_device(self, *networks: nn.Module) -> Iterator[None]:
-        """Within this block the parameters and buffers of `networks` are on the device."""
-        self._in_use += networks
+    def on_device(self, network: nn.Module) -> Iterator[None]:
+        """Within this block the parameters and buffers of `network` are on the device."""
+        self._in_use.append(network)
         try:
-            for network in networks:
-                self._bring(network)
+            self._bring(network)
             yield
         finally:
-            for network in networks:
-                self._in_use.remove(network)
+            self._in_use.remove(network)
             self._make_room(0)
 
     def prefetch(self, network: nn.Module) -> None:
@@ -289,7 +274,8 @@ class Residency:
         self._ahead.clear()
         for network in [n for n in self._host_copies if n not in self._in_use]:
             self._drop(network)
-        release_cache(self.device)
+        if self.transfer.device.type in ("cuda", "mps"):  # where PyTorch holds memory in reserve
+            torch.get_device_module(self.transfer.device).empty_cache()
 
     @property
     def resident(self) -> list[nn.Module]:

@@ -20,8 +20,7 @@ from paints_undo.engine import Description, Picture, keep_nothing
 from paints_undo.errors import InputError
 from paints_undo.execution.parts import Parts
 from paints_undo.execution.plan import Candidate
-from paints_undo.execution.planning import Planner
-from paints_undo.execution.plans import parse_budget, shared
+from paints_undo.execution.plans import Planner, parse_budget, shared
 from paints_undo.execution.workers import MOST_WORKERS, Workers
 from paints_undo.family.choice import STROKES, default_models, find_family
 from paints_undo.family.weights import load_tokenizer

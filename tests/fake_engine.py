@@ -13,16 +13,13 @@ import cv2
 import numpy as np
 
 from paints_undo.engine import Description, Picture, keep_nothing
-from paints_undo.errors import InputError
 from paints_undo.execution.plan import LADDER, Candidate
-from paints_undo.family.choice import defaults_of
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pictures.fit import crop_to
 from paints_undo.pictures.pixels import read_picture
 from paints_undo.progress import OnProgress, Progress, ignore
 from paints_undo.run.any_engine import AnyEngine
-from paints_undo.strokes.process import Process
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class FakeEngine:
     def __init__(
         self, seconds_per_step: float = 0.0, fail_with: Exception | None = None, family: ModelFamily | None = None
     ) -> None:
-        self._family = family or FakeFamily()
+        self.family: ModelFamily = family or FakeFamily()
         self.seconds_per_step = seconds_per_step
         self.fail_with = fail_with
         self.at_work = 0
@@ -56,14 +53,6 @@ class FakeEngine:
         self.steps_done = 0
         self.keyframes_drawn: tuple[int, ...] = ()
         self.segments_drawn: list[int] = []
-
-    @property
-    def family(self) -> ModelFamily:
-        return self._family
-
-    @property
-    def default_options(self) -> UndoOptions:
-        return defaults_of(self.family)
 
     def describe(self) -> Description:
         return Description("cpu", "fp32", "sdpa", "auto")
@@ -100,15 +89,6 @@ class FakeEngine:
             keep(place, keyframe)
         return np.stack(drawn)
 
-    def process_of(
-        self,
-        artwork: np.ndarray,
-        options: UndoOptions,
-        sketch: np.ndarray | None = None,
-        on_progress: OnProgress = ignore,
-    ) -> Process:
-        raise InputError("networks draw in their sizes")
-
     def fill_pairs(
         self,
         pictures: Sequence[np.ndarray] | np.ndarray,
@@ -125,6 +105,8 @@ class FakeEngine:
             frames[:, 0, 0] = seeds[pair] % 256  # one exact pixel that tells the seed
             keep(pair, frames)
 
+    default_options = AnyEngine.default_options
+    process_of = AnyEngine.process_of
     fill_segments = AnyEngine.fill_segments
     undo = AnyEngine.undo
 

@@ -55,8 +55,10 @@ def test_data_reaches_the_disk_before_the_name_and_the_name_before_the_return(tm
     ("number", "remedy"),
     [
         (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
         (errno.EROFS, "choose a folder you may write to"),
         (errno.EACCES, "choose a folder you may write to"),
+        (errno.EPERM, "choose a folder you may write to"),
         (errno.EIO, "choose another one"),
     ],
 )

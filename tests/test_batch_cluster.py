@@ -16,7 +16,7 @@ from paints_undo.batch.cluster import Actors, OnCluster, check_answers, connecte
 from paints_undo.batch.ledger import Leases, Ledger
 from paints_undo.batch.scheduling import Here, Schedule
 from paints_undo.batch.store import RemoteStore, Store
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, Worker
+from paints_undo.batch.tasks import Worker
 from paints_undo.errors import CheckpointError, InputError
 
 
@@ -36,7 +36,7 @@ class Deadly(Worker):
     """A worker that one picture ends, and that refuses another."""
 
     def do(self, task, on_progress=None):
-        if task.item.name == "picture 002.png" and task.what == SEGMENT:
+        if task.item.name == "picture 002.png":
             os._exit(1)
         if task.item.name == "picture 003.png":
             raise InputError("picture 003.png is not to be drawn")
@@ -51,18 +51,18 @@ def listening():
 
 
 @pytest.mark.slow
-def test_segments_on_ray_and_a_picture_that_kills_workers(ray, tmp_path):
+def test_pictures_on_ray_and_one_that_kills_workers(ray, tmp_path):
     some, told = items(tmp_path / "art", 5), []
     remote = RemoteStore(fsspec.filesystem("file", auto_mkdir=True), str(tmp_path / "bucket"))
     pool = OnCluster(ray, partial(make, remote), Actors(2, 0.5, 0))
-    schedule = Schedule(Ledger(remote), Leases(None), pool, KEYFRAMES, 2, lambda *words: told.append(words[1:]))
+    schedule = Schedule(Ledger(remote), Leases(None), pool, 2, lambda *words: told.append(words[1:]))
     tally = schedule.work_through(some)
     assert (tally.done, tally.failed) == (3, 2)
     assert (some[2], "failed", "its worker died 2 times while drawing it; it is left alone") in told
     assert (some[3], "failed", "picture 003.png is not to be drawn") in told
 
     store = Store(tmp_path)
-    here = Schedule(Ledger(store), Leases(None), Here(make(store, None).do), PICTURE, 2, ignore)
+    here = Schedule(Ledger(store), Leases(None), Here(make(store, None).do), 2, ignore)
     assert here.work_through([some[0], some[1], some[4]]).done == 3
     drawn = {name: data for name, data in scan(tmp_path / "bucket").items() if "/segments/" in name}
     assert len(drawn) == 9 and all((tmp_path / name).read_bytes() == data for name, data in drawn.items())

@@ -96,6 +96,6 @@ def test_a_hundred_pictures_and_ten_kills(tiny_family, tmp_path):
 @pytest.mark.timeout(7200)
 def test_a_killed_driver_of_ray_actors_goes_on(tiny_family, tmp_path):
     pytest.importorskip("ray", reason="needs Ray: pip install '.[cluster]'")
-    flags = ["--ray", "local", "--actors", "2", "--actor-cpus", "0.5", "--pieces", "segments"]
+    flags = ["--ray", "local", "--actors", "2", "--actor-cpus", "0.5"]
     states = killed_again_and_again(tmp_path, tiny_family, count=10, kills=2, seed=2, flags=flags, workers=2)
     print(f"\n10 pictures on Ray, 2 kills: {states['begun']} begun, {states['done']} done")

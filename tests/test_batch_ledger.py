@@ -1,8 +1,6 @@
 """The ledger: what was begun and how it ended, whoever wrote it; who holds an item; and the run table of it all."""
 
 import json
-import subprocess
-import sys
 
 import pyarrow
 import pyarrow.parquet
@@ -13,15 +11,6 @@ from paints_undo.batch.items import Found
 from paints_undo.batch.ledger import BEGUN, COLUMNS, DIED, DONE, FAILED, STOPPED, Leases, Ledger, rows_of, write_table
 from paints_undo.batch.store import open_store
 from paints_undo.errors import InputError
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from paints_undo.batch.ledger import Leases
-leases = Leases(Path(sys.argv[1]))
-print(leases.take("a" * 64), flush=True)
-time.sleep(60)
-"""
 
 
 def ledger(folder):
@@ -97,17 +86,6 @@ def test_one_holder_at_a_time(tmp_path):
     second.give_back("c" * 64)  # what was never taken
     assert Leases(None).take("a") and Leases(None).take("a")  # a place without locks hands out everything
     Leases(None).give_back("a", done=True)
-
-
-def test_a_killed_holder_leaves_nothing_behind(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "True\n"
-    leases = Leases(tmp_path)
-    assert not leases.take("a" * 64)
-    holder.kill()
-    holder.wait()
-    holder.stdout.close()
-    assert leases.take("a" * 64)
 
 
 def test_every_input_has_its_row(tmp_path):

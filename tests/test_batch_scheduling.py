@@ -2,7 +2,6 @@
 
 import errno
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from paints_undo.batch.items import WorkItem
 from paints_undo.batch.ledger import BEGUN, Leases, Ledger
 from paints_undo.batch.scheduling import Here, Schedule, Tally, WorkerDied
 from paints_undo.batch.store import open_store
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SEGMENT, TIMELAPSE, Task
+from paints_undo.batch.tasks import Task
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import OnProgress
 
@@ -30,7 +29,7 @@ class Faulty:
         if fault[1] > 0:
             fault[1] -= 1
             raise fault[0]
-        self.done.append((task.item.name, task.what, task.pair))
+        self.done.append(task.item.name)
         return {"prompt": "x"}
 
 
@@ -55,10 +54,10 @@ def told():
     return []
 
 
-def scheduled(tmp_path, pool, told, first=PICTURE, attempts=3):
+def scheduled(tmp_path, pool, told, attempts=3):
     ledger = Ledger(open_store(str(tmp_path / "out")))
     leases = Leases(tmp_path / "out" / "leases")
-    return Schedule(ledger, leases, pool, first, attempts, lambda tally, item, state, what: told.append((state, what)))
+    return Schedule(ledger, leases, pool, attempts, lambda tally, item, state, what: told.append((state, what)))
 
 
 def test_what_is_done_is_passed_over_and_what_fails_is_tried_again(tmp_path, told):
@@ -103,26 +102,8 @@ def test_an_item_that_kills_the_driver_comes_last_and_then_is_left_alone(tmp_pat
         Ledger(open_store(str(tmp_path / "out"))).note(some[number], BEGUN)
     worker = Faulty(some, {})
     tally = scheduled(tmp_path, Here(worker.do), told).work_through(some)
-    assert [name for name, *_ in worker.done] == [some[2].name, some[1].name] and tally.failed == 1
+    assert worker.done == [some[2].name, some[1].name] and tally.failed == 1
     assert any("its worker died 3 times" in what for _, what in told)
-
-
-def test_segments_are_shared_out_and_their_timelapse_comes_last(tmp_path, told):
-    some = items(tmp_path / "art", 2)
-    worker = Faulty(some, {})
-    tally = scheduled(tmp_path, Several(worker, 3), told, first=KEYFRAMES).work_through(some)
-    assert tally.done == 2
-    for item in some:
-        whats = [what for name, what, _ in worker.done if name == item.name]
-        assert whats == [KEYFRAMES, SEGMENT, SEGMENT, SEGMENT, TIMELAPSE]
-        assert {pair for name, what, pair in worker.done if name == item.name and what == SEGMENT} == {0, 1, 2}
-
-
-def test_a_failed_segment_fails_its_item_and_nothing_else(tmp_path, told):
-    some = items(tmp_path / "art", 3)
-    worker = Faulty(some, {1: (RuntimeError("bad"), 4)})
-    tally = scheduled(tmp_path, Several(worker, 4), told, first=KEYFRAMES, attempts=9).work_through(some)
-    assert tally.done == 3 and Counter(what for _, what, _ in worker.done)[TIMELAPSE] == 3
 
 
 @pytest.mark.parametrize("error", [CheckpointError("no weights"), OSError(errno.ENOSPC, "no space left on device")])
@@ -157,7 +138,7 @@ def test_two_processes_draw_nothing_twice(tmp_path, told):
     theirs, ours = Faulty(some, {}), Meddler(some, {})
     other = scheduled(tmp_path, Here(theirs.do), told)
     tally = scheduled(tmp_path, Here(ours.do), told).work_through(some)
-    assert Counter(name for name, *_ in theirs.done + ours.done) == Counter(item.name for item in some)
+    assert Counter(theirs.done + ours.done) == Counter(item.name for item in some)
     assert (tally.done, tally.before, other.tally.elsewhere) == (2, 4, 1)
 
 
@@ -171,23 +152,8 @@ def test_a_picture_that_changed_or_went_is_told(tmp_path, told):
     assert any("is another picture than its sha256 says" in what for _, what in told)
 
 
-def test_a_picture_that_goes_while_its_segments_are_drawn_fails_alone(tmp_path, told):
-    some = items(tmp_path / "art", 2)
-
-    class Remover(Faulty):
-        def do(self, task: Task, on_progress: OnProgress) -> dict[str, Any]:
-            if task.item == some[0] and task.what == SEGMENT:
-                Path(task.item.artwork).unlink(missing_ok=True)
-            return super().do(task, on_progress)
-
-    tally = scheduled(tmp_path, Here(Remover(some, {}).do), told, first=KEYFRAMES).work_through(some)
-    assert (tally.done, tally.failed) == (1, 1) and any("cannot be read" in what for _, what in told)
-
-
-def test_nothing_to_do_and_wrong_beginnings(tmp_path, told):
+def test_nothing_to_do(tmp_path, told):
     assert scheduled(tmp_path, Here(Faulty([], {}).do), told).work_through([]).total == 0
-    with pytest.raises(ValueError, match="cannot begin with 'segment'"):
-        scheduled(tmp_path, Here(Faulty([], {}).do), told, first=SEGMENT)
 
 
 def test_rate_and_time_left(monkeypatch):

@@ -25,9 +25,6 @@ def test_files_are_written_read_and_listed(store):
     store.write("a/b.txt", b"other")
     store.write("a/deeper/c.txt", b"")
     assert store.read("a/b.txt") == b"other" and store.sizes("a") == {"b.txt": 5}
-    store.remove("a")
-    store.remove("a")
-    assert store.read("a/b.txt") is None
 
 
 def test_lines_are_added_file_by_file(store):

@@ -59,15 +59,6 @@ def test_picture_vae_keeps_away_from_fp16(tiny_family):
     assert parts.dtype_of("multi_frame/vae") == parts.dtype_of(UNET) == torch.float16
 
 
-def test_out_of_memory_is_one_sentence(tiny_family):
-    parts = Parts(open_family(tiny_family), torch.device("cpu"), torch.float32)
-    sentence = "too little memory for single_frame/vae; make the pictures smaller"
-    with pytest.raises(MemoryError, match=sentence) as caught, parts.on_device(VAE):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate ...")
-    assert "\n" not in str(caught.value)
-    use(parts, VAE)
-
-
 def test_an_error_leaves_nothing_in_use(tiny_family):
     parts = Parts(open_family(tiny_family), torch.device("cpu"), torch.float32, host_budget=0)
     with pytest.raises(RuntimeError, match="on the way"), parts.on_device(VAE):

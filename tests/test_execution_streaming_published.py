@@ -84,8 +84,7 @@ def calls_of(part: str, network: nn.Module, plan: Plan, dtype: torch.dtype) -> l
     ]
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32], ids=["half", "float"])
-@pytest.mark.parametrize("plan", [STREAMED, LEAST], ids=lambda plan: plan.name)
+@pytest.mark.parametrize(("plan", "dtype"), [(STREAMED, torch.float16), (LEAST, torch.float16), (LEAST, torch.float32)])
 @pytest.mark.parametrize("part", PARTS)
 def test_blocks_are_called_and_there_when_they_are_used(part: str, plan: Plan, dtype: torch.dtype) -> None:
     config = json.loads((DATA / "released" / "configs" / part / "config.json").read_text())

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from local_hub import git_digest
 
-import paints_undo
+from paints_undo.family import cache as cache_module
 from paints_undo.family.cache import (
     HubFile,
     digest_in_cache,
@@ -96,38 +92,16 @@ def test_the_originals_tagger_lay_in_its_own_folder(tmp_path: Path) -> None:
     assert find_in_folder(BRANCH, tmp_path) == tmp_path / "tags.csv"
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A folder with a copy of this program, as a checkout has it."""
-    folder = tmp_path / "projects" / "rebuilt"
-    shutil.copytree(Path(paints_undo.__file__).parent, folder / "paints_undo", ignore=shutil.ignore_patterns("mini"))
-    return folder
-
-
-def original_caches(checkout: Path, here: Path) -> list[Path]:
-    """What the copy of the program finds when it is started in a folder."""
-    here.mkdir(parents=True, exist_ok=True)
-    code = "from paints_undo.family.cache import original_caches; print(*original_caches(), sep='\\n')"
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    said = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
-    assert said.returncode == 0, said.stderr
-    return [Path(line) for line in said.stdout.split()]
-
-
 @pytest.mark.parametrize("here", ["elsewhere/deep", "projects/rebuilt"])
-@pytest.mark.parametrize("place", ["projects/rebuilt", "projects/Paints-UNDO"])
-def test_the_original_programs_cache_is_found_from_any_folder(
-    tmp_path: Path, checkout: Path, here: str, place: str
+@pytest.mark.parametrize("place", ["projects/rebuilt", "projects/Paints-UNDO", "{here}", "{here}/../Paints-UNDO"])
+def test_the_original_programs_cache_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, place: str
 ) -> None:
-    """In the checkout, where the original's own folder was replaced by this one, or beside it."""
-    assert original_caches(checkout, tmp_path / here) == []
-    cache = tmp_path / place / "hf_download" / "hub"
-    cache.mkdir(parents=True)
-    assert original_caches(checkout, tmp_path / here) == [cache]
-
-
-@pytest.mark.parametrize("place", ["here", "Paints-UNDO"])
-def test_an_installed_program_looks_around_the_current_folder(tmp_path: Path, checkout: Path, place: str) -> None:
-    cache = tmp_path / place / "hf_download" / "hub"
-    cache.mkdir(parents=True)
-    assert original_caches(checkout, tmp_path / "here") == [cache]
+    """In the checkout, where the original's own folder was replaced by this one, in the current folder, or beside."""
+    (tmp_path / here).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    monkeypatch.setattr(cache_module, "files", lambda package: tmp_path / "projects" / "rebuilt" / package)
+    assert cache_module.original_caches() == []
+    found = (tmp_path / place.format(here=here)).resolve() / "hf_download" / "hub"
+    found.mkdir(parents=True)
+    assert cache_module.original_caches() == [found]

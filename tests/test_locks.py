@@ -1,14 +1,9 @@
 """One folder belongs to one holder at a time, and to nobody once its holder is gone."""
 
 import errno
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-import paints_undo
 from paints_undo.errors import InputError
 from paints_undo.run import locks
 from paints_undo.run.locks import LOCK, FolderLock
@@ -23,18 +18,6 @@ def test_one_holder_at_a_time(tmp_path):
     with second.held() as alone:
         assert alone
     assert [each.name for each in tmp_path.iterdir()] == [LOCK]
-
-
-def test_a_killed_holder_leaves_nothing_locked(tmp_path):
-    code = (
-        "import os, signal, sys; from pathlib import Path; from paints_undo.run.locks import FolderLock\n"
-        "FolderLock(Path(sys.argv[1])).held().__enter__(); os.kill(os.getpid(), signal.SIGTERM)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(paints_undo.__file__).parent.parent)}
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, timeout=120)
-    assert done.returncode != 0 and (tmp_path / LOCK).exists()
-    with FolderLock(tmp_path).held() as alone:
-        assert alone
 
 
 def test_a_folder_that_is_gone_or_forbidden_is_one_sentence(tmp_path, monkeypatch):

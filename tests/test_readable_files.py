@@ -44,10 +44,10 @@ LOADS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.fixture
-def family(tiny_family: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def family(tiny_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the tiny family that anyone may read, everything loaded once, so that no import is left to do."""
-    folder = shutil.copytree(tiny_family, tmp_path / "family")
+    folder = shutil.copytree(tiny_family, tmp_path_factory.mktemp("readable") / "family")
     open_to_all(folder)
     PaintsUndo.load(folder, "cpu").tag(ARTWORK)
     for place in ("multi_frame/unet/config.json", UNET, "single_frame/tokenizer/vocab.json"):

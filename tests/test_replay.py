@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from paints_undo.cli import main
 from paints_undo.errors import InputError
 from paints_undo.options import KeyframeOptions, SegmentOptions, UndoOptions
 from paints_undo.pipeline import PaintsUndo
@@ -57,15 +56,6 @@ def test_every_file_tells_the_same_run(run):
         found = earlier_run(piece, run.path.parent / "artwork.png")
         assert (found.settings, found.timeline, found.packages) == (whole.settings, whole.timeline, whole.packages)
         assert np.array_equal(found.artwork, ARTWORK)
-
-
-def test_the_command(tiny_family, run, tmp_path, capsys):
-    command = ["run", "--replay", str(run.timelapse_file), "--models", str(tiny_family), "--device", "cpu"]
-    assert main([*command, "--save-frames", str(run.path / "artwork.png"), "--out", str(tmp_path), "--quiet"]) == 0
-    (replayed,) = tmp_path.iterdir()
-    assert np.array_equal(frames(replayed), frames(run.path))
-    assert main([*command, "--out", str(tmp_path)]) == 2
-    assert "give the artwork as well" in capsys.readouterr().err
 
 
 def test_own_pictures_come_along(engine, run, tmp_path):

@@ -11,7 +11,7 @@ from paints_undo.errors import InputError
 from paints_undo.options import UndoOptions
 from paints_undo.provenance.records import FORMAT
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.record import LARGEST, described, picture_digest, read_run_record, write_run_record
+from paints_undo.run.record import LARGEST, described, picture_digest, read_run_record
 from paints_undo.run.timeline import Timeline
 
 OPTIONS = UndoOptions()
@@ -30,12 +30,6 @@ RECORD = json.loads(
 )
 
 
-def test_written_and_read(tmp_path):
-    write_run_record(tmp_path / "run.json", RECORD)
-    assert read_run_record(tmp_path / "run.json") == RECORD
-    assert [each.name for each in tmp_path.iterdir()] == ["run.json"]
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -44,13 +38,22 @@ def test_written_and_read(tmp_path):
         ({"format": FORMAT + 1}, "this version reads format"),
         ({"artwork": {}}, "the artwork has no size"),
         ({"timeline": []}, "timeline is missing"),
+        ([1, 2], "was not written by this program"),
+        ({"format": None, "name": "somebody else's"}, "has format None and this version reads format 2"),
+        (b"", "run.json is damaged"),
+        (b'{"format": 1, "sta', "run.json is damaged"),
+        (b"\xff\xfe\x00", "run.json is damaged"),
+        (b"[" * 100_000, "run.json is damaged"),
     ],
 )
 def test_what_is_not_a_record_is_one_sentence(tmp_path, change, said):
-    (tmp_path / "run.json").write_text(json.dumps({**RECORD, **change}))
+    changed = {**RECORD, **change} if isinstance(change, dict) else change
+    content = changed if isinstance(changed, bytes) else json.dumps(changed).encode()
+    (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(InputError, match=said) as refused:
-        read_run_record(tmp_path / "run.json")
-    assert "\n" not in str(refused.value)
+        RunFolder.open(tmp_path)
+    assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
+    assert (tmp_path / "run.json").read_bytes() == content
 
 
 def test_a_huge_file_is_not_read(tmp_path):

@@ -61,7 +61,9 @@ def test_new_folder_holds_the_record_and_the_artwork(run, artwork):
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     assert record["state"] == "running"
     assert record["artwork"] == {"sha256": hashlib.sha256(artwork.tobytes()).hexdigest(), "width": 48, "height": 64}
-    assert record["packages"] == package_versions()
+    assert record["packages"] == package_versions() and record["packages"]["numpy"] == np.__version__
+    names = {"paints_undo", "torch", "diffusers", "transformers", "onnxruntime", "numpy", "opencv"}
+    assert set(record["packages"]) == names and "not installed" not in record["packages"].values()
     assert np.array_equal(read_picture(run.path / "artwork.png"), artwork)
 
 
@@ -71,11 +73,8 @@ def test_settings_come_back_without_loss(run):
     again["keyframes"]["operation_steps"] = tuple(again["keyframes"]["operation_steps"])
     assert again == SETTINGS
     assert [type(value) for value in again["segments"].values()] == [int, float, float]
-
-
-def test_settings_are_a_copy(run):
     run.settings["keyframes"]["seed"] = 1
-    assert run.settings["keyframes"]["seed"] == 12345
+    assert run.settings["keyframes"]["seed"] == 12345, "what is given out is a copy"
 
 
 def test_artwork_comes_back_and_another_picture_in_its_place_is_noticed(run, artwork):
@@ -131,14 +130,6 @@ def test_interrupted_frames_leave_none(run):
     assert [path.name for path in run.path.iterdir() if path.is_dir()] == []
 
 
-def test_finish_is_remembered(run):
-    assert not run.finished
-    run.finish()
-    assert RunFolder.open(run.path).finished
-    assert RunFolder.open(run.path).settings == run.settings
-    assert run.timelapse_file == run.path / "timelapse.mp4"
-
-
 # Resuming
 
 
@@ -158,7 +149,7 @@ def test_same_run_is_continued(run, artwork):
         ({"device": "cuda"}, "device is cpu there and cuda now"),
         ({"keyframes": {**SETTINGS["keyframes"], "seed": 7}}, r"keyframes\.seed is 12345 there and 7 now"),
         ({"save_frames": 0}, "save_frames is False there and 0 now"),
-        ({"new": 1}, "new is not set there and 1 now"),
+        ({"new": "x" * 99}, r"new is not set there and x{57}\.\.\. now"),
         ({"keyframes": 1, "segments": 1, "device": 1, "dtype": 1}, "and 1 more"),
     ],
 )
@@ -214,46 +205,7 @@ def test_leftovers_of_a_killed_process_are_swept(run):
     assert files(run.path) == kept
 
 
-@pytest.mark.parametrize("data", [b"", b"half a picture", b"PK\x03\x04 broken"])
-def test_damaged_keyframe_or_segment_counts_as_absent(run, caplog, data):
-    run.save_keyframe("0400-1", noise(1, 64, 48, 3)).write_bytes(data)
-    run.save_segment("0000-0400-a1", noise(1, 2, 64, 48, 3)).write_bytes(data)
-    assert run.keyframe_named("0400-1") is None
-    assert run.segment_named("0000-0400-a1") is None
-    assert caplog.text.count("is damaged or was replaced and will be made again") == 2
-
-
-def test_bit_rot_in_a_segment_is_noticed(run):
-    path = run.save_segment("0000-0400-a1", noise(1, 4, 64, 48, 3))
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0x40
-    path.write_bytes(data)
-    assert run.segment_named("0000-0400-a1") is None
-
-
 # Bad folders
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "run.json is damaged"),
-        (b'{"format": 1, "sta', "run.json is damaged"),
-        (b"\xff\xfe\x00", "run.json is damaged"),
-        (b"[" * 100_000, "run.json is damaged"),
-        (b"[1, 2]", "was not written by this program"),
-        (b'{"name": "somebody else\'s"}', "was not written by this program"),
-        (b'{"format": 1}', "has format 1 and this version reads format 2"),
-        (b'{"format": 2, "state": "running", "artwork": {}, "packages": {}, "timeline": {}}', r"settings is missing"),
-    ],
-)
-def test_bad_run_json_is_one_sentence(tmp_path, artwork, data, message):
-    (tmp_path / "run.json").write_bytes(data)
-    for attempt in (lambda: RunFolder.open(tmp_path), lambda: RunFolder.create(tmp_path, SETTINGS, TIMELINE, artwork)):
-        with pytest.raises(InputError, match=message) as caught:
-            attempt()
-        assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
-    assert (tmp_path / "run.json").read_bytes() == data
 
 
 def test_no_run_is_one_sentence(tmp_path):
@@ -311,14 +263,6 @@ def test_names_of_pieces_are_plain(run, name):
             ask(name)
 
 
-def test_another_timeline_makes_a_run_unfinished(run):
-    run.finish()
-    assert run.timeline == TIMELINE
-    run.change(UndoOptions(), TIMELINE.rerolled(9))
-    again = RunFolder.open(run.path)
-    assert again.timeline == TIMELINE.rerolled(9) and not again.finished
-
-
 def test_what_a_runs_files_carry(run):
     run.save_keyframe("0400-1", noise(1, 64, 48, 3))
     run.save_frames([noise(2, 64, 48, 3)])
@@ -334,7 +278,9 @@ def test_what_a_runs_files_carry(run):
 
 
 def test_changing_settings_and_timeline(run):
+    assert not run.finished
     run.finish()
+    assert RunFolder.open(run.path).finished and RunFolder.open(run.path).settings == run.settings
     other = TIMELINE.with_segment_seed(0, 9)
     run.change(UndoOptions(fps=9), other)
     again = RunFolder.open(run.path)

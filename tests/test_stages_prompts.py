@@ -10,7 +10,6 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from paints_undo.stages.prompts import (
     as_slow_tokenizer_read,
-    encode_prompt,
     encode_prompts,
     token_count,
     token_ids,
@@ -102,18 +101,24 @@ class Encoder(torch.nn.Module):
         return SimpleNamespace(last_hidden_state=ids[..., None].float())
 
 
+def alone(tokenizer, prompt):
+    """A prompt as the original read it: one window, through the tokenizer's own truncation and padding."""
+    ids = tokenizer(as_slow_tokenizer_read(prompt), padding="max_length", truncation=True, max_length=77).input_ids
+    return Encoder()(torch.tensor([ids])).last_hidden_state
+
+
 def test_long_prompts_are_read_in_windows(tokenizer):
     short, long = "1girl, smile", "a " * 200
     encoded = encode_prompts(tokenizer, Encoder(), [long, short], long_prompts=True)
     assert [each.shape for each in encoded] == [(1, 231, 1), (1, 231, 1)]
-    assert torch.equal(encoded[1][:, :77], encode_prompt(tokenizer, Encoder(), short))
-    assert torch.equal(encoded[1][:, 77:154], encode_prompt(tokenizer, Encoder(), ""))
+    assert torch.equal(encoded[1][:, :77], alone(tokenizer, short))
+    assert torch.equal(encoded[1][:, 77:154], alone(tokenizer, ""))
 
 
 def test_without_long_prompts_they_are_cut_as_before(tokenizer):
     prompts = ["1girl, smile", "a " * 200]
     encoded = encode_prompts(tokenizer, Encoder(), prompts, long_prompts=False)
     for prompt, found in zip(prompts, encoded, strict=True):
-        assert torch.equal(found, encode_prompt(tokenizer, Encoder(), prompt)) and found.shape == (1, 77, 1)
+        assert torch.equal(found, alone(tokenizer, prompt)) and found.shape == (1, 77, 1)
     same = encode_prompts(tokenizer, Encoder(), prompts[:1], long_prompts=True)
     assert torch.equal(same[0], encoded[0])

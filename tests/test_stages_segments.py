@@ -29,8 +29,3 @@ def test_many_pairs_and_other_number_formats(kind):
     assert torch.equal(hint[:, :, 0], first) and torch.equal(hint[:, :, -1], last)
     single = keyframe_hint(first[1], last[1], 16, kind)
     assert torch.equal(single[0], hint[1])
-
-
-def test_another_kind_of_hint_is_refused():
-    with pytest.raises(ValueError, match="segment_hint is 'middle'.*ends, cross_fade"):
-        keyframe_hint(FIRST, LAST, 16, "middle")

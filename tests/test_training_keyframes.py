@@ -10,7 +10,7 @@ from transformers import CLIPTokenizer
 
 from paints_undo.family.model_family import ModelFamily
 from paints_undo.family.weights import load_part, load_tokenizer
-from paints_undo.stages.prompts import encode_prompt, token_ids
+from paints_undo.stages.prompts import encode_prompts, token_ids
 from paints_undo.training import latents
 from paints_undo.training.dataset import PictureSet
 from paints_undo.training.family_files import update_family_file, write_stage
@@ -109,7 +109,8 @@ def test_the_family_that_is_written_is_loaded_strictly_and_is_the_same(tokenizer
     load_part(family, "single_frame/vae", torch.float32)
     same = load_tokenizer(family, "single_frame/tokenizer")
     assert torch.equal(token_ids(same, "solo hair"), token_ids(tokenizer, "solo hair"))
-    text = encode_prompt(same, load_part(family, "single_frame/text_encoder", torch.float32), "solo")
+    encoder = load_part(family, "single_frame/text_encoder", torch.float32)
+    (text,) = encode_prompts(same, encoder, ["solo"], long_prompts=False)
     assert text.shape == (1, 77, 16)
     assert not any("_name_or_path" in file.read_text() for file in tmp_path.rglob("config.json"))
     for file in tmp_path.rglob("*.safetensors"):

@@ -221,7 +221,8 @@ def test_the_preview_of_the_job_before_is_gone_when_the_next_one_starts(desk):
 def test_a_segment_that_is_gone_is_drawn_again_and_its_frames_are_written_anew(desk):
     run = desk.finished()
     written = desk.frame_files(run)[0].stat().st_mtime_ns
-    desk.studio._history.entry(ME, run).run.segment_file(0).unlink()
+    kept = desk.studio._history.entry(ME, run).run
+    kept.segment_path(kept.segment_names[0]).unlink()
     desk.done("video", run)
     assert desk.engine.segments_drawn == [0]
     assert desk.frame_files(run)[0].stat().st_mtime_ns > written

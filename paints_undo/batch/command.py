@@ -22,7 +22,7 @@ from paints_undo.batch.items import Found, Shard, WorkItem, find_items, item_of,
 from paints_undo.batch.ledger import Leases, Ledger, rows_of, write_table
 from paints_undo.batch.scheduling import Here, Pool, Schedule, Tally
 from paints_undo.batch.store import Store, open_store
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, Worker, is_sound
+from paints_undo.batch.tasks import Worker, is_sound
 from paints_undo.commands import (
     BAD_INPUT,
     DONE,
@@ -71,12 +71,7 @@ def add_commands(subparsers: argparse._SubParsersAction) -> None:
     cluster.add_argument("--actors", type=int, help="how many; as many as fit by default")
     cluster.add_argument("--actor-cpus", type=float, help="CPUs of each, also 0.5")
     cluster.add_argument("--actor-gpus", type=float, help="GPUs of each, also 0.5; 1 by default where there are any")
-    cluster.add_argument(
-        "--pieces",
-        choices=["pictures", "segments"],
-        default="pictures",
-        help="what actors are given; with segments, one long video spreads over all of them",
-    )
+    cluster.add_argument("--pieces", help=argparse.SUPPRESS)  # of earlier versions, which shared single segments out
     samples = batch.add_argument_group("dataset")
     samples.add_argument("--dataset", choices=KINDS, help="stage 1 alone, as training data")
     samples.add_argument("--line-art-step", type=int, help="operation step of the line art (600)")
@@ -91,14 +86,13 @@ def batch_command(chosen: argparse.Namespace) -> int:
     shard = Shard.parse(chosen.shard)
     validation.whole_number("attempts", chosen.attempts, 1, 100)
     validation.whole_number("samples per shard", chosen.samples_per_shard, 1, 10_000)
-    if not chosen.ray and (chosen.actors or chosen.actor_cpus or chosen.actor_gpus or chosen.pieces != "pictures"):
-        raise InputError("--actors, --actor-cpus, --actor-gpus and --pieces say how --ray works; give --ray, too")
+    if not chosen.ray and (chosen.actors or chosen.actor_cpus or chosen.actor_gpus):
+        raise InputError("--actors, --actor-cpus and --actor-gpus say how --ray works; give --ray, too")
+    if chosen.pieces not in (None, "pictures"):
+        complain("--pieces is no longer needed and changes nothing: actors are given whole pictures")
     store, sample = open_store(chosen.out), sample_options(chosen)
     # on a cluster only the actors compute: this process needs no more than the names of things
     engine = load_engine(argparse.Namespace(**{**vars(chosen), **PLAIN_ENGINE}) if chosen.ray else chosen)
-    if chosen.pieces == "segments" and engine.default_options.in_strokes:
-        sentence = "the model family {family} draws a picture in one piece; leave --pieces segments out"
-        raise InputError(sentence, engine.family.name)
     if chosen.models == "auto":
         chosen.models = engine.family.name  # the same on every node
     if engine.default_options.in_strokes and not {chosen.line_art_step, chosen.sketch_step} <= {None}:
@@ -130,8 +124,6 @@ def sample_options(chosen: argparse.Namespace) -> SampleOptions | None:
         if given:
             raise InputError(f"--{next(iter(given)).replace('_', '-')} is for --dataset; give that, too")
         return None
-    if chosen.ray and chosen.pieces != "pictures":
-        raise InputError("a dataset has no segments; leave --pieces segments out")
     return SampleOptions(**given)
 
 
@@ -181,11 +173,10 @@ class Batch:
                 raise InputError("--check-done reads run folders: use it with a folder as --out, and without --dataset")
             done = [item for item in found.items if ledger.history(item.key).done]
             ledger.forget([item for item in done if not is_sound(store.folder / item.folder)])
-        first = SAMPLE if self.sample else KEYFRAMES if chosen.pieces == "segments" else PICTURE
         leases = Leases(store.folder and store.folder / "batch" / "leases")
 
         def work(pool: Pool) -> Tally:
-            return Schedule(ledger, leases, pool, first, chosen.attempts, self.tell).work_through(found.items)
+            return Schedule(ledger, leases, pool, chosen.attempts, self.tell).work_through(found.items)
 
         with terminated_as_interrupted():
             try:

@@ -89,9 +89,10 @@ class Sample:
         return dict(zip(self.tags.tolist(), (round(p, 4) for p in self.probabilities.tolist()), strict=True))
 
     @property
-    def layers(self) -> dict[str, np.ndarray]:
-        """Flats, shadow and light by their names; none of them where networks drew."""
-        return {name: pixels for name in LAYERS if (pixels := getattr(self, name)).size}
+    def pictures(self) -> dict[str, np.ndarray]:
+        """Every picture but the keyframes by its name; flats, shadow and light only of a drawing in strokes."""
+        named = {name: getattr(self, name) for name in ("artwork", "line_art", "sketch", *LAYERS)}
+        return {name: pixels for name, pixels in named.items() if pixels.size}
 
 
 def draw_sample(
@@ -208,10 +209,8 @@ def write_webdataset(store: Store, items: Sequence[WorkItem], number: str) -> st
     plain = {"user": "", "group": "", "mtime": 0, "encoder": False}
     with store.new_file(name) as local, local.open("wb") as file, TarWriter(file, **plain) as tar:
         for item, sample in samples_of(store, items):
-            pictures = {"artwork": sample.artwork, "line_art": sample.line_art, "sketch": sample.sketch}
             keyframes = zip(sample.steps.tolist(), sample.keyframes, strict=True)
-            pictures |= {f"keyframe_{step:04d}": picture for step, picture in keyframes}
-            pictures |= sample.layers
+            pictures = sample.pictures | {f"keyframe_{step:04d}": picture for step, picture in keyframes}
             strokes = {"operations.json.gz": sample.operations.tobytes()} if sample.operations.size else {}
             tar.write(
                 {
@@ -238,16 +237,13 @@ def write_huggingface(store: Store, items: Sequence[WorkItem], number: str) -> s
     rows = [
         {
             "key": item.key[:32],
-            "artwork": png(sample.artwork),
+            **{name: png(pixels) for name, pixels in sample.pictures.items()},
             "operation_steps": sample.steps.tolist(),
             "keyframes": [png(picture) for picture in sample.keyframes],
-            "line_art": png(sample.line_art),
-            "sketch": png(sample.sketch),
             "prompt": str(sample.prompt),
             "tags": list(sample.probable),
             "probabilities": list(sample.probable.values()),
             "facts": facts_of(item, sample),
-            **{layer: png(pixels) for layer, pixels in sample.layers.items()},
             **({"operations": sample.operations.tobytes()} if sample.operations.size else {}),
         }
         for item, sample in samples_of(store, items)

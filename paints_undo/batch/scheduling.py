@@ -12,13 +12,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from paints_undo.batch.items import WorkItem, content_of
 from paints_undo.batch.ledger import BEGUN, DIED, DONE, FAILED, STOPPED, Leases, Ledger
-from paints_undo.batch.tasks import KEYFRAMES, PICTURE, SAMPLE, SEGMENT, TIMELAPSE, Task, tasks_after
+from paints_undo.batch.tasks import Task
 from paints_undo.errors import CheckpointError, InputError
 from paints_undo.progress import OnProgress, ignore
 
@@ -102,15 +102,6 @@ class Tally:
         return (self.total - self.settled) / self.rate if self.done else None
 
 
-@dataclass
-class Begun:
-    """An item that workers are at."""
-
-    item: WorkItem
-    since: float
-    segments_left: int = 0
-
-
 EARLIER = " (in an earlier call; --retry-failed tries again)"
 Tell = Callable[[Tally, WorkItem, str, str], None]  # (tally, item, state, what there is to say)
 
@@ -118,22 +109,17 @@ Tell = Callable[[Tally, WorkItem, str, str], None]  # (tally, item, state, what 
 class Schedule:
     """The work of one call on some items.
 
-    first: what an item begins with: PICTURE, SAMPLE, or KEYFRAMES, where its segments are then shared out.
     attempts: how often an item may fail, or take its worker with it, before it is left alone.
     """
 
-    def __init__(self, ledger: Ledger, leases: Leases, pool: Pool, first: str, attempts: int, tell: Tell):
-        if first not in (PICTURE, KEYFRAMES, SAMPLE):
-            raise ValueError(f"an item cannot begin with {first!r}")
+    def __init__(self, ledger: Ledger, leases: Leases, pool: Pool, attempts: int, tell: Tell):
         self.ledger = ledger
         self.leases = leases
         self.pool = pool
-        self.first = first
         self.attempts = attempts
         self.tell = tell
         self.tally = Tally(0)
-        self._begun: dict[str, Begun] = {}
-        self._ready: deque[Task] = deque()  # of items that are begun
+        self._begun: dict[str, tuple[WorkItem, float]] = {}  # by key, with when they were begun
 
     def work_through(self, items: Iterable[WorkItem]) -> Tally:
         """Bring all items to their end, as far as that is possible; what came of it.
@@ -155,23 +141,20 @@ class Schedule:
                 busy -= 1
                 self._take(outcome, waiting)
         finally:
-            for key in list(self._begun):
-                self.ledger.note(self._begun[key].item, STOPPED)
-                self._end(key)
+            for item, _ in list(self._begun.values()):
+                self.ledger.note(item, STOPPED)
+                self._end(item.key)
 
     def _next(self, waiting: deque[WorkItem]) -> Task | None:
-        """What a free worker shall do: first what belongs to items that are begun."""
-        while self._ready or waiting:
-            if self._ready:
-                task = self._ready.popleft()
-            elif self._begin(item := waiting.popleft()):
-                task = Task(item, self.first)
-            else:
+        """What a free worker shall do."""
+        while waiting:
+            item = waiting.popleft()
+            if not self._begin(item):
                 continue
             try:
-                return task if task.what == SEGMENT else replace(task, content=picture_file(task.item))
+                return Task(item, picture_file(item))
             except InputError as error:
-                self._failed(task.item, error, waiting)
+                self._failed(item, error, waiting)
         return None
 
     def _begin(self, item: WorkItem) -> bool:
@@ -195,34 +178,22 @@ class Schedule:
             self.tell(self.tally, item, FAILED, row.get("reason", "") + EARLIER)
         else:
             self.ledger.note(item, BEGUN)
-            self._begun[item.key] = Begun(item, time.monotonic())
+            self._begun[item.key] = item, time.monotonic()
             return True
         self.leases.give_back(item.key, history.done)
         return False
 
     def _take(self, outcome: Outcome, waiting: deque[WorkItem]) -> None:
         """What follows from the end of a task."""
-        task, item = outcome.task, outcome.task.item
-        begun = self._begun.get(item.key)
-        if begun is None:  # a sister piece has failed meanwhile
-            return
+        item = outcome.task.item
         if outcome.error:
             self._failed(item, outcome.error, waiting)
             return
-        if task.what == KEYFRAMES:
-            segments = tasks_after(task)
-            begun.segments_left = len(segments)
-            self._ready.extendleft(reversed(segments))
-        elif task.what == SEGMENT:
-            begun.segments_left -= 1
-            if not begun.segments_left:
-                self._ready.appendleft(Task(item, TIMELAPSE))
-        else:
-            seconds = round(time.monotonic() - begun.since, 3)
-            self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
-            self._end(item.key, done=True)
-            self.tally.done += 1
-            self.tell(self.tally, item, DONE, f"{seconds:.1f} s")
+        seconds = round(time.monotonic() - self._begun[item.key][1], 3)
+        self.ledger.note(item, DONE, seconds=seconds, **outcome.facts)
+        self._end(item.key, done=True)
+        self.tally.done += 1
+        self.tell(self.tally, item, DONE, f"{seconds:.1f} s")
 
     def _failed(self, item: WorkItem, error: Exception, waiting: deque[WorkItem]) -> None:
         """An attempt has failed."""
@@ -246,7 +217,6 @@ class Schedule:
 
     def _end(self, key: str, done: bool = False) -> None:
         del self._begun[key]
-        self._ready = deque(task for task in self._ready if task.item.key != key)
         self.leases.give_back(key, done)
 
 

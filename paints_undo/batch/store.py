@@ -9,7 +9,6 @@ import contextlib
 import errno
 import os
 import posixpath
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,10 +57,6 @@ class Store:
         with contextlib.suppress(FileNotFoundError), os.scandir(self._root / folder) as entries:
             return {e.name: e.stat().st_size for e in entries if e.is_file() and not e.name.startswith(".")}
         return {}
-
-    def remove(self, folder: str) -> None:
-        """Remove a folder with all that is in it, if it is there."""
-        shutil.rmtree(self._root / folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def new_file(self, name: str) -> Iterator[Path]:
@@ -120,10 +115,6 @@ class RemoteStore(Store):
         except FileNotFoundError:
             return {}
         return {posixpath.basename(f["name"]): f["size"] for f in listed if f["type"] == "file"}
-
-    def remove(self, folder: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._files.rm(self._path(folder), recursive=True)
 
     @contextlib.contextmanager
     def new_file(self, name: str) -> Iterator[Path]:

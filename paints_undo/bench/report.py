@@ -13,7 +13,7 @@ import torch
 
 from memory_management import device_in_words, pick_device
 from paints_undo.bench.measure import Measurement
-from paints_undo.run.packages import package_versions
+from paints_undo.run.record import package_versions
 
 CPU_INFO = Path("/proc/cpuinfo")
 

@@ -59,7 +59,7 @@ class Parts:
         self.device = device
         self.dtype = dtype
         self.transfer = transfer or PinnedTransfer(device)
-        self.residency = Residency(device, transfer=self.transfer)
+        self.residency = Residency(self.transfer)
         self.host_budget = host_budget
         self.compiled = compiled
         self._networks: dict[str, nn.Module] = {}  # least recently used first

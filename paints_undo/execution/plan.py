@@ -29,14 +29,6 @@ class Plan:
     ring: int | None = None  # bytes of device memory through which networks larger than it stream; None: they are whole
     pinned: int = 0  # bytes of host memory that may be pinned
 
-    def __post_init__(self) -> None:
-        if self.name not in NAMES:
-            raise ValueError(f"plan is {self.name!r}; use one of {', '.join(NAMES)}")
-        for field, value in vars(self).items():
-            low = 0 if field == "pinned" else 1
-            if type(value) is int and value < low:
-                raise ValueError(f"{field} of a plan is {value}; use {low} or more")
-
 
 RESIDENT = Plan("resident", keep=True, keyframes_at_once=8, decoded_frames=2)
 STAGE = Plan("stage", keep=False, feed_forward_pieces=4, decoded_frames=4)

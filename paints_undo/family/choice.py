@@ -23,11 +23,6 @@ def find_family(models: str | Path) -> ModelFamily:
     if name == "released":
         return find_released()
     if name == "mini":
-        if not MINI_FOLDER.is_dir():
-            raise CheckpointError(
-                "the model family mini is not part of this version; run `python -m paints_undo download` for the "
-                "published one (7.6 GB), or give a folder"
-            )
         return open_family(MINI_FOLDER, name="mini")
     return open_family(Path(name))
 
@@ -59,8 +54,7 @@ def strokes_family() -> ModelFamily:
     """The family without networks; its revision is that of the way in which operations are planned."""
     keyframes = {"operation_steps": (80, 220, 380, 540, 680, 820, 940)}
     run = {"fps": 24, "fit": OWN_SIZE, "tag": False}
-    tagger = MINI_FOLDER / "tagger" / "model.onnx", MINI_FOLDER / "tagger" / "selected_tags.csv"
-    model, tags = tagger if all(file.is_file() for file in tagger) else (None, None)
+    model, tags = MINI_FOLDER / "tagger" / "model.onnx", MINI_FOLDER / "tagger" / "selected_tags.csv"
     return ModelFamily(STROKES, {}, "2", model, tags, video_sizes=(), keyframe_defaults=keyframes, run_defaults=run)
 
 

@@ -38,7 +38,7 @@ class AnyEngine:
         self._tagger: Tagger | None = None
 
     @property
-    def default_options(self) -> UndoOptions:
+    def default_options(self: Engine) -> UndoOptions:
         """The family's defaults; for the published family, those of the original app."""
         return defaults_of(self.family)
 
@@ -58,7 +58,7 @@ class AnyEngine:
                 raise CheckpointError("{tagger_unreadable}", error) from None
 
     def process_of(
-        self,
+        self: Engine,
         artwork: np.ndarray,
         options: UndoOptions,
         sketch: np.ndarray | None = None,

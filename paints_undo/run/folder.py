@@ -36,7 +36,6 @@ from paints_undo.provenance.records import FORMAT, GIVEN, MADE, Record
 from paints_undo.run.film_folder import FilmFolder
 from paints_undo.run.folder_names import run_folder_for
 from paints_undo.run.locks import LOCK
-from paints_undo.run.packages import package_versions
 from paints_undo.run.pieces import (
     check_pictures,
     checked_name,
@@ -49,6 +48,7 @@ from paints_undo.run.record import (
     FINISHED,
     RUNNING,
     described,
+    package_versions,
     picture_digest,
     read_run_record,
     write_run_record,
@@ -293,13 +293,13 @@ class RunFolder(FilmFolder, Run):
             files += [self.operations_file] * self.options.in_strokes
         return files
 
-    def has_keyframe(self, place: int) -> bool:
-        """Whether the keyframe at a place is there and the one that this run made; reads its file."""
-        return self.is_whole(self.keyframe_file(place))
+    def has_keyframe(self, name: str) -> bool:
+        """Whether the keyframe of this name is there and the one that this run made; reads its file."""
+        return self.is_whole(self.keyframe_path(name))
 
-    def has_segment(self, place: int) -> bool:
-        """Whether the segment at a place is there and the one that this run made; reads its file."""
-        return self.is_whole(self.segment_file(place))
+    def has_segment(self, name: str) -> bool:
+        """Whether the segment of this name is there and the one that this run made; reads its file."""
+        return self.is_whole(self.segment_path(name))
 
     def would_lose(self, timeline: Timeline, options: UndoOptions) -> tuple[int, int]:
         """How many keyframes and segments that are there would fit neither this timeline nor these options."""
@@ -307,14 +307,6 @@ class RunFolder(FilmFolder, Run):
         others = set() if options.in_strokes else {*segment_names(timeline, options)}
         segments = map(self.segment_path, {*self.segment_names} - others)
         return sum(file.exists() for file in keyframes), sum(file.exists() for file in segments)
-
-    def keyframe_file(self, place: int) -> Path:
-        """Where the keyframe at a place belongs."""
-        return self.keyframe_path(self.keyframe_names[place])
-
-    def segment_file(self, place: int) -> Path:
-        """Where the segment at a place belongs."""
-        return self.segment_path(self.segment_names[place])
 
     def keyframe_record(self, name: str) -> Record:
         """What the keyframe of this name carries inside."""

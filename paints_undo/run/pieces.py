@@ -7,14 +7,10 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paints_undo.atomic import explained
-
-if TYPE_CHECKING:
-    pass
 
 
 def digest_of(data: bytes) -> str:

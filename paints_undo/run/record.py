@@ -10,12 +10,15 @@ and the rest is made again.  "pieces" has the sha256 of every file beside it; ru
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import importlib.metadata
 import json
 from pathlib import Path
 
 import numpy as np
 
+from paints_undo import __version__
 from paints_undo.atomic import explained, write_atomically
 from paints_undo.errors import InputError
 from paints_undo.provenance.records import FORMAT
@@ -23,6 +26,14 @@ from paints_undo.provenance.records import FORMAT
 RUNNING, FINISHED = "running", "finished"
 STATES = (RUNNING, FINISHED)
 LARGEST = 16 * 2**20  # bytes; a run.json of 32 keyframes has a few thousand
+_RECORDED_PACKAGES = {
+    "torch": ("torch",),
+    "diffusers": ("diffusers",),
+    "transformers": ("transformers",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-silicon"),
+    "numpy": ("numpy",),
+    "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+}
 
 
 def read_run_record(file: Path) -> dict:
@@ -83,3 +94,15 @@ def described(artwork: np.ndarray) -> dict:
 def picture_digest(picture: np.ndarray) -> str:
     """sha256 of a picture's RGB bytes, uint8 (H, W, 3), row by row."""
     return hashlib.sha256(np.ascontiguousarray(picture).data).hexdigest()
+
+
+def package_versions() -> dict[str, str]:
+    """The version of every package that can change a run's pixels, this one included; "not installed" if absent."""
+    versions = {"paints_undo": __version__}
+    for name, distributions in _RECORDED_PACKAGES.items():
+        versions[name] = "not installed"
+        for distribution in distributions:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                versions[name] = importlib.metadata.version(distribution)
+                break
+    return versions

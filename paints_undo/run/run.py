@@ -125,23 +125,23 @@ class Run(ABC):
         """Keep the segment at a place, (16, h, w, 3)."""
         self.save_segment(self.segment_names[place], frames)
 
-    def has_keyframe(self, place: int) -> bool:
-        """Whether the keyframe at a place is there."""
-        return self.keyframe(place) is not None
+    def has_keyframe(self, name: str) -> bool:
+        """Whether the keyframe kept under a name is there."""
+        return self.keyframe_named(name) is not None
 
-    def has_segment(self, place: int) -> bool:
-        """Whether the segment at a place is there."""
-        return self.segment(place) is not None
+    def has_segment(self, name: str) -> bool:
+        """Whether the segment kept under a name is there."""
+        return self.segment_named(name) is not None
 
     @property
     def missing_keyframes(self) -> list[int]:
         """The places of the keyframes that are not there."""
-        return [place for place in range(len(self.timeline.keyframes)) if not self.has_keyframe(place)]
+        return [place for place, name in enumerate(self.keyframe_names) if not self.has_keyframe(name)]
 
     @property
     def missing_segments(self) -> list[int]:
         """The places of the segments that are not there."""
-        return [place for place in range(len(self.segment_names)) if not self.has_segment(place)]
+        return [place for place, name in enumerate(self.segment_names) if not self.has_segment(name)]
 
     # How the artwork lies in what is drawn
 

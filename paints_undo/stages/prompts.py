@@ -44,26 +44,12 @@ def as_slow_tokenizer_read(text: str) -> str:
 
 def token_ids(tokenizer: CLIPTokenizer, prompt: str) -> Tensor:
     """Token numbers (1, 77) int64: start, prompt, end, then the tokenizer's padding; longer prompts are cut."""
-    ids = tokenizer(
-        as_slow_tokenizer_read(prompt), padding="max_length", truncation=True, max_length=tokenizer.model_max_length
-    ).input_ids
-    return torch.tensor([ids])
+    return torch.tensor(windows_of(tokenizer, prompt)[:1])
 
 
 def token_count(tokenizer: CLIPTokenizer, prompt: str) -> int:
     """How many tokens a prompt has, start and end left out; 75 fit into one window of 77."""
     return len(tokenizer(as_slow_tokenizer_read(prompt), add_special_tokens=False, verbose=False).input_ids)
-
-
-def encode_prompt(
-    tokenizer: CLIPTokenizer, text_encoder: CLIPTextModel, prompt: str, device: torch.device | str = "cpu"
-) -> Tensor:
-    """Text embeddings (1, 77, width) after the final layer norm; no attention mask, as the networks were trained.
-
-    device: where the encoder computes, which it cannot say itself while its blocks come and go.
-    """
-    ids = token_ids(tokenizer, prompt).to(device)
-    return text_encoder(ids).last_hidden_state
 
 
 def encode_prompts(
@@ -73,18 +59,17 @@ def encode_prompts(
     long_prompts: bool,
     device: torch.device | str = "cpu",
 ) -> list[Tensor]:
-    """Text embeddings of several prompts, all of one length.
+    """Text embeddings of several prompts, all of one length, after the final layer norm.
 
     Without long_prompts each is (1, 77, width) and cut after 75 tokens, as in the original.  With them each is
     (1, 77 n, width): 75 tokens at a time go through the encoder, so that nothing is cut, and shorter prompts get empty
-    windows at their end; where all fit into one window the embeddings are the same.
+    windows at their end; where all fit into one window the embeddings are the same.  No attention mask, as the networks
+    were trained.  device: where the encoder computes, which it cannot say itself while its blocks come and go.
     """
-    if not long_prompts:
-        return [encode_prompt(tokenizer, text_encoder, prompt, device) for prompt in prompts]
-    most = max(len(windows_of(tokenizer, prompt)) for prompt in prompts)
+    most = max(len(windows_of(tokenizer, prompt)) for prompt in prompts) if long_prompts else 1
     encoded = []
     for prompt in prompts:
-        ids = torch.tensor(windows_of(tokenizer, prompt, most)).to(device)
+        ids = torch.tensor(windows_of(tokenizer, prompt, most)[:most]).to(device)
         encoded.append(text_encoder(ids).last_hidden_state.flatten(0, 1).unsqueeze(0))
     return encoded
 
