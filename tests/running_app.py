@@ -16,6 +16,7 @@ from gradio_client import Client
 
 import gradio_app
 from paints_undo import examples
+from paints_undo.engine import Engine
 from paints_undo.pipeline import PaintsUndo
 from paints_undo.web.jobs import end_all
 
@@ -32,8 +33,10 @@ class RunningApp:
     engine: one that pretends, where none is given; an exception is raised instead of it.
     """
 
-    def __init__(self, out: Path, *flags: str, engine: Any = None) -> None:
-        self.engine, self.out = engine or FakeEngine(), out
+    def __init__(self, out: Path, *flags: str, engine: Engine | Exception | None = None) -> None:
+        drawing: Engine | Exception = engine or FakeEngine()
+        self.engine: Any = drawing  # tests ask more of one that pretends
+        self.out = out
         self.app = gradio_app.build_app(self._load, out)
         settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]), self.app)
         settings["share"] = False  # the guards for a shared link, and no tunnel
@@ -41,7 +44,7 @@ class RunningApp:
         self.client = httpx.Client(base_url=self.url, timeout=120)
         self.bench = next(n for n, block in self.app.blocks.items() if getattr(block, "elem_id", None) == "workbench")
 
-    def _load(self) -> Any:
+    def _load(self) -> Engine:
         if isinstance(self.engine, Exception):
             raise self.engine
         return self.engine
