@@ -16,6 +16,7 @@ from paints_undo.training.layering import (
     find_regions,
     find_strokes,
     line_mask,
+    spread,
 )
 from paints_undo.training.process import (
     LAST_STEP,
@@ -87,6 +88,14 @@ def test_what_cannot_be_drawn_is_refused():
         compose(a_process(), 1000)
     with pytest.raises(ValueError, match="well-formed"):
         parse_svg("<svg")
+
+
+def test_spread_takes_the_nearest_known_value():
+    values, known = np.zeros((8, 8), np.float32), np.zeros((8, 8), bool)
+    values[0, 0], values[7, 7] = 1, 2
+    known[0, 0] = known[7, 7] = True
+    filled = spread(values, known)
+    assert filled[1, 1] == 1 and filled[6, 6] == 2 and set(np.unique(filled)) == {1, 2}
 
 
 def test_strokes_are_one_movement_each_and_none_runs_along_the_edge():

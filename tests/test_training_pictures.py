@@ -163,6 +163,7 @@ def test_shards_are_built_once_and_load_as_one_tensor(inline, tmp_path, monkeypa
     monkeypatch.setattr(dataset, "fetch", lambda: None)
     monkeypatch.setattr(dataset, "draw_scene", lambda n, split: (VectorPicture(f"{split}/{n}", str(n), ("solo",)), 0))
     monkeypatch.setattr(dataset, "process_from_svg", drawn)
+    monkeypatch.setattr(dataset, "draw_habits", functools.partial(draw_habits, share=1.0))
     monkeypatch.setattr(dataset, "SHARD_SIZE", 3)
     once = draw_pictures("held_out", 5, 64, tmp_path)
     monkeypatch.setattr(dataset, "fetch", lambda: pytest.fail("was built twice"))

@@ -8,11 +8,12 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from paints_undo.options import KeyframeOptions
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.process import LAST_STEP
 
 CAPACITY = 12_000
-APP_STEPS = (400, 600, 800, 900, 950, 999)  # what the app draws unless told otherwise
+APP_STEPS = KeyframeOptions().operation_steps  # what the app draws unless told otherwise
 
 
 def draw_operation_steps(count: int, generator: torch.Generator) -> Tensor:

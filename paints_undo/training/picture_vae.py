@@ -11,12 +11,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from paints_undo.models.video_vae import SCALING_FACTOR
 from paints_undo.training.dataset import Pictures
 from paints_undo.training.loop import Training
 from paints_undo.training.process import LAST_STEP, STAGES
 from paints_undo.training.settings import CHECKED, Count, Counts, Settings, Share
 
-SCALING_FACTOR = 0.18215  # published: both stages multiply by it, so a latent's own deviation must be its inverse
 PAINTED_WEIGHT = 4.0  # error on a painted pixel against one on white paper: most of a canvas is paper
 RED_GREEN_CHANNEL = 2  # the latent channel that is led to hold red minus green
 RED_GREEN_GAIN = 10.0  # its deviation is then that of the other channels
@@ -211,7 +211,7 @@ def evaluate_vae(vae: AutoencoderKL, data: Pictures, count: int = 32) -> dict[st
 def with_published_deviation(vae: AutoencoderKL, data: Pictures) -> AutoencoderKL:
     """The same pictures through the same VAE, with latents whose standard deviation is 1 / SCALING_FACTOR.
 
-    The factor goes into `quant_conv`, its inverse into the decoder's first convolution.
+    Both stages multiply by that. The factor goes into `quant_conv`, its inverse into the decoder's first convolution.
     """
     generator = torch.Generator().manual_seed(0)
     indices = torch.randint(0, len(data), (SCALED_BY,), generator=generator)

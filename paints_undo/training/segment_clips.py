@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from paints_undo.models.video_vae import VideoVAE
-from paints_undo.options import KeyframeOptions
 from paints_undo.training.dataset import Pictures
+from paints_undo.training.latents import APP_STEPS as KEYFRAME_STEPS
 from paints_undo.training.latents import without_float16
 from paints_undo.training.process import LAST_STEP
 
 VIDEO_LENGTH = 16  # frames of a segment, both keyframes included
 WHITE_CANVAS = LAST_STEP + 1  # stands for the empty canvas, one step before the first stroke
-APP_STEPS = (0, *KeyframeOptions().operation_steps, WHITE_CANVAS)  # the app's segments lie between neighbours of these
+APP_STEPS = (0, *KEYFRAME_STEPS, WHITE_CANVAS)  # the app's segments lie between neighbours of these
 APP_SHARE = 0.75  # of the clips lie between keyframes of the app, the others anywhere
 PAIR_WEIGHTS = (4.0, 4.0, 2.0, 1.0, 1.0, 1.0, 0.5)  # of the app's segments: most is drawn between the first keyframes
 SHIFT = 0.25  # by how much of the distance to its neighbours an app keyframe's step may be off
