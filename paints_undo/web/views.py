@@ -25,15 +25,15 @@ def view_of(entry: Entry) -> dict[str, Any]:
     names = run.segment_names
     keyframes = []
     for keyframe, name in zip(timeline.keyframes, run.keyframe_names, strict=True):
-        path = run.keyframe_path(name)
+        state = _state(run.keyframe_path(name).exists(), drawing == ("keyframes", keyframe.step))
         keyframes.append(
             {
                 "step": keyframe.step,
                 "seed": keyframe.seed,
-                "state": _state(path.exists(), drawing == ("keyframes", keyframe.step)),
+                "state": state,
                 "locked": keyframe.locked,
                 "own": bool(keyframe.own),
-                "path": str(run.shown_keyframe(name)),
+                "path": str(run.shown_keyframe(name)) if state == "ready" else None,
             }
         )
     segments = [
@@ -52,7 +52,7 @@ def view_of(entry: Entry) -> dict[str, Any]:
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
         "settings": {**flat(options), "timeline": timeline.to_record()},
-        "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
+        "keyframes": keyframes,
         "segments": segments,
         "video": _film(run),
         "frames": run.previews,
