@@ -165,14 +165,10 @@ def test_another_speed_draws_nothing_again_and_another_seed_no_keyframe(served: 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"sampling_steps": 101}, "sampling steps is 101"),
         ({"sampling_steps": 2.7}, "sampling steps is 2.7"),
         ({"sampling_steps": "50"}, "sampling steps is '50'"),
         ({"sampling_steps": None}, "sampling steps is None"),
-        ({"guidance_scale": 33}, "guidance scale is 33"),
-        ({"seed": -1}, "seed is -1"),
         ({"width": 10**9}, "width is 1000000000"),
-        ({"operation_steps": []}, "operation steps are empty"),
         ({"operation_steps": [400, 400]}, "operation step 400 is given 2 times"),
         ({"operation_steps": None}, "operation steps are None"),
         ({"prompt": "x" * 10**6}, "prompt has 1,000,000 characters"),
