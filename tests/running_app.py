@@ -16,6 +16,7 @@ from gradio_client import Client
 
 import gradio_app
 from paints_undo import examples
+from paints_undo.engine import Engine
 from paints_undo.pipeline import PaintsUndo
 
 GIRL = Path(examples.__file__).parent / "girl.png"
@@ -31,8 +32,10 @@ class RunningApp:
     engine: one that pretends, where none is given; an exception is raised instead of it.
     """
 
-    def __init__(self, out: Path, *flags: str, engine: Any = None) -> None:
-        self.engine, self.out = engine or FakeEngine(), out
+    def __init__(self, out: Path, *flags: str, engine: Engine | Exception | None = None) -> None:
+        given: Engine | Exception = engine or FakeEngine()
+        self.engine: Any = given  # a test knows which one it is
+        self.out = out
         self.app = gradio_app.build_app(self._load, out)
         settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]), self.app)
         settings["share"] = False  # the guards for a shared link, and no tunnel

@@ -21,7 +21,7 @@ FAULTS: list[tuple[str, ...]] = [
     ("paints_undo/web/endpoints.py", "-> str:\n", "-> Iterator[Any]:\n", "return-value"),
     ("paints_undo/exports/midpoints.py", "engine.fill_segments(", "engine.fill_segment(", "attr-defined"),
     ("tests/studio_desk.py", "EngineOnUse(lambda: self.engine)", "EngineOnUse(lambda: object())", "return-value"),
-    ("tests/fake_engine.py", "def describe(", "def described(", "tests/desk.py", "arg-type"),
+    ("tests/fake_engine.py", "def describe(", "def described(", "tests/running_app.py", "assignment"),
     ("tests/batch_pictures.py", "QuickEngine(FakeEngine)", "QuickEngine", "call-arg"),
 ]
 
