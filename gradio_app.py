@@ -124,7 +124,7 @@ def _prompt_step(form: Form) -> None:
         elem_id="artwork",
     )
     form.note("note-artwork")
-    form.text("prompt", lines=2, max_lines=8)
+    form.text("prompt", value=None, lines=2, max_lines=8)  # programs have to give one, too
     gr.HTML("<div id='tokens' hidden></div>", apply_default_css=False, padding=False)
     form.button("prompt")
 

@@ -34,8 +34,8 @@ class RunningApp:
     """
 
     def __init__(self, out: Path, *flags: str, engine: Engine | Exception | None = None) -> None:
-        drawing: Engine | Exception = engine or FakeEngine()
-        self.engine: Any = drawing  # tests ask more of one that pretends
+        given: Engine | Exception = engine or FakeEngine()
+        self.engine: Any = given  # a test knows which one it is
         self.out = out
         self.app = gradio_app.build_app(self._load, out)
         settings = gradio_app.launch_settings(gradio_app._arguments(["--out", str(out), *flags]), self.app)

@@ -63,29 +63,6 @@ def controls(app: Any) -> dict[str, list[dict[str, Any]]]:
     return by_label
 
 
-def test_importing_touches_nothing() -> None:
-    watch = """
-import os, sys
-seen, before = [], dict(os.environ)
-def note(event, args):
-    if event in ("socket.connect", "socket.getaddrinfo", "os.mkdir", "subprocess.Popen"):
-        seen.append((event, str(args)[:100]))
-    if event == "open" and isinstance(args[1], str) and set("wax+") & set(args[1]) and args[0] != os.devnull:
-        seen.append((event, str(args[0])))
-sys.addaudithook(note)
-import gradio_app, torch
-assert not torch.cuda.is_initialized()
-# torch makes a cache folder of its own when its compiler is imported
-assert not [event for event in seen if "torchinductor" not in event[1]], seen
-changed = {k for k in os.environ.keys() | before if os.environ.get(k) != before.get(k)}
-assert not {k for k in changed if k.startswith(("GRADIO", "HF_", "CUDA", "TORCH"))}, changed
-"""
-    done = subprocess.run([sys.executable, "-B", "-c", watch], capture_output=True, text=True, timeout=120,
-                          cwd=Path(gradio_app.__file__).parent)  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert not list(Path(gradio_app.__file__).parent.glob("paints_undo/**/*.pyi"))
-
-
 def test_the_page_has_the_original_controls(tmp_path: Path) -> None:
     app = gradio_app.build_app(FakeEngine, tmp_path)
     found = controls(app)
@@ -188,14 +165,10 @@ def test_another_speed_draws_nothing_again_and_another_seed_no_keyframe(served: 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"sampling_steps": 101}, "sampling steps is 101"),
         ({"sampling_steps": 2.7}, "sampling steps is 2.7"),
         ({"sampling_steps": "50"}, "sampling steps is '50'"),
         ({"sampling_steps": None}, "sampling steps is None"),
-        ({"guidance_scale": 33}, "guidance scale is 33"),
-        ({"seed": -1}, "seed is -1"),
         ({"width": 10**9}, "width is 1000000000"),
-        ({"operation_steps": []}, "operation steps are empty"),
         ({"operation_steps": [400, 400]}, "operation step 400 is given 2 times"),
         ({"operation_steps": None}, "operation steps are None"),
         ({"prompt": "x" * 10**6}, "prompt has 1,000,000 characters"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -163,40 +164,23 @@ def test_many_that_are_half_sent_make_way_for_others(server: RunningApp, monkeyp
         each.close()
 
 
-class Transport(asyncio.Transport):
-    """A connection's end that only remembers that it was cut."""
-
-    aborted = False
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def is_closing(self) -> bool:
-        return self.aborted
-
-
-class Some:
-    """A connection as uvicorn keeps it: the request under way, and the timer of one that it will close itself."""
-
-    def __init__(self, cycle: Any = None, timer: Any = None) -> None:
-        self.cycle = cycle
-        self.timeout_keep_alive_task: asyncio.TimerHandle | None = timer
-        self.transport: asyncio.Transport = Transport()
-        self.cut = self.transport.is_closing
+def connection(cycle: Any = None, timer: Any = None) -> Any:
+    """As uvicorn keeps one: the request under way, and the timer of one that it will close itself."""
+    return Mock(cycle=cycle, timeout_keep_alive_task=timer, transport=Mock(is_closing=lambda: False))
 
 
 def test_only_silent_connections_are_closed() -> None:
-    working = Some(SimpleNamespace(response_complete=False))
-    idle = Some(SimpleNamespace(response_complete=True), timer=object())  # closed by the server itself
-    half, second_half = Some(), Some(SimpleNamespace(response_complete=True))
+    working = connection(SimpleNamespace(response_complete=False))
+    idle = connection(SimpleNamespace(response_complete=True), timer=object())  # closed by the server itself
+    half, second_half = connection(), connection(SimpleNamespace(response_complete=True))
     watch, all_of_them = SilentConnections(), [working, idle, half, second_half]
     assert [watch.look(all_of_them, now) for now in (0.0, 10.0, 19.9)] == [0, 0, 0]
     assert watch.look(all_of_them, 20.0) == 2
-    assert [each.cut() for each in all_of_them] == [False, False, True, True]
+    assert [each.transport.abort.called for each in all_of_them] == [False, False, True, True]
 
 
 def test_a_connection_that_is_used_again_starts_anew() -> None:
-    one, watch = Some(), SilentConnections()
+    one, watch = connection(), SilentConnections()
     watch.look([one], 0.0)
     one.cycle = SimpleNamespace(response_complete=False)
     watch.look([one], 15.0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gradio as gr
 
+from paints_undo.web import components
 from paints_undo.web.components import Artwork, OperationSteps, Slider
 
 
@@ -18,6 +21,7 @@ def test_they_look_like_what_they_come_from() -> None:
     assert Slider(1, 2).get_block_name() == gr.Slider(1, 2).get_block_name()
     assert Artwork().get_block_name() == "image"
     assert OperationSteps([1], multiselect=True).get_block_name() == "dropdown"
+    assert not list(Path(components.__file__).parent.glob("*.pyi")), "gradio writes one for every other component"
 
 
 def test_the_api_says_numbers() -> None:

@@ -11,10 +11,8 @@ from fake_engine import FakeEngine
 from running_app import until
 from studio_desk import ARTWORK, ME, OTHER, StudioDesk, states
 
-from paints_undo.errors import CheckpointError, InputError, Sentence
+from paints_undo.errors import InputError, Sentence
 from paints_undo.pictures.pixels import read_picture
-from paints_undo.web.engine import EngineOnUse
-from paints_undo.web.studio import Studio
 from paints_undo.web.work import subject_as_tagged
 
 
@@ -170,16 +168,6 @@ def test_other_weights_do_not_mix(desk):
     desk.engine.settings_of = lambda options: {"options": {}, "models": {"name": "other", "revision": ""}}
     with pytest.raises(InputError, match="this run was made with the model family fake, and this program works with"):
         desk.generate(run, "video")
-
-
-def test_without_weights(tmp_path):
-    def missing():
-        raise CheckpointError("there are no weights; download them")
-
-    studio = Studio(EngineOnUse(missing), tmp_path)
-    with pytest.raises(CheckpointError, match="there are no weights"):
-        studio.open(ME, ARTWORK)
-    assert studio.runs(ME) == []
 
 
 def test_one_visitor_cannot_fill_the_queue(tmp_path):

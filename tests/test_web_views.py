@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from studio_desk import ME, StudioDesk
@@ -13,7 +14,7 @@ from paints_undo.progress import Progress
 from paints_undo.run.folder import RunFolder
 from paints_undo.time_left import Outlook
 from paints_undo.web.history import Entry, message
-from paints_undo.web.jobs import Job, Update, queue_of
+from paints_undo.web.jobs import Update
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.views import state_of, view_of
 
@@ -22,17 +23,6 @@ from paints_undo.web.views import state_of, view_of
 def entry(tmp_path) -> Entry:
     desk = StudioDesk(tmp_path)
     return desk.studio._history.entry(ME, desk.new(operation_steps=[400, 800], prompt=""))
-
-
-class AtWork(Job):
-    """A job that is always as far as this."""
-
-    def __init__(self, update: Update) -> None:
-        super().__init__(queue_of("nowhere"), lambda on_progress: None)
-        self._update = update
-
-    def update(self) -> Update:
-        return self._update
 
 
 def at_work(entry: Entry, progress: Progress | None, **changes) -> None:
@@ -44,7 +34,7 @@ def at_work(entry: Entry, progress: Progress | None, **changes) -> None:
         "paused": False,
         "cancelling": False,
     } | changes
-    entry.job = AtWork(Update(progress=progress, **fields))
+    entry.job = Mock(ended=False, update=lambda: Update(progress=progress, **fields))
 
 
 @pytest.mark.parametrize(("done", "states"), [(0, "dm"), (49, "dm"), (50, "md"), (100, "md")])

@@ -37,29 +37,28 @@ class BoundedBodies:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self._under_way: dict[_Body, tuple[str, float]] = {}  # -> its client's address, when it began
+        self._under_way: set[_Body] = set()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
         body = _Body(scope, receive)
-        address = (scope.get("client") or ("",))[0]
-        CLIENT.set(address)  # jobs are begun by such requests, and counted by where they come from
+        CLIENT.set(body.address)  # jobs are begun by such requests, and counted by where they come from
         try:
             body.check_size()
-            self._check_count(address)
+            self._check_count(body.address)
         except _Refused as refused:
             await refuse(scope, send, *refused.args)
             return
-        self._under_way[body] = address, time.time()
+        self._under_way.add(body)
         try:
             await self._serve(scope, body, send)
         finally:
-            _, began = self._under_way.pop(body)
+            self._under_way.remove(body)
             if body.upload and not body.complete:
-                others = [start for _, start in self._under_way.values()]
-                await asyncio.to_thread(_clear_parts, began, min(others, default=float("inf")))
+                others = min((other.since for other in self._under_way), default=float("inf"))
+                await asyncio.to_thread(_clear_parts, body.since, others)
 
     async def _serve(self, scope: dict[str, Any], body: _Body, send: Send) -> None:
         begun = False
@@ -80,7 +79,7 @@ class BoundedBodies:
 
     def _check_count(self, address: str) -> None:
         waiting = [body for body in self._under_way if not body.complete]
-        own = sum(self._under_way[body][0] == address for body in waiting)
+        own = sum(body.address == address for body in waiting)
         if len(waiting) >= MOST_UNDER_WAY or own >= MOST_OF_ONE:
             raise _Refused(503, "Too many requests are under way; try again in a minute.")
 
@@ -89,6 +88,8 @@ class _Body:
     """The body of one request as it comes in."""
 
     def __init__(self, scope: dict[str, Any], receive: Receive) -> None:
+        self.address = (scope.get("client") or ("",))[0]
+        self.since = time.time()  # as files have it
         self.upload = scope["path"].rstrip("/").endswith("/gradio_api/upload")
         self.complete = False
         self.refused: tuple[int, str] | None = None

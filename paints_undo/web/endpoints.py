@@ -19,7 +19,7 @@ from paints_undo.errors import CheckpointError, InputError, sentence_of
 from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import handed_out, without_folders
 from paints_undo.web.studio import Studio
-from paints_undo.web.waiting import PULSE_S, check_done, progress_of
+from paints_undo.web.views import PULSE_S, check_done, progress_of
 
 _PROGRESS = gr.Progress()  # as a default it tells gradio to pass one that tells job.status()
 

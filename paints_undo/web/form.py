@@ -38,7 +38,7 @@ class Form:
         """A field for the text of this setting, or for a list."""
         default = self._defaults[name]
         value = ", ".join(map(str, default)) if isinstance(default, list) else default
-        self._add(name, gr.Textbox, value=value or None, **look)
+        self._add(name, gr.Textbox, **{"value": value, **look})
 
     def slider(self, name: str, bounds: tuple[float, float] | None = None, step: float = 1) -> None:
         """A number, between the bounds of its setting if no others are given; beside a seed, its two buttons."""

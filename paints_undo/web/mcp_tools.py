@@ -37,7 +37,7 @@ from paints_undo.web.jobs import CLIENT
 from paints_undo.web.run_files import without_folders, without_place
 from paints_undo.web.settings import flat
 from paints_undo.web.studio import Studio
-from paints_undo.web.waiting import PULSE_S, check_done, progress_of
+from paints_undo.web.views import PULSE_S, check_done, progress_of
 from paints_undo.words.languages import say, table
 
 log = logging.getLogger(__name__)

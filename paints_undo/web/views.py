@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from paints_undo.errors import InputError
+from paints_undo.errors import InputError, Sentence
 from paints_undo.web.history import DONE, UNDONE, Entry
 from paints_undo.web.jobs import Update
 from paints_undo.web.playable import PlayableRun
 from paints_undo.web.settings import flat
+
+PULSE_S = 0.25  # between two looks of a program that waits, and two chances to notice that nobody waits any more
 
 
 def view_of(entry: Entry) -> dict[str, Any]:
@@ -25,15 +27,15 @@ def view_of(entry: Entry) -> dict[str, Any]:
     names = run.segment_names
     keyframes = []
     for keyframe, name in zip(timeline.keyframes, run.keyframe_names, strict=True):
-        path = run.keyframe_path(name)
+        state = _state(run.keyframe_path(name).exists(), drawing == ("keyframes", keyframe.step))
         keyframes.append(
             {
                 "step": keyframe.step,
                 "seed": keyframe.seed,
-                "state": _state(path.exists(), drawing == ("keyframes", keyframe.step)),
+                "state": state,
                 "locked": keyframe.locked,
                 "own": bool(keyframe.own),
-                "path": str(run.shown_keyframe(name)),
+                "path": str(run.shown_keyframe(name)) if state == "ready" else None,
             }
         )
     segments = [
@@ -52,7 +54,7 @@ def view_of(entry: Entry) -> dict[str, Any]:
         "job": _job(update),
         "artwork": str(run.path / "artwork.png"),
         "settings": {**flat(options), "timeline": timeline.to_record()},
-        "keyframes": [{**k, "path": k["path"] if k["state"] == "ready" else None} for k in keyframes],
+        "keyframes": keyframes,
         "segments": segments,
         "video": _film(run),
         "frames": run.previews,
@@ -155,3 +157,26 @@ def _job(update: Update | None) -> dict[str, Any] | None:
         },
         "cancelling": update.cancelling,
     }
+
+
+# For programs that wait for a job
+
+
+def progress_of(view: dict[str, Any]) -> tuple[float, str]:
+    """How far the job of a Studio.view() is: the share of the whole, 0..1, and what is done just now."""
+    job = view["job"]
+    if job is None or not job["stage"]:
+        return 0.0, f"waiting for {job['ahead']} others" if job and job["ahead"] else "getting ready"
+    outlook = job["outlook"]
+    return outlook["share"] if outlook else 0.0, f"{job['stage']}: {job['detail']} {job['done']} of {job['total']}"
+
+
+def check_done(view: dict[str, Any]) -> None:
+    """Raises InputError where the job that has ended did not do what it was for."""
+    key = view["message"]["key"]
+    if key in ("failed", "export_failed"):
+        raise InputError(Sentence.from_record(view["message"]["values"]["sentence"]))
+    if key == "internal_error":
+        raise InputError("something went wrong inside the program; its log says what")
+    if key in ("cancelled", "paused"):
+        raise InputError("this was cancelled; what was finished is kept")
