@@ -74,6 +74,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "a dot": (png_header(1, 1), "is too small (1 x 1 pixels, at least 32 on each side): use a larger picture"),
     "a line": (png_header(40, 4000), "is too narrow (40 x 4000 pixels, sides at most 8:1): crop it first"),
     "a bomb": (png_header(20_000, 20_000), "is too large (20000 x 20000 pixels, limit 64 megapixels): make it smaller"),
+    "a bomb before a small frame": (BOMBS["JPEG of two frame headers"](), "is too large (60000 x 60000 pixels, limit"),
     "a bomb of scans": (BOMBS["JPEG scans"](), "has 2010 scans, which would take hours (limit 500)"),
     "a bomb of texts": (BOMBS["PNG texts"](), "is damaged or incomplete (image file is truncated"),
 }
