@@ -10,7 +10,7 @@ from measures import flicker, peak_signal_to_noise
 from paints_undo.errors import InputError
 from paints_undo.exports.artwork_size import ArtworkSizedFrames
 from paints_undo.exports.midpoints import with_midpoints
-from paints_undo.exports.settling import hold_still, match_colours
+from paints_undo.exports.settling import hold_still, match_colours, settle
 from paints_undo.options import SegmentOptions
 from paints_undo.pictures.fit import crop_to
 
@@ -77,6 +77,17 @@ def test_noise_stands_still_and_strokes_move(film):
     near = np.stack([cv2.dilate(c.astype(np.uint8), np.ones((9, 9))) for c in changed]) > 0
     assert (moves[~near] == 0).mean() > 0.97
     assert np.median(moves[changed]) > 45
+
+
+def test_a_pixel_is_done_when_its_row_is_filled(film):
+    frames, finished = film
+    settling = settle(frames, finished)
+    light = cv2.cvtColor(finished.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)[..., 0]
+    moment = settling.done[0] * light + settling.done[1]
+    upper, lower = moment[10:14, 20:44].mean(), moment[50:54, 20:44].mean()
+    # row r of 64 is filled when 2 * t / 30 - 1 > r / 64
+    assert upper == pytest.approx(30 * (1 + 12 / 64) / 2, abs=2.5)
+    assert lower == pytest.approx(30 * (1 + 52 / 64) / 2, abs=2.5)
 
 
 class Even(FakeEngine):

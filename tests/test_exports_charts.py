@@ -96,6 +96,11 @@ def test_each_pixel_has_the_moment_of_its_change():
     assert times[:4] == pytest.approx(0.3) and times[4:6] == pytest.approx(1.0) and np.isnan(times[6:]).all()
 
 
+def test_a_slow_fade_counts_in_its_middle():
+    fade = np.linspace(255, 0, 21).astype(np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+    assert painting_times(fade)[0, 0] == pytest.approx(0.5, abs=0.1)
+
+
 def test_early_is_blue_late_is_yellow_and_bare_canvas_is_neither():
     times = np.full((90, 60), np.nan, np.float32)
     times[:30], times[30:60] = 0, 1

@@ -108,6 +108,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(source, tmp_path, monkey
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made(source, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="Cannot make out in the folder .*file"):
+        export(source, "curves", tmp_path / "file" / "out")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="kills")
 def test_the_next_export_sweeps_what_a_killed_one_left(tmp_path):
     """In whatever folder; and an export at work beside it, in the run's folder too, goes on undisturbed."""

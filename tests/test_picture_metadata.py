@@ -18,22 +18,7 @@ from paints_undo.pictures.pixels import read_picture
 
 PICTURE = waves(48, 64)
 PNG = png(PICTURE)
-ANCILLARY: tuple[str, ...] = (
-    "tEXt",
-    "zTXt",
-    "iTXt",
-    "pHYs",
-    "gAMA",
-    "cHRM",
-    "sRGB",
-    "sBIT",
-    "bKGD",
-    "hIST",
-    "tIME",
-    "eXIf",
-    "sPLT",
-)
-ANCILLARY += ("cICP", "iCCP", "tRNS", "acTL", "mDCV", "oFFs", "prVt")
+ANCILLARY = "tEXt zTXt iTXt pHYs gAMA cHRM sRGB sBIT bKGD hIST tIME eXIf sPLT cICP iCCP tRNS acTL mDCV oFFs prVt"
 SOUND = {
     b"gAMA": struct.pack(">I", 100_000),
     b"cICP": bytes([12, 13, 0, 1]),
@@ -49,7 +34,7 @@ RAW = b"\nexif\n      38\n" + (b"Exif\0\0" + exif(6)).hex().encode() + b"\n"
 def odd_chunks() -> dict[str, bytes]:
     """PNG files whose pixels are sound, and which are to look as if their odd chunks were not there."""
     files = {}
-    for name in ANCILLARY:
+    for name in ANCILLARY.split():
         kind = name.encode()
         content = SOUND.get(kind, b"name\0\0" + bytes(20))
         for length in (0, 1, 3, 5, 77):

@@ -222,12 +222,11 @@ def test_the_page_draws_in_strokes_and_re_rolls_all_of_a_process(
 
 def test_options_say_what_strokes_may_be() -> None:
     for values, sentence in (
-        ({"seconds": 2}, "seconds is 2, but must be 3 to 600"),
-        ({"route": "comic"}, "route is 'comic'; use one of auto, illustration, painting"),
+        ({"seconds": 2}, "seconds is 2"),
+        ({"route": "comic"}, "route is 'comic'; use one of auto"),
     ):
-        with pytest.raises(InputError) as refused:
+        with pytest.raises(InputError, match=sentence):
             UndoOptions(**values)
-        assert str(refused.value).startswith(sentence.split(",")[0])
     assert with_profile(OPTIONS, "exact") == OPTIONS
     assert UndoOptions.from_settings(OPTIONS.to_settings()) == OPTIONS
 
