@@ -69,7 +69,7 @@ def test_frame_files_follow_the_video(engine, entry):
     assert len(files) == 45 and read_picture(files[0]).shape == (64, 64, 3), "square as the artwork"
     written = files[0].stat().st_mtime_ns
     assert frame_files(entry)[0].stat().st_mtime_ns == written
-    entry.run.segment_path(entry.run.segment_names[0]).unlink()
+    entry.run.segment_file(0).unlink()
     done(engine, entry, "video")  # what is gone is drawn again
     assert engine.segments_drawn == [0, 1, 2, 0]
     assert frame_files(entry)[0].stat().st_mtime_ns > written
