@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,18 +72,8 @@ class Strokes(AnyEngine):
     ) -> Process:
         """The process of an artwork, uint8 (H, W, 3); the same one as long as artwork, seed, route and sketch are."""
         self.family.check(options)
-        return self._process(artwork, options.keyframes, options.keyframes.seed, options.route, sketch, on_progress)
-
-    def _process(
-        self,
-        artwork: np.ndarray,
-        options: KeyframeOptions,
-        seed: int,
-        route: str = "auto",
-        sketch: np.ndarray | None = None,
-        on_progress: OnProgress = ignore,
-    ) -> Process:
-        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch), telling(options.prompt)
+        seed, prompt, route = options.keyframes.seed, options.keyframes.prompt, options.route
+        key = digest(artwork), seed, route, "" if sketch is None else digest(sketch), telling(prompt)
 
         def report(*told: Any) -> None:
             on_progress(Progress("keyframes", "planning", *told))
@@ -90,7 +81,7 @@ class Strokes(AnyEngine):
         with self.at_work:
             if key not in self._processes:
                 report(0, PLANNING_PARTS)
-                self._processes[key] = plan_process(artwork, seed, route, sketch, options.prompt, report)
+                self._processes[key] = plan_process(artwork, seed, route, sketch, prompt, report)
                 report(PLANNING_PARTS, PLANNING_PARTS)
                 while len(self._processes) > REMEMBERED:
                     self._processes.popitem(last=False)
@@ -115,7 +106,8 @@ class Strokes(AnyEngine):
         seeds = [options.seed] * len(steps) if seeds is None else list(seeds)
         drawn = []
         with self.at_work:
-            planned = {seed: self._process(picture, options, seed, on_progress=on_progress) for seed in seeds}
+            own = {seed: replace(self.default_options, keyframes=replace(options, seed=seed)) for seed in seeds}
+            planned = {seed: self.process_of(picture, own[seed], on_progress=on_progress) for seed in own}
             for place, (step, seed) in enumerate(zip(steps, seeds, strict=True)):
                 on_progress(Progress("keyframes", "drawing", place, len(steps)))
                 process = planned[seed]
@@ -144,9 +136,8 @@ class Strokes(AnyEngine):
         Each picture is the artwork, white, or a canvas that draw_keyframes gave.
         """
         with self.at_work:
-            drawing = self.default_options.keyframes
             known = next((found[0] for one in pictures if (found := self._canvases.get(digest(one)))), None)
-            process = known or self._process(pictures[0], drawing, drawing.seed)
+            process = known or self.process_of(pictures[0], self.default_options)
             for number, pair in enumerate(wanted):
                 on_progress(Progress("segments", "drawing", number, len(wanted)))
                 first, last = (self._done(pictures[pair + end], process) for end in (0, 1))

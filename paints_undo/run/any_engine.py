@@ -20,7 +20,7 @@ from paints_undo.progress import OnProgress, along, ignore
 from paints_undo.run.course import course_of
 from paints_undo.run.draw import draw, tagged
 from paints_undo.run.folder import RunFolder
-from paints_undo.run.run import MemoryRun
+from paints_undo.run.run import Run
 from paints_undo.run.timeline import Timeline
 from paints_undo.timelapse import Timelapse
 from wd14_tagger import Tagger
@@ -111,7 +111,7 @@ class AnyEngine:
         watched = along(course_of(self, options, artwork.shape, video=out is not None), on_progress)
         options = tagged(self, options, artwork, watched)
         if out is None:
-            return draw(self, MemoryRun(options, artwork), watched, save_frames)
+            return draw(self, Run(options, artwork), watched, save_frames)
         timeline = Timeline.of(options.keyframes, options.segments)
         run = RunFolder.create(out, self.settings_of(options), timeline, artwork)
         with run.held():

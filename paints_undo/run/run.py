@@ -7,9 +7,7 @@ name, so that a piece that no longer fits what was chosen is simply not there.
 
 from __future__ import annotations
 
-import contextlib
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -27,8 +25,15 @@ if TYPE_CHECKING:
     from paints_undo.strokes.process import Process
 
 
-class Run(ABC):
-    """A run; RunFolder keeps it on disk, MemoryRun as long as the object lives. Pictures are uint8 RGB."""
+class Run:
+    """A run, kept as long as the object lives; RunFolder keeps one on disk instead. Pictures are uint8 RGB."""
+
+    def __init__(self, options: UndoOptions, artwork: np.ndarray) -> None:
+        self._options, self._artwork = options, artwork
+        self._timeline = Timeline.of(options.keyframes, options.segments)
+        self._keyframes: dict[str, np.ndarray] = {}
+        self._segments: dict[str, np.ndarray] = {}
+        self._process: Process | None = None
 
     @property
     def path(self) -> Path | None:
@@ -36,64 +41,60 @@ class Run(ABC):
         return None
 
     @property
-    @abstractmethod
     def options(self) -> UndoOptions:
         """What was chosen. Raises InputError where the run's record holds none."""
+        return self._options
 
     @property
-    @abstractmethod
     def timeline(self) -> Timeline:
         """Its keyframes and everything's seeds. Raises InputError where the run's record holds none."""
+        return self._timeline
 
     @property
-    @abstractmethod
     def artwork(self) -> np.ndarray:
         """The artwork, (H, W, 3). Raises InputError where it is gone or another picture."""
+        return self._artwork
 
     @property
-    @abstractmethod
     def artwork_size(self) -> tuple[int, int]:
         """Height and width of the artwork."""
+        return self._artwork.shape[0], self._artwork.shape[1]
 
-    @abstractmethod
     def keyframe_named(self, name: str) -> np.ndarray | None:
         """The keyframe kept under a name, (H, W, 3); None where it is not there or not the one that was made."""
+        return self._keyframes.get(name)
 
-    @abstractmethod
-    def save_keyframe(self, name: str, picture: np.ndarray) -> object:
-        """Keep a keyframe, (H, W, 3), exactly."""
+    def save_keyframe(self, name: str, picture: np.ndarray) -> Path | None:
+        """Keep a keyframe, (H, W, 3), exactly; its file, where it has one."""
+        self._keyframes[name] = picture
+        return None
 
-    @abstractmethod
     def segment_named(self, name: str) -> np.ndarray | None:
         """The segment kept under a name, (16, h, w, 3); None where it is not there or not the one that was made."""
+        return self._segments.get(name)
 
-    @abstractmethod
-    def save_segment(self, name: str, frames: np.ndarray) -> object:
-        """Keep a segment, (16, h, w, 3), exactly."""
+    def save_segment(self, name: str, frames: np.ndarray) -> Path | None:
+        """Keep a segment, (16, h, w, 3), exactly; its file, where it has one."""
+        self._segments[name] = frames
+        return None
 
-    @abstractmethod
     def process(self) -> Process | None:
         """The operations kept for this run; None where there are none, or not those that were made."""
+        return self._process
+
+    def keep_process(self, process: Process) -> None:
+        """Keep the operations that draw the artwork."""
+        self._process = process
 
     def own_sketch(self) -> np.ndarray | None:
         """The person's own picture that the process goes by, uint8 (h, w, 3); None without one."""
         timeline = self.timeline
         return self.keyframe(timeline.keyframes.index(timeline.sketched)) if timeline.sketched else None
 
-    @abstractmethod
-    def keep_process(self, process: Process) -> None:
-        """Keep the operations that draw the artwork."""
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """The run for the block alone."""
-        yield
-
-    @abstractmethod
     def keep_artwork(self, artwork: np.ndarray) -> None:
         """Put the artwork back where its file is gone or another one."""
+        self._artwork = artwork
 
-    @abstractmethod
     def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
         """Keep what the run came to; anew: some of it was drawn just now. report: (done, total) encoded frames."""
 
@@ -201,54 +202,3 @@ class Run(ABC):
         """What all of it comes to. drawn: the keyframes; segments: (n + 1, 16, h, w, 3)."""
         whole, keyframes, frames = map(self.fit.uncover, (self.fit.keyframe(artwork), drawn, join_timelapse(segments)))
         return Timelapse(self.options.keyframes.prompt, whole, keyframes, frames, self.path)
-
-
-class MemoryRun(Run):
-    """A run that is kept nowhere else."""
-
-    def __init__(self, options: UndoOptions, artwork: np.ndarray, timeline: Timeline | None = None) -> None:
-        self._options, self._artwork = options, artwork
-        self._timeline = timeline or Timeline.of(options.keyframes, options.segments)
-        self._keyframes: dict[str, np.ndarray] = {}
-        self._segments: dict[str, np.ndarray] = {}
-        self._process: Process | None = None
-
-    @property
-    def options(self) -> UndoOptions:
-        return self._options
-
-    @property
-    def timeline(self) -> Timeline:
-        return self._timeline
-
-    @property
-    def artwork(self) -> np.ndarray:
-        return self._artwork
-
-    @property
-    def artwork_size(self) -> tuple[int, int]:
-        return self._artwork.shape[0], self._artwork.shape[1]
-
-    def keyframe_named(self, name: str) -> np.ndarray | None:
-        return self._keyframes.get(name)
-
-    def save_keyframe(self, name: str, picture: np.ndarray) -> None:
-        self._keyframes[name] = picture
-
-    def segment_named(self, name: str) -> np.ndarray | None:
-        return self._segments.get(name)
-
-    def save_segment(self, name: str, frames: np.ndarray) -> None:
-        self._segments[name] = frames
-
-    def process(self) -> Process | None:
-        return self._process
-
-    def keep_process(self, process: Process) -> None:
-        self._process = process
-
-    def keep_artwork(self, artwork: np.ndarray) -> None:
-        self._artwork = artwork
-
-    def keep_timelapse(self, timelapse: Timelapse, anew: bool, save_frames: bool, report: Report) -> None:
-        """Whoever draws has it in hand."""
