@@ -36,7 +36,8 @@ def test_pictures_dropped_together_are_a_line_that_is_seen(strokes: Desk, tmp_pa
     button(page, "History").click()
     expect(page.locator("#runs .name")).to_have_count(2)
     page.locator("#runs .name").first.fill("Anna at the lake")
-    page.locator("#runs .name").first.press("Tab")
+    with page.expect_response("**/component_server/"):
+        page.locator("#runs .name").first.press("Tab")
     page.reload()
     button(page, "History").click()
     expect(page.locator("#runs .name").first).to_have_value("Anna at the lake", timeout=MINUTE)

@@ -214,6 +214,7 @@ def test_only_settings_that_mean_something_are_shown(strokes: Desk) -> None:
     page.get_by_role("button", name="Settings").first.click()  # one of them, with something in it
     expect(page.get_by_label("number input for Length in seconds")).to_be_visible()
     pick(page, CAT)
+    expect(page.locator("#artwork img")).to_be_visible(timeout=MINUTE)
     button(page, "Coarse sketches").click()
     expect(page.locator("#job-what")).to_have_text("Recipe applied: Coarse sketches.", timeout=MINUTE)
     button(page, "Generate Key Frames").click()

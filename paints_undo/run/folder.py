@@ -308,10 +308,6 @@ class RunFolder(FilmFolder, Run):
         segments = map(self.segment_path, {*self.segment_names} - others)
         return sum(file.exists() for file in keyframes), sum(file.exists() for file in segments)
 
-    def segment_file(self, place: int) -> Path:
-        """Where the segment at a place belongs."""
-        return self.segment_path(self.segment_names[place])
-
     def keyframe_record(self, name: str) -> Record:
         """What the keyframe of this name carries inside."""
         return self.record("keyframe", GIVEN if "-own-" in name else MADE)

@@ -26,6 +26,8 @@ def flat(options: UndoOptions) -> dict[str, Any]:
 
 def changed(options: UndoOptions, changes: dict[str, Any]) -> UndoOptions:
     """The options with some of their flat values changed. Raises InputError for unknown names and impossible values."""
+    if not isinstance(changes, dict):
+        raise InputError("this request is not understood; reload the page")
     unknown = sorted(str(name) for name in changes if name not in PLACES)
     if unknown:
         raise InputError("there is no setting {value!r}; use {choices}", unknown[0][:60], ", ".join(PLACES))
