@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests; the first time it makes the environment in .venv. Arguments go to pytest (try -k pictures); without any,
-# all tests run, in one process more than there are cores, because many of them wait.
+# all tests run, in two processes more than there are cores, because many of them wait.
 set -euo pipefail
 
 . "$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/run.sh"
@@ -39,6 +39,6 @@ if [ "${#missing[@]}" -gt 0 ] && ! install_packages "${missing[@]}"; then
 fi
 cd -- "$root"
 if [ "$#" -eq 0 ]; then
-    set -- -n "$("$venv/bin/python" -c 'import os; print(min(os.cpu_count() or 1, 7) + 1)')" --dist worksteal
+    set -- -n "$("$venv/bin/python" -c 'import os; print(min(os.cpu_count() or 1, 6) + 2)')" --dist worksteal
 fi
 exec "$venv/bin/python" -m pytest "$@"

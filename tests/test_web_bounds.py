@@ -205,7 +205,7 @@ def test_too_many_open_files_are_said_once_a_minute(caplog: pytest.LogCaptureFix
 
 
 def test_one_session_does_not_fill_the_line(server: RunningApp) -> None:
-    server.engine.seconds_per_step = 0.05
+    server.engine.seconds_per_step = 1.0
     named = server.named()
     index = next(d["id"] for d in server.app.get_config_file()["dependencies"] if d["api_name"] == "generate_prompt")
     body = {"data": [named], "fn_index": index, "session_hash": "greedy"}
