@@ -111,6 +111,17 @@ def test_segments_are_exact_and_readable_without_this_program(run):
     assert run.save_segment("0400-blank-b2", smooth).stat().st_size < smooth.size / 20
 
 
+def test_pieces_that_others_put_there_are_missing(tmp_path, artwork):
+    run = RunFolder.create(tmp_path / "run", {"options": UndoOptions().to_settings()}, TIMELINE, artwork)
+    assert run.missing_keyframes == [0] and run.missing_segments == [0, 1]
+    run.save_keyframe(run.keyframe_names[0], noise(1, 64, 48, 3))
+    paths = [run.save_segment(name, noise(len(name), 16, 64, 96, 3)) for name in run.segment_names]
+    assert run.missing_keyframes == run.missing_segments == []
+    run.keyframe_path(run.keyframe_names[0]).write_bytes((run.path / "artwork.png").read_bytes())
+    paths[1].write_bytes(paths[0].read_bytes())
+    assert run.missing_keyframes == [0] and run.missing_segments == [1]
+
+
 def test_frames_are_numbered_from_zero_and_replace_earlier_ones(run):
     run.save_frames(noise(4, 5, 64, 48, 3))
     frames = noise(5, 3, 64, 48, 3)
