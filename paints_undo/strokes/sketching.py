@@ -9,13 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from paints_undo.strokes.cells import tour
+from paints_undo.strokes.closer import close_to, not_drawn_yet
 from paints_undo.strokes.construction import Construction
 from paints_undo.strokes.ink import ellipse
 from paints_undo.strokes.look import BEHIND, FACE, FIGURE, HEAD, Findings
 from paints_undo.strokes.manners import manner_for
 from paints_undo.strokes.operations import Operation
 from paints_undo.strokes.pencil import Hand
-from paints_undo.strokes.seeing import Seen, close_to, not_drawn_yet, seen_lines
+from paints_undo.strokes.seeing import Seen, seen_lines
 from paints_undo.strokes.tone import dark_spots, tone_strokes
 
 FINE_AT = 660  # pixels of the longer side at which the small forms are seen
