@@ -60,6 +60,13 @@ def test_only_what_the_page_needs_can_be_asked(studio: Studio, what: Any) -> Non
     assert "not understood" in ask(studio, "generate", run_id="x", step=what)["error"]
 
 
+@pytest.mark.parametrize("step", [None, ["video"], {}, "nothing"])
+def test_a_button_that_there_is_not_makes_no_run(studio: Studio, upload: str, step: Any) -> None:
+    pressed = {"step": step, "run_id": None, "artwork": upload, "settings": {}}
+    assert "not understood" in ask(studio, "press", **pressed)["error"]
+    assert ask(studio, "runs")["result"] == []
+
+
 def test_impossible_settings_are_refused_in_the_visitors_language(studio: Studio, upload: str) -> None:
     for settings in ({"sampling_steps": 0}, {"guidance_scale": float("nan")}, {"operation_steps": [5] * 2000}):
         assert press(studio, upload, **settings)["error"]

@@ -14,6 +14,7 @@ from paints_undo.run.edits import EDITS
 from paints_undo.web.form import Form
 from paints_undo.web.run_files import handed_out, without_folders, without_place
 from paints_undo.web.studio import Studio
+from paints_undo.web.work import WORK
 from paints_undo.words import languages
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def _do(studio: Studio, name: Any, visitor: str, given: dict[str, Any]) -> Any:
 
 def _press(studio: Studio, visitor: str, step: Any, run_id: Any, artwork: Any, settings: Any) -> dict[str, Any]:
     """One of the buttons: the settings of the form, then its job; the run it works on, new if there was none."""
-    if not isinstance(settings, dict):
+    if step not in tuple(WORK) or not isinstance(settings, dict):  # before there is a run
         raise InputError("this request is not understood; reload the page")
     if run_id is None:
         run_id = studio.open(visitor, artwork, settings)
